@@ -1,0 +1,116 @@
+import type { Slot, TokenId } from './ids.ts';
+import type { SamplerSettings, TokenLogprob } from './sampling.ts';
+
+/**
+ * What a step does to the KV cache before its rows are decoded, in order, on every stage.
+ * Ranges are positions `[from, to)`; `to` -1 means to the end.
+ */
+export type MemoryOperation =
+  | { readonly kind: 'remove'; readonly slot: Slot; readonly from: number; readonly to: number }
+  | { readonly kind: 'copy'; readonly source: Slot; readonly target: Slot; readonly from: number; readonly to: number };
+
+/** What a step does to the samplers, before its rows are sampled; only the last stage acts on it. */
+export type SamplerOperation =
+  | {
+      readonly kind: 'open';
+      readonly slot: Slot;
+      readonly settings: SamplerSettings;
+      /** Tokens the penalties have already seen: the end of the prompt and what was generated, oldest first. */
+      readonly history: Int32Array;
+      /** How many at the end of `history` were generated: the grammar has accepted just these. */
+      readonly generatedTokens: number;
+    }
+  | { readonly kind: 'close'; readonly slot: Slot };
+
+/** A row whose next token is sampled on the last stage. */
+export interface StepOutput {
+  /** Index into the step's rows. */
+  readonly row: number;
+  /** The sampler to use; the row's own slot. */
+  readonly slot: Slot;
+  /** How many alternatives to report; -1 reports no log probability at all. */
+  readonly logprobs: number;
+}
+
+/**
+ * One batch (mixed prefill chunks and decode tokens) travelling through the stages. `slots`, `positions` and `tokens` have one
+ * entry a row. Positions of a slot are consecutive and follow what the slot's KV holds.
+ */
+export interface Step {
+  /** Increases by one within an epoch. */
+  readonly id: number;
+  /** Version of the ring's membership; a stage drops frames of another epoch. */
+  readonly epoch: number;
+  readonly memory: readonly MemoryOperation[];
+  readonly samplers: readonly SamplerOperation[];
+  readonly slots: Int32Array;
+  readonly positions: Int32Array;
+  readonly tokens: Int32Array;
+  readonly outputs: readonly StepOutput[];
+}
+
+/** One sampled token. */
+export interface Sample {
+  readonly slot: Slot;
+  readonly token: TokenId;
+  /** The token ends the generation (EOS, EOT, ...). */
+  readonly endOfGeneration: boolean;
+  readonly logprob?: TokenLogprob;
+}
+
+/** What a stage spent on a step, in milliseconds. */
+export interface StageTiming {
+  readonly computeMs: number;
+}
+
+/** What comes back to the conductor for a step: `samples` in the order of the step's `outputs`. */
+export interface StepResult {
+  readonly id: number;
+  readonly epoch: number;
+  readonly samples: readonly Sample[];
+  /** One entry a stage, first to last. */
+  readonly timings: readonly StageTiming[];
+}
+
+/** What a loaded stage says about itself. */
+export interface StageInfo {
+  /** Layers `[from, to)` of the model. */
+  readonly from: number;
+  readonly to: number;
+  readonly layerCount: number;
+  readonly embeddingLength: number;
+  readonly vocabularySize: number;
+  /** KV cells the stage can hold over all slots. */
+  readonly contextCells: number;
+  readonly parallelSequences: number;
+  /** Rows one step may carry. */
+  readonly maxRows: number;
+  /** False for recurrent state: only `remove` of a whole slot works, so no prefix of a slot can be kept. */
+  readonly canTruncate: boolean;
+  /** Bytes of weights, KV and compute buffers. */
+  readonly memoryBytes: { readonly weights: number; readonly context: number; readonly compute: number };
+  /** `Metal`, `CUDA0`, `CPU` ... as the libraries report it. */
+  readonly backend: string;
+}
+
+/** The stages of a ring in order, seen from its conductor. */
+export interface StageChain {
+  readonly stages: readonly StageInfo[];
+  /**
+   * Sends a step into stage 0 and settles when the last stage's result is back. Several steps may be under way; results come in
+   * the order of submission. Rejects with a `StageError` when a stage failed or is gone; every later submission then rejects too.
+   */
+  submit(step: Step): Promise<StepResult>;
+}
+
+/** The limits of a chain are those of its weakest stage. */
+export function chainLimits(
+  stages: readonly StageInfo[],
+): Pick<StageInfo, 'contextCells' | 'parallelSequences' | 'maxRows' | 'canTruncate'> {
+  return {
+    contextCells: Math.min(...stages.map((stage) => stage.contextCells)),
+    parallelSequences: Math.min(...stages.map((stage) => stage.parallelSequences)),
+    maxRows: Math.min(...stages.map((stage) => stage.maxRows)),
+    canTruncate: stages.every((stage) => stage.canTruncate),
+  };
+}
