@@ -9,3 +9,4 @@ export * from './stage.ts';
 export * from './generation.ts';
 export * from './service.ts';
 export * from './service-errors.ts';
+export * from './cleanup.ts';

@@ -68,6 +68,8 @@ export interface StepResult {
   readonly id: number;
   readonly epoch: number;
   readonly samples: readonly Sample[];
+  /** Samplers that could not be opened (a grammar that does not parse); their outputs have no sample, the other sequences go on. */
+  readonly samplerFailures: readonly { readonly slot: Slot; readonly message: string }[];
   /** One entry a stage, first to last. */
   readonly timings: readonly StageTiming[];
 }

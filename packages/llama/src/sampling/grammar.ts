@@ -1,0 +1,89 @@
+import { GrammarError, type TokenId } from '@pippa/core';
+import koffi from 'koffi';
+import type { Engine, Pointer } from '../engine.ts';
+
+const TOKEN_DATA_BYTES = 12;
+const TOKEN_DATA_ARRAY_BYTES = 32;
+
+/** A GBNF grammar at one place of its derivation; native state, disposed with the sequence. */
+export class Grammar implements Disposable {
+  readonly #engine: Engine;
+  readonly #sampler: Pointer;
+  readonly #scratch: GrammarScratch;
+
+  /** Throws `GrammarError` when the text does not parse. */
+  constructor(engine: Engine, vocabulary: Pointer, text: string, scratch: GrammarScratch) {
+    const sampler = engine.grammar(vocabulary, text, 'root');
+    if (!sampler) throw new GrammarError('The grammar does not parse: it must be GBNF with a rule named "root".');
+    this.#engine = engine;
+    this.#sampler = sampler;
+    this.#scratch = scratch;
+  }
+
+  allows(token: TokenId): boolean {
+    return this.#scratch.filterOne(this.#engine, this.#sampler, token);
+  }
+
+  /** Sets the logits of all tokens that cannot come next to -Infinity. */
+  mask(logits: Float32Array): void {
+    this.#scratch.filterAll(this.#engine, this.#sampler, logits);
+  }
+
+  accept(token: TokenId): void {
+    this.#engine.samplerAccept(this.#sampler, token);
+  }
+
+  [Symbol.dispose](): void {
+    this.#engine.samplerFree(this.#sampler);
+  }
+}
+
+/** Native memory for one `llama_token_data_array` over the vocabulary, shared by all grammars of a stage. */
+export class GrammarScratch implements Disposable {
+  readonly #data: Pointer;
+  readonly #array: Pointer;
+  readonly #tokens: Int32Array;
+  readonly #logits: Float32Array;
+  readonly #header: DataView;
+
+  constructor(vocabularySize: number) {
+    this.#data = koffi.alloc('uint8', vocabularySize * TOKEN_DATA_BYTES) as Pointer;
+    this.#array = koffi.alloc('uint8', TOKEN_DATA_ARRAY_BYTES) as Pointer;
+    const data = koffi.view(this.#data, vocabularySize * TOKEN_DATA_BYTES);
+    this.#tokens = new Int32Array(data);
+    this.#logits = new Float32Array(data);
+    this.#header = new DataView(koffi.view(this.#array, TOKEN_DATA_ARRAY_BYTES));
+  }
+
+  filterOne(engine: Engine, sampler: Pointer, token: TokenId): boolean {
+    this.#tokens[0] = token;
+    this.#logits[1] = 1;
+    this.#logits[2] = 0;
+    this.#apply(engine, sampler, 1);
+    return this.#logits[1] !== -Infinity;
+  }
+
+  filterAll(engine: Engine, sampler: Pointer, logits: Float32Array): void {
+    for (let token = 0; token < logits.length; token += 1) {
+      this.#tokens[token * 3] = token;
+      this.#logits[token * 3 + 1] = logits[token] as number;
+    }
+    this.#apply(engine, sampler, logits.length);
+    for (let index = 0; index < logits.length; index += 1) {
+      if (this.#logits[index * 3 + 1] === -Infinity) logits[this.#tokens[index * 3] as number] = -Infinity;
+    }
+  }
+
+  #apply(engine: Engine, sampler: Pointer, size: number): void {
+    this.#header.setBigUint64(0, koffi.address(this.#data), true);
+    this.#header.setBigUint64(8, BigInt(size), true);
+    this.#header.setBigInt64(16, -1n, true);
+    this.#header.setUint8(24, 0);
+    engine.samplerApply(sampler, this.#array);
+  }
+
+  [Symbol.dispose](): void {
+    koffi.free(this.#data);
+    koffi.free(this.#array);
+  }
+}

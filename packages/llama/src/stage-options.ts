@@ -1,0 +1,42 @@
+/** Where a stage's weights come from. */
+export type StageSource =
+  /** GGUF files as llama.cpp reads them (memory-mapped, CPU weights repacked): a whole model, its splits in order, or a shard file. */
+  | { readonly kind: 'files'; readonly paths: readonly string[] }
+  /**
+   * A shard header with each tensor's place in other files: no second copy on disk, but no CPU weight repacking either
+   * (1.6x slower on CPU backends), so it is the way for GPU backends.
+   */
+  | { readonly kind: 'tensors'; readonly header: Uint8Array; readonly tensors: readonly TensorSource[] };
+
+export interface TensorSource {
+  /** The tensor's name in the shard. */
+  readonly name: string;
+  readonly byteLength: number;
+  /** Left out: the tensor is a dummy and filled with zeros. */
+  readonly place?: { readonly path: string; readonly offset: number };
+}
+
+export interface StageOptions {
+  readonly source: StageSource;
+  /** Layers `[from, to)` out of `layerCount`. */
+  readonly from: number;
+  readonly to: number;
+  readonly layerCount: number;
+  /** KV cells over all slots. */
+  readonly contextCells: number;
+  readonly parallelSequences: number;
+  /** Rows a step may carry. */
+  readonly maxRows: number;
+  /** CPU threads. */
+  readonly threads: number;
+  /** `off` keeps everything on the CPU. */
+  readonly gpu: 'auto' | 'off';
+  /** Name of the graph node with a layer's output. */
+  readonly hiddenStateName: string;
+  /** The model has recurrent state: slots cannot be truncated and rows go to the engine grouped by slot. */
+  readonly recurrent: boolean;
+  /** Positions a row needs when its input is an embedding (4 for multi-axis RoPE). */
+  readonly positionsPerToken: number;
+  /** What `gguf` expects the stage to need; reported in `StageInfo`. */
+  readonly expectedBytes: { readonly weights: number; readonly context: number; readonly compute: number };
+}

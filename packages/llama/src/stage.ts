@@ -1,0 +1,226 @@
+import { Cleanup, errorMessage, GrammarError, type Sample, type Slot, type StageInfo, type Step } from '@pippa/core';
+import koffi from 'koffi';
+import { BatchBuffers } from './batch-buffers.ts';
+import { openEngine, type Engine, type Pointer } from './engine.ts';
+import { DecodeError, ModelLoadError } from './errors.ts';
+import { HiddenCapture } from './hidden-capture.ts';
+import { loadModel, computeDevices, type LoadControl } from './model-loader.ts';
+import { GrammarScratch } from './sampling/grammar.ts';
+import { SlotSampler, type SamplerSurroundings } from './sampling/slot-sampler.ts';
+import type { StageOptions } from './stage-options.ts';
+
+/** What a stage hands on for a step. */
+export type StageOutput =
+  /** Not the last stage: the rows' hidden states, `rows * embeddingLength` floats, row by row. */
+  | { readonly kind: 'hidden'; readonly hidden: Float32Array<ArrayBuffer> }
+  | { readonly kind: 'samples'; readonly samples: readonly Sample[]; readonly samplerFailures: readonly { readonly slot: Slot; readonly message: string }[] };
+
+/**
+ * A shard with its KV cache, in the calling thread: every call blocks for as long as the engine computes. `stage-worker.ts` runs it
+ * in a thread of its own.
+ */
+export class Stage implements Disposable {
+  readonly info: StageInfo;
+  readonly #engine: Engine;
+  readonly #options: StageOptions;
+  readonly #resources = new Cleanup();
+  readonly #context: Pointer;
+  readonly #memory: Pointer;
+  readonly #buffers: BatchBuffers;
+  readonly #capture: HiddenCapture | undefined;
+  readonly #samplers = new Map<Slot, SlotSampler>();
+  readonly #surroundings: SamplerSurroundings;
+  readonly #logitViews = new Map<bigint, Float32Array>();
+
+  /** Loads the weights. Throws `ModelLoadError`, `LoadCancelledError`, `LibraryError`. */
+  constructor(options: StageOptions, control: LoadControl = {}) {
+    this.#options = options;
+    this.#engine = openEngine();
+    const cleanup = this.#resources;
+    try {
+      const engine = this.#engine;
+      const onGpu = options.gpu === 'auto' && computeDevices().some((device) => device.kind === 'gpu');
+      const model = loadModel(engine, options.source, { ...engine.modelDefaults(), n_gpu_layers: onGpu ? -1 : 0 }, control);
+      cleanup.defer(() => engine.freeModel(model));
+      const isFirst = options.from === 0;
+      const isLast = options.to === options.layerCount;
+      if (!isLast) this.#capture = cleanup.use(new HiddenCapture(engine, `${options.hiddenStateName}-${options.to - options.from - 1}`));
+      this.#context = this.#openContext(model, onGpu, isLast);
+      cleanup.defer(() => engine.freeContext(this.#context));
+      this.#memory = engine.memory(this.#context);
+      const embeddingLength = engine.modelEmbedding(model);
+      this.#buffers = cleanup.use(new BatchBuffers(options.maxRows, isFirst ? 0 : embeddingLength, isFirst ? 1 : options.positionsPerToken));
+      const vocabulary = engine.vocabulary(model);
+      const vocabularySize = engine.vocabularySize(vocabulary);
+      let grammarScratch: GrammarScratch | undefined;
+      cleanup.defer(() => grammarScratch?.[Symbol.dispose]());
+      this.#surroundings = {
+        engine,
+        vocabulary,
+        endTokens: isLast ? endTokens(engine, vocabulary, vocabularySize) : new Set(),
+        grammarScratch: () => (grammarScratch ??= new GrammarScratch(vocabularySize)),
+        scratchLogits: new Float32Array(isLast ? vocabularySize : 0),
+      };
+      cleanup.defer(() => this.#closeSamplers());
+      this.info = {
+        from: options.from,
+        to: options.to,
+        layerCount: options.layerCount,
+        embeddingLength,
+        vocabularySize,
+        contextCells: engine.contextCells(this.#context),
+        parallelSequences: options.parallelSequences,
+        maxRows: options.maxRows,
+        canTruncate: !(options.recurrent || engine.modelIsRecurrent(model) || engine.modelIsHybrid(model)),
+        memoryBytes: options.expectedBytes,
+        backend: onGpu ? (computeDevices()[0]?.name ?? 'GPU') : 'CPU',
+      };
+      this.#warmUp();
+    } catch (error) {
+      cleanup[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /**
+   * Applies the step's memory and sampler operations, decodes its rows and samples (last stage) or returns the hidden states.
+   * `hidden`: the previous stage's output, `rows * embeddingLength` floats; left out on the first stage. Throws `DecodeError`.
+   */
+  run(step: Step, hidden?: Float32Array): StageOutput {
+    for (const operation of step.memory) {
+      if (operation.kind === 'copy') this.#engine.memoryCopy(this.#memory, operation.source, operation.target, operation.from, operation.to);
+      else if (!this.#engine.memoryRemove(this.#memory, operation.slot, operation.from, operation.to)) {
+        throw new DecodeError(`Positions from ${operation.from} of slot ${operation.slot} cannot be removed on their own.`);
+      }
+    }
+    const samplerFailures = this.#capture === undefined ? this.#changeSamplers(step) : [];
+    this.#fill(step, hidden);
+    const rows = step.slots.length;
+    if (this.#capture === undefined) {
+      this.#decode(rows);
+      return { kind: 'samples', samples: this.#sample(step), samplerFailures };
+    }
+    const captured = new Float32Array(rows * this.info.embeddingLength);
+    this.#capture.begin(captured);
+    this.#decode(rows);
+    if (this.#capture.filled !== captured.length) {
+      throw new DecodeError(`The engine gave ${this.#capture.filled} hidden values for ${rows} rows of ${this.info.embeddingLength}.`);
+    }
+    return { kind: 'hidden', hidden: captured };
+  }
+
+  /** The logits of a row flagged as output in the last step: a view that the next step overwrites. Last stage only. */
+  logits(row: number): Float32Array {
+    const pointer = this.#engine.logitsRow(this.#context, row);
+    if (!pointer) throw new DecodeError(`Row ${row} of the last step has no logits.`);
+    let view = this.#logitViews.get(pointer);
+    if (view === undefined) {
+      // The engine moves its output buffer when it grows: old addresses would pile up here.
+      if (this.#logitViews.size > 2 * this.#options.parallelSequences + 2) this.#logitViews.clear();
+      view = new Float32Array(koffi.view(pointer, this.info.vocabularySize * 4));
+      this.#logitViews.set(pointer, view);
+    }
+    return view;
+  }
+
+  [Symbol.dispose](): void {
+    this.#logitViews.clear();
+    this.#resources[Symbol.dispose]();
+  }
+
+  #openContext(model: Pointer, onGpu: boolean, isLast: boolean): Pointer {
+    const options = this.#options;
+    const context = this.#engine.newContext(model, {
+      ...this.#engine.contextDefaults(),
+      n_ctx: options.contextCells,
+      n_batch: options.maxRows,
+      n_ubatch: options.maxRows,
+      n_seq_max: options.parallelSequences,
+      // The last stage needs the logits of one row a sequence; the others must flag every row, or the last layer prunes them.
+      n_outputs_max: isLast ? Math.min(options.maxRows, options.parallelSequences) : options.maxRows,
+      n_threads: options.threads,
+      n_threads_batch: options.threads,
+      offload_kqv: onGpu,
+      op_offload: onGpu,
+      kv_unified: true,
+      cb_eval: this.#capture?.callback ?? null,
+    });
+    if (!context) {
+      throw new ModelLoadError(`No memory for a context of ${options.contextCells} tokens.`, { hint: 'Choose a smaller --context or --parallel.' });
+    }
+    return context;
+  }
+
+  #fill(step: Step, hidden: Float32Array | undefined): void {
+    const rows = step.slots.length;
+    if (rows === 0 || rows > this.#options.maxRows) throw new DecodeError(`A step of ${rows} rows: the stage takes 1 to ${this.#options.maxRows}.`);
+    const buffers = this.#buffers;
+    const axes = buffers.positions.length / this.#options.maxRows;
+    for (let axis = 0; axis < axes; axis += 1) buffers.positions.set(step.positions, axis * rows);
+    buffers.slots.set(step.slots);
+    if (this.#options.from === 0) {
+      buffers.tokens.set(step.tokens);
+    } else {
+      if (hidden?.length !== rows * this.info.embeddingLength) throw new DecodeError('The hidden states do not fit the rows of the step.');
+      buffers.embeddings.set(hidden);
+    }
+    if (this.#capture === undefined) {
+      buffers.outputs.fill(0, 0, rows);
+      for (const output of step.outputs) buffers.outputs[output.row] = 1;
+    } else {
+      buffers.outputs.fill(1, 0, rows);
+    }
+  }
+
+  #decode(rows: number): void {
+    const status = this.#engine.decode(this.#context, this.#buffers.batch(rows));
+    if (status === 0) return;
+    throw new DecodeError(status === 1 ? 'The KV cache has no room for the step.' : `llama_decode failed with status ${status}.`);
+  }
+
+  #changeSamplers(step: Step): { slot: Slot; message: string }[] {
+    const failures: { slot: Slot; message: string }[] = [];
+    for (const operation of step.samplers) {
+      this.#samplers.get(operation.slot)?.[Symbol.dispose]();
+      this.#samplers.delete(operation.slot);
+      if (operation.kind === 'close') continue;
+      try {
+        this.#samplers.set(operation.slot, new SlotSampler(operation.settings, operation.history, operation.generatedTokens, this.#surroundings));
+      } catch (error) {
+        if (!(error instanceof GrammarError)) throw error;
+        failures.push({ slot: operation.slot, message: errorMessage(error) });
+      }
+    }
+    return failures;
+  }
+
+  #sample(step: Step): Sample[] {
+    const samples: Sample[] = [];
+    for (const output of step.outputs) {
+      const sampler = this.#samplers.get(output.slot);
+      if (sampler === undefined) continue;
+      samples.push(sampler.sample(this.logits(output.row), output.slot, (step.positions[output.row] as number) + 1, output.logprobs));
+    }
+    return samples;
+  }
+
+  /** One row through the graph: faults in the weights and sets up the compute buffers, so that the first real step is not slow. */
+  #warmUp(): void {
+    const one = new Int32Array(1);
+    const step: Step = { id: 0, epoch: 0, memory: [], samplers: [], slots: one, positions: one, tokens: one, outputs: [{ row: 0, slot: 0 as Slot, logprobs: -1 }] };
+    this.run(step, this.#options.from === 0 ? undefined : new Float32Array(this.info.embeddingLength));
+    this.#engine.synchronize(this.#context);
+    this.#engine.memoryClear(this.#memory, true);
+  }
+
+  #closeSamplers(): void {
+    for (const sampler of this.#samplers.values()) sampler[Symbol.dispose]();
+    this.#samplers.clear();
+  }
+}
+
+function endTokens(engine: Engine, vocabulary: Pointer, size: number): ReadonlySet<number> {
+  const tokens = new Set<number>();
+  for (let token = 0; token < size; token += 1) if (engine.isEnd(vocabulary, token)) tokens.add(token);
+  return tokens;
+}
