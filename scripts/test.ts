@@ -6,7 +6,7 @@ import { parseCLI, startVitest } from 'vitest/node';
 import { closingLine, countTests } from './closing-line.ts';
 
 const { filter, options } = parseCLI(['vitest', 'run', ...process.argv.slice(2)]);
-const vitest = await startVitest('test', filter, { ...options, run: true, watch: false });
+const vitest = await startVitest(filter, { ...options, run: true, watch: false });
 const counts = countTests(vitest.state.getTestModules(), vitest.state.getUnhandledErrors().length);
 await vitest.close();
 
