@@ -1,0 +1,182 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { DEFAULT_ALIGNMENT, encodeGgufHeader, isArray, roundUp, string, uint32 } from './encode.ts';
+import { CutNotAllowedError, TruncatedGgufError } from './errors.ts';
+import { layerCount, tensorLayer } from './layout.ts';
+import { getUnsigned } from './metadata.ts';
+import { tensorBytes, tensorTypeNumber } from './tensor-types.ts';
+import { sliceArray } from './values.ts';
+import type { ArchitectureRule, GgufModel, GgufTensor, GgufValue } from './types.ts';
+
+/** The vocabulary of a stage that sees no tokens: llama.cpp wants one, and every row costs logits. */
+const DUMMY_VOCABULARY_SIZE = 32;
+const COPY_CHUNK_BYTES = 8 * 1024 * 1024;
+
+export interface ShardTensor {
+  readonly name: string;
+  readonly byteLength: number;
+  /** Position in the shard's data section. */
+  readonly offset: number;
+  /** Where its bytes lie in the model; left out for dummies, which are zeros. */
+  readonly source?: GgufTensor;
+}
+
+/** A layer range as a small GGUF of its own. */
+export interface Shard {
+  readonly from: number;
+  readonly to: number;
+  readonly header: Uint8Array;
+  readonly tensors: readonly ShardTensor[];
+  /** Header, data and padding. */
+  readonly byteLength: number;
+}
+
+/**
+ * Plans the shard `[from, to)`: same metadata with fewer layers, tensors renamed to begin at layer 0, dummies for what the stage
+ * does not use but llama.cpp insists on. Throws `CutNotAllowedError`.
+ */
+export function planShard(model: GgufModel, from: number, to: number, rule: ArchitectureRule): Shard {
+  const layers = layerCount(model);
+  checkCuts(model, from, to, layers, rule);
+  const metadata = shardMetadata(model, from, to, layers, rule);
+  const planned = shardTensors(model, from, to, layers);
+  const encoded = encodeGgufHeader({ metadata, tensors: planned, alignment: DEFAULT_ALIGNMENT });
+  const tensors = planned.map(({ name, source, type, dimensions }, index): ShardTensor => {
+    const place = { name, byteLength: tensorBytes(type, dimensions), offset: encoded.tensorOffsets[index] as number };
+    return source === undefined ? place : { ...place, source };
+  });
+  return { from, to, header: encoded.bytes, tensors, byteLength: encoded.bytes.length + encoded.dataByteLength };
+}
+
+function checkCuts(model: GgufModel, from: number, to: number, layers: number, rule: ArchitectureRule): void {
+  const cuts = rule.cuts(model);
+  if (!(from >= 0 && from < to && to <= layers)) throw new CutNotAllowedError(`There is no layer range ${from} to ${to} in a model of ${layers} layers.`);
+  for (const boundary of [from, to]) {
+    if (boundary !== 0 && boundary !== layers && !cuts.includes(boundary)) {
+      throw new CutNotAllowedError(`A ${model.architecture} model cannot be cut before layer ${boundary}. Allowed: ${cuts.join(', ')}.`);
+    }
+  }
+}
+
+function shardMetadata(model: GgufModel, from: number, to: number, layers: number, rule: ArchitectureRule): Map<string, GgufValue> {
+  const { architecture } = model;
+  const seesTokens = from === 0 || to === layers;
+  const metadata = new Map<string, GgufValue>();
+  for (const [key, value] of model.metadata) {
+    if (key.startsWith('split.') || key === 'general.alignment') continue;
+    if (!seesTokens && key.startsWith('tokenizer.')) continue;
+    const perLayer = isArray(value) && value.length === layers && key.startsWith(`${architecture}.`) && value.elementType !== 'string';
+    metadata.set(key, perLayer ? sliceArray(value, from, to) : value);
+  }
+  metadata.set(`${architecture}.block_count`, uint32(to - from));
+  const dense = getUnsigned(model.metadata, `${architecture}.leading_dense_block_count`);
+  if (dense !== undefined) metadata.set(`${architecture}.leading_dense_block_count`, uint32(Math.min(to - from, Math.max(0, dense - from))));
+  if (!seesTokens) {
+    metadata.set('tokenizer.ggml.model', string('none'));
+    metadata.set(`${architecture}.vocab_size`, uint32(DUMMY_VOCABULARY_SIZE));
+  }
+  for (const [key, value] of rule.metadata(model, from, to)) {
+    if (value === undefined) metadata.delete(key);
+    else metadata.set(key, value);
+  }
+  return metadata;
+}
+
+interface PlannedTensor {
+  readonly name: string;
+  readonly dimensions: readonly number[];
+  readonly type: number;
+  readonly source: GgufTensor | undefined;
+}
+
+function shardTensors(model: GgufModel, from: number, to: number, layers: number): PlannedTensor[] {
+  const isFirst = from === 0;
+  const isLast = to === layers;
+  const isTied = !model.tensors.some((tensor) => tensor.name === 'output.weight');
+  const planned: PlannedTensor[] = [];
+  const keep = (tensor: GgufTensor, name = tensor.name): void => {
+    planned.push({ name, dimensions: tensor.dimensions, type: tensor.type, source: tensor });
+  };
+  for (const tensor of model.tensors) {
+    const layer = tensorLayer(tensor.name);
+    if (layer !== undefined) {
+      if (layer >= from && layer < to) keep(tensor, tensor.name.replace(/^blk\.\d+\./, `blk.${layer - from}.`));
+    } else if (tensor.name === 'token_embd.weight') {
+      if (isFirst || (isLast && isTied)) keep(tensor);
+      else planned.push(dummyEmbedding(tensor, isLast));
+    } else if (tensor.name.startsWith('output_norm')) {
+      if (isLast) keep(tensor);
+      else planned.push({ name: tensor.name, dimensions: tensor.dimensions, type: tensor.type, source: undefined });
+    } else if (tensor.name.startsWith('output')) {
+      if (isLast) keep(tensor);
+    } else {
+      keep(tensor);
+    }
+  }
+  return planned;
+}
+
+/** The last stage has the real vocabulary, so its unused embedding needs as many rows; the others get by with the dummy's. */
+function dummyEmbedding(tensor: GgufTensor, isLast: boolean): PlannedTensor {
+  const [width, rows] = tensor.dimensions as [number, number];
+  return isLast
+    ? { name: tensor.name, dimensions: [width, rows], type: tensor.type, source: undefined }
+    : { name: tensor.name, dimensions: [width, DUMMY_VOCABULARY_SIZE], type: tensorTypeNumber('f32'), source: undefined };
+}
+
+/** A name for the shard that changes with the model's files, their headers and the range: for files kept between runs. */
+export async function shardKey(model: GgufModel, shard: Shard): Promise<string> {
+  const hash = createHash('sha256').update(shard.header);
+  for (const file of model.files) hash.update(`${file.byteLength}:${(await stat(file.path)).mtimeMs}:`);
+  return `${hash.digest('hex').slice(0, 32)}-${shard.from}-${shard.to}`;
+}
+
+/** Writes the shard as a file that appears whole or not at all. */
+export async function writeShardFile(
+  shard: Shard,
+  model: GgufModel,
+  path: string,
+  options: { readonly onProgress?: (fraction: number) => void; readonly signal?: AbortSignal } = {},
+): Promise<void> {
+  const temporary = `${path}.${randomUUID()}.part`;
+  const sources = new Map<number, FileHandle>();
+  try {
+    const target = await open(temporary, 'wx');
+    try {
+      await target.write(shard.header, 0, shard.header.length, 0);
+      for (const tensor of shard.tensors) {
+        options.signal?.throwIfAborted();
+        await copyTensor(tensor, model, target, shard.header.length + tensor.offset, sources);
+        options.onProgress?.((tensor.offset + tensor.byteLength) / (shard.byteLength - shard.header.length));
+      }
+      await target.truncate(roundUp(shard.byteLength, DEFAULT_ALIGNMENT));
+      await target.sync();
+    } finally {
+      await target.close();
+    }
+    await rename(temporary, path);
+  } finally {
+    for (const source of sources.values()) await source.close();
+    await rm(temporary, { force: true });
+  }
+}
+
+async function copyTensor(tensor: ShardTensor, model: GgufModel, target: FileHandle, position: number, sources: Map<number, FileHandle>): Promise<void> {
+  const { source } = tensor;
+  // A dummy's zeros are left as a hole in the file.
+  if (source === undefined) return;
+  let file = sources.get(source.file);
+  const path = (model.files[source.file] as { path: string }).path;
+  if (file === undefined) {
+    file = await open(path, 'r');
+    sources.set(source.file, file);
+  }
+  const chunk = Buffer.alloc(Math.min(COPY_CHUNK_BYTES, source.byteLength));
+  for (let done = 0; done < source.byteLength; ) {
+    const { bytesRead } = await file.read(chunk, 0, Math.min(chunk.length, source.byteLength - done), source.offset + done);
+    if (bytesRead === 0) throw new TruncatedGgufError(`The file ${path} became shorter while it was read.`);
+    await target.write(chunk, 0, bytesRead, position + done);
+    done += bytesRead;
+  }
+}
+
