@@ -17,9 +17,10 @@ export async function openFileSource(path: string): Promise<ByteSource & AsyncDi
   return {
     byteLength: size,
     async read(offset, length) {
-      const buffer = Buffer.alloc(length);
-      const { bytesRead } = await handle.read(buffer, 0, length, offset);
-      return buffer.subarray(0, bytesRead);
+      // A plain Uint8Array: slices of it are copies, those of a Buffer are not.
+      const bytes = new Uint8Array(length);
+      const { bytesRead } = await handle.read(bytes, 0, length, offset);
+      return bytes.subarray(0, bytesRead);
     },
     [Symbol.asyncDispose]: () => handle.close(),
   };
