@@ -36,6 +36,8 @@ export interface ChatRequest extends TextRequest {
   readonly messages: readonly ChatMessage[];
   readonly tools: readonly ToolDefinition[];
   readonly toolChoice: 'auto' | 'none' | 'required' | { readonly name: string };
+  /** False: at most one call an answer. Left out: as many as the model makes. */
+  readonly parallelToolCalls?: boolean;
   /** `json`: any JSON object. A schema constrains further. */
   readonly responseFormat:
     | { readonly kind: 'text' }
@@ -76,7 +78,14 @@ export type TextEvent =
       readonly name?: string;
       readonly argumentsDelta: string;
     }
-  | { readonly kind: 'finish'; readonly reason: FinishReason; readonly usage: GenerationUsage; readonly stopString?: string };
+  | {
+      readonly kind: 'finish';
+      readonly reason: FinishReason;
+      readonly usage: GenerationUsage;
+      readonly stopString?: string;
+      /** How many of the generated tokens were reasoning; left out: not counted. */
+      readonly reasoningTokens?: number;
+    };
 
 /** One model that answers. */
 export interface ServedModel {
