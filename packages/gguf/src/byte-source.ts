@@ -1,9 +1,10 @@
 import { open } from 'node:fs/promises';
+import { NotGgufError } from './errors.ts';
 
 /** Random access to the bytes of a header: a file, or what a peer sent. */
 export interface ByteSource {
   readonly byteLength: number;
-  /** Exactly `length` bytes; the caller stays within `byteLength`. */
+  /** `length` bytes, fewer only where the source has shrunk; the caller stays within `byteLength`. */
   read(offset: number, length: number): Promise<Uint8Array>;
 }
 
@@ -13,14 +14,27 @@ export function bufferSource(bytes: Uint8Array): ByteSource {
 
 export async function openFileSource(path: string): Promise<ByteSource & AsyncDisposable> {
   const handle = await open(path, 'r');
-  const { size } = await handle.stat();
+  let size: number;
+  try {
+    const status = await handle.stat();
+    if (!status.isFile()) throw new NotGgufError(`${path} is not a file.`);
+    size = status.size;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
   return {
     byteLength: size,
     async read(offset, length) {
       // A plain Uint8Array: slices of it are copies, those of a Buffer are not.
       const bytes = new Uint8Array(length);
-      const { bytesRead } = await handle.read(bytes, 0, length, offset);
-      return bytes.subarray(0, bytesRead);
+      let filled = 0;
+      while (filled < length) {
+        const { bytesRead } = await handle.read(bytes, filled, length - filled, offset + filled);
+        if (bytesRead === 0) break;
+        filled += bytesRead;
+      }
+      return bytes.subarray(0, filled);
     },
     [Symbol.asyncDispose]: () => handle.close(),
   };

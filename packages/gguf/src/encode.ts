@@ -21,15 +21,26 @@ export const VALUE_TYPE_NUMBERS: Readonly<Record<GgufScalarType | 'array', numbe
 export const DEFAULT_ALIGNMENT = 32;
 const utf8 = new TextEncoder();
 
+export const uint8 = (value: number): GgufValue => ({ type: 'uint8', value });
+export const int8 = (value: number): GgufValue => ({ type: 'int8', value });
+export const uint16 = (value: number): GgufValue => ({ type: 'uint16', value });
+export const int16 = (value: number): GgufValue => ({ type: 'int16', value });
 export const uint32 = (value: number): GgufValue => ({ type: 'uint32', value });
 export const int32 = (value: number): GgufValue => ({ type: 'int32', value });
 export const uint64 = (value: bigint): GgufValue => ({ type: 'uint64', value });
+export const int64 = (value: bigint): GgufValue => ({ type: 'int64', value });
+export const float64 = (value: number): GgufValue => ({ type: 'float64', value });
 export const float32 = (value: number): GgufValue => ({ type: 'float32', value });
 export const bool = (value: boolean): GgufValue => ({ type: 'bool', value });
 export const string = (value: string): GgufValue => ({ type: 'string', value });
 
 export function arrayOf(elementType: GgufScalarType, values: readonly GgufScalar[]): GgufArray {
-  return { type: 'array', elementType, length: values.length, bytes: concatenate(values.map((value) => encodeScalar(elementType, value))) };
+  return {
+    type: 'array',
+    elementType,
+    length: values.length,
+    bytes: concatenate(values.map((value) => encodeScalar(elementType, value))),
+  };
 }
 
 export interface TensorShape {
@@ -151,7 +162,7 @@ function encodeNumber(byteLength: 4 | 8, value: number): Uint8Array {
   return bytes;
 }
 
-function concatenate(parts: readonly Uint8Array[]): Uint8Array {
+export function concatenate(parts: readonly Uint8Array[]): Uint8Array {
   const result = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let offset = 0;
   for (const part of parts) {

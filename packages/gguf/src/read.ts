@@ -1,20 +1,19 @@
-import { basename, dirname, join } from 'node:path';
-import { openFileSource, type ByteSource } from './byte-source.ts';
+import { openPart, splitPaths } from './split-files.ts';
+import type { ByteSource } from './byte-source.ts';
 import { Cursor } from './cursor.ts';
 import { DEFAULT_ALIGNMENT, roundUp } from './encode.ts';
-import { CorruptGgufError, MissingSplitError, NotGgufError, TruncatedGgufError, UnsupportedGgufError } from './errors.ts';
+import { CorruptGgufError, NotGgufError, TruncatedGgufError, UnsupportedGgufError } from './errors.ts';
 import { GGUF_LIMITS } from './limits.ts';
+import { mergeParts, refuseDuplicates, type GgufFileHeader, type ReadPart } from './merge-parts.ts';
 import { getUnsigned } from './metadata.ts';
 import { tensorBytes } from './tensor-types.ts';
 import { readString, readValue } from './values.ts';
 import type { GgufModel, GgufTensor, GgufValue } from './types.ts';
 
-/** One file's header; tensors carry absolute offsets. */
-export interface GgufFileHeader {
-  readonly version: number;
-  readonly alignment: number;
-  readonly metadata: ReadonlyMap<string, GgufValue>;
-  readonly tensors: readonly Omit<GgufTensor, 'file'>[];
+/** A file of a model: where it lies and how its bytes are reached. */
+export interface ModelPart {
+  readonly path: string;
+  readonly source: ByteSource;
 }
 
 /**
@@ -23,35 +22,34 @@ export interface GgufFileHeader {
  */
 export async function readGgufModel(path: string, options: { readonly signal?: AbortSignal } = {}): Promise<GgufModel> {
   const paths = splitPaths(path);
-  const headers: GgufFileHeader[] = [];
-  const files: { path: string; byteLength: number }[] = [];
+  const parts: ReadPart[] = [];
   for (const part of paths) {
     options.signal?.throwIfAborted();
     const source = await openPart(part, paths.length);
     try {
-      headers.push(await readGgufHeader(source));
-      files.push({ path: part, byteLength: source.byteLength });
+      parts.push({ path: part, byteLength: source.byteLength, header: await readGgufHeader(source, options) });
     } finally {
       await source[Symbol.asyncDispose]();
     }
   }
-  const first = headers[0] as GgufFileHeader;
-  const splitCount = getUnsigned(first.metadata, 'split.count') ?? 1;
-  if (splitCount > 1 && splitCount !== paths.length) {
-    throw new MissingSplitError(`The model consists of ${splitCount} files, but the name ${basename(path)} says ${paths.length}.`, {
-      hint: 'Keep the names that the files were published under: name-00001-of-00003.gguf.',
-    });
+  return mergeParts(parts);
+}
+
+/** The same over sources that the caller opened, all files of the model in order. */
+export async function readGgufModelFrom(
+  parts: readonly ModelPart[],
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<GgufModel> {
+  const read: ReadPart[] = [];
+  for (const { path, source } of parts) {
+    read.push({ path, byteLength: source.byteLength, header: await readGgufHeader(source, options) });
   }
-  const tensors = headers.flatMap((header, file) => header.tensors.map((tensor) => ({ ...tensor, file })));
-  refuseDuplicates(tensors.map((tensor) => tensor.name));
-  const architecture = first.metadata.get('general.architecture');
-  if (architecture?.type !== 'string') throw new CorruptGgufError('The header names no architecture (general.architecture).');
-  return { files, version: first.version, alignment: first.alignment, architecture: String(architecture.value), metadata: first.metadata, tensors };
+  return mergeParts(read);
 }
 
 /** Reads and checks one file's header. */
-export async function readGgufHeader(source: ByteSource): Promise<GgufFileHeader> {
-  const cursor = new Cursor(source);
+export async function readGgufHeader(source: ByteSource, options: { readonly signal?: AbortSignal } = {}): Promise<GgufFileHeader> {
+  const cursor = new Cursor(source, options.signal);
   const version = await readMagicAndVersion(cursor);
   const tensorCount = await cursor.count(GGUF_LIMITS.tensors, 'tensors');
   const keyCount = await cursor.count(GGUF_LIMITS.metadataKeys, 'metadata keys');
@@ -75,25 +73,28 @@ export async function readGgufHeader(source: ByteSource): Promise<GgufFileHeader
 }
 
 async function readMagicAndVersion(cursor: Cursor): Promise<number> {
-  if (cursor.remaining < 8) throw new NotGgufError('The file is too short to be a GGUF model.', { hint: 'Give the path of a .gguf file.' });
+  if (cursor.remaining < 8) throw new NotGgufError('The file is too short to be a GGUF model.');
   const magic = new TextDecoder('latin1').decode(await cursor.bytes(4));
-  if (magic !== 'GGUF') throw new NotGgufError('The file is not a GGUF model: it does not begin with "GGUF".', { hint: 'Give the path of a .gguf file.' });
+  if (magic !== 'GGUF') throw new NotGgufError('The file is not a GGUF model: it does not begin with "GGUF".');
   const version = await cursor.uint32();
   if (version === 2 || version === 3) return version;
-  if ((version & 0xffff) === 0 && version !== 0) throw new UnsupportedGgufError('The file is a big-endian GGUF; only little-endian ones are read.');
+  if ((version & 0xffff) === 0 && version !== 0)
+    throw new UnsupportedGgufError('The file is a big-endian GGUF; only little-endian ones are read.');
   throw new UnsupportedGgufError(`GGUF version ${version} is not read; versions 2 and 3 are.`);
 }
 
 async function readTensor(cursor: Cursor, alignment: number): Promise<Omit<GgufTensor, 'file'>> {
   const name = await readString(cursor, GGUF_LIMITS.tensorNameBytes, 'a tensor name');
   const dimensionCount = await cursor.uint32();
-  if (dimensionCount < 1 || dimensionCount > GGUF_LIMITS.dimensions) throw new CorruptGgufError(`The tensor ${name} has ${dimensionCount} dimensions.`);
+  if (dimensionCount < 1 || dimensionCount > GGUF_LIMITS.dimensions)
+    throw new CorruptGgufError(`The tensor ${name} has ${dimensionCount} dimensions.`);
   const dimensions: number[] = [];
   let elements = 1n;
   for (let index = 0; index < dimensionCount; index += 1) {
     const dimension = await cursor.uint64();
     elements *= dimension;
-    if (dimension === 0n || elements > BigInt(Number.MAX_SAFE_INTEGER)) throw new CorruptGgufError(`The tensor ${name} has impossible dimensions.`);
+    if (dimension === 0n || elements > BigInt(Number.MAX_SAFE_INTEGER))
+      throw new CorruptGgufError(`The tensor ${name} has impossible dimensions.`);
     dimensions.push(Number(dimension));
   }
   const type = await cursor.uint32();
@@ -110,37 +111,7 @@ function checkPlaces(tensors: readonly Omit<GgufTensor, 'file'>[], fileBytes: nu
     if (tensor.offset < end) throw new CorruptGgufError(`The tensor ${tensor.name} overlaps the one before it.`);
     end = tensor.offset + tensor.byteLength;
     if (end > fileBytes) {
-      throw new TruncatedGgufError(`The file has ${fileBytes} bytes, but its tensor ${tensor.name} ends at ${end}.`, {
-        hint: 'Download the file again: it is not complete.',
-      });
+      throw new TruncatedGgufError(`The file has ${fileBytes} bytes, but its tensor ${tensor.name} ends at ${end}.`);
     }
-  }
-}
-
-function refuseDuplicates(names: readonly string[]): void {
-  const seen = new Set<string>();
-  for (const name of names) {
-    if (seen.has(name)) throw new CorruptGgufError(`The tensor ${name} comes twice.`);
-    seen.add(name);
-  }
-}
-
-/** All files of a split model, in order; the path itself for any other. */
-export function splitPaths(path: string): readonly string[] {
-  const match = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/.exec(basename(path));
-  const count = Number(match?.[3] ?? 1);
-  if (match === null || count <= 1) return [path];
-  if (count > GGUF_LIMITS.splitFiles) throw new CorruptGgufError(`A model of ${count} files is past the limit of ${GGUF_LIMITS.splitFiles}.`);
-  return Array.from({ length: count }, (_, index) =>
-    join(dirname(path), `${match[1]}-${String(index + 1).padStart(5, '0')}-of-${match[3]}.gguf`),
-  );
-}
-
-async function openPart(path: string, count: number): Promise<ByteSource & AsyncDisposable> {
-  try {
-    return await openFileSource(path);
-  } catch (cause) {
-    if (count === 1) throw cause;
-    throw new MissingSplitError(`The part ${basename(path)} of the model is missing.`, { cause, hint: `All ${count} files must lie in one folder.` });
   }
 }

@@ -36,16 +36,9 @@ async function readArray(cursor: Cursor): Promise<GgufArray> {
   if (elementType === 'array') throw new UnsupportedGgufError('The header holds an array of arrays, which no known model does.');
   const length = await cursor.count(GGUF_LIMITS.arrayElements, 'array elements');
   if (elementType !== 'string') {
-    return { type: 'array', elementType, length, bytes: (await cursor.bytes(length * FIXED_BYTES[elementType])).slice() };
+    return { type: 'array', elementType, length, bytes: new Uint8Array(await cursor.bytes(length * FIXED_BYTES[elementType])) };
   }
-  const parts: Uint8Array[] = [];
-  for (let index = 0; index < length; index += 1) {
-    const prefix = (await cursor.bytes(8)).slice();
-    const textBytes = new DataView(prefix.buffer).getBigUint64(0, true);
-    if (textBytes > BigInt(GGUF_LIMITS.stringBytes)) throw new CorruptGgufError(`The header claims a text of ${textBytes} bytes.`);
-    parts.push(prefix, (await cursor.bytes(Number(textBytes))).slice());
-  }
-  return { type: 'array', elementType, length, bytes: Buffer.concat(parts) };
+  return { type: 'array', elementType, length, bytes: await cursor.strings(length) };
 }
 
 /** The elements of an array value. */

@@ -1,0 +1,30 @@
+import { basename, dirname, join } from 'node:path';
+import { openFileSource, type ByteSource } from './byte-source.ts';
+import { CorruptGgufError, MissingSplitError } from './errors.ts';
+import { GGUF_LIMITS } from './limits.ts';
+
+/** All files of a split model, in order; the path itself for any other. */
+export function splitPaths(path: string): readonly string[] {
+  const match = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/.exec(basename(path));
+  const count = Number(match?.[3] ?? 1);
+  if (match === null || count <= 1) return [path];
+  if (count > GGUF_LIMITS.splitFiles)
+    throw new CorruptGgufError(`A model of ${count} files is past the limit of ${GGUF_LIMITS.splitFiles}.`);
+  return Array.from({ length: count }, (_, index) =>
+    join(dirname(path), `${match[1]}-${String(index + 1).padStart(5, '0')}-of-${match[3]}.gguf`),
+  );
+}
+
+/** Opens one of `count` files. Throws `MissingSplitError` when it is one of several and not there. */
+export async function openPart(path: string, count: number): Promise<ByteSource & AsyncDisposable> {
+  try {
+    return await openFileSource(path);
+  } catch (cause) {
+    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+    if (count === 1 || !isMissing) throw cause;
+    throw new MissingSplitError(`The part ${basename(path)} of the model is missing.`, {
+      cause,
+      hint: `All ${count} files must lie in one folder.`,
+    });
+  }
+}
