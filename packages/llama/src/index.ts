@@ -1,1 +1,9 @@
-export {};
+export { openEngine } from './engine.ts';
+export { DecodeError, LibraryError, LoadCancelledError, ModelLoadError, OutOfMemoryError } from './errors.ts';
+export { PINNED_LLAMA_VERSION } from './libraries.ts';
+export { computeDevices, type ComputeDevice } from './model-loader.ts';
+export { LocalChain, openLocalChain } from './local-chain.ts';
+export { loadStage, type StageHandle } from './stage-handle.ts';
+export type { StageOptions, StageSource, TensorSource } from './stage-options.ts';
+export { Stage, type StageOutput } from './stage.ts';
+export { openTokenizer, type OpenTokenizer } from './tokenizer.ts';
