@@ -1,0 +1,102 @@
+import { PippaError } from '@pippa/core';
+
+/** 400: a field of the request breaks its schema or bound. `reason` is OpenAI's finer code. */
+export class InvalidRequestError extends PippaError {
+  readonly code = 'invalid_request';
+  /** The field as OpenAI names it, such as `messages[0].content`. */
+  readonly param: string | undefined;
+  readonly reason: string;
+
+  constructor(message: string, options: { readonly param?: string; readonly reason?: string; readonly hint?: string } = {}) {
+    super(message, options.hint === undefined ? {} : { hint: options.hint });
+    this.param = options.param;
+    this.reason = options.reason ?? 'invalid_value';
+  }
+}
+
+/** 401: the API key is missing or wrong. */
+export class InvalidApiKeyError extends PippaError {
+  readonly code = 'invalid_api_key';
+}
+
+/** 403: the request names a host that this address is not meant to be reached by. */
+export class ForbiddenHostError extends PippaError {
+  readonly code = 'forbidden_host';
+}
+
+/** 403: a web page of another origin sent the request. */
+export class ForbiddenOriginError extends PippaError {
+  readonly code = 'forbidden_origin';
+}
+
+/** 404: no such path. */
+export class RouteNotFoundError extends PippaError {
+  readonly code = 'unknown_url';
+}
+
+/** 405: the path exists, for other methods. */
+export class MethodNotAllowedError extends PippaError {
+  readonly code = 'method_not_allowed';
+  readonly allowed: readonly string[];
+
+  constructor(method: string, path: string, allowed: readonly string[]) {
+    super(`${method} is not allowed on ${path}. Use ${allowed.join(' or ')}.`);
+    this.allowed = allowed;
+  }
+}
+
+/** 408: the request did not arrive in time. */
+export class RequestTimeoutError extends PippaError {
+  readonly code = 'request_timeout';
+  override readonly retryable = true;
+}
+
+/** 413: the body is over the limit. */
+export class BodyTooLargeError extends PippaError {
+  readonly code = 'body_too_large';
+}
+
+/** 415: the body is of a type that is not read here. */
+export class UnsupportedMediaTypeError extends PippaError {
+  readonly code = 'unsupported_media_type';
+}
+
+/** 431: the request line and headers are over the limit. */
+export class HeadersTooLargeError extends PippaError {
+  readonly code = 'headers_too_large';
+}
+
+/** The client closed the connection, or left its stream unread for too long; nobody is left to tell. */
+export class ClientGoneError extends PippaError {
+  readonly code = 'client_gone';
+}
+
+/** Another program listens on the port. */
+export class PortInUseError extends PippaError {
+  readonly code = 'port_in_use';
+  readonly port: number;
+
+  constructor(host: string, port: number, cause: unknown) {
+    super(`Port ${port} on ${host} is in use by another program.`, {
+      cause,
+      hint: `Stop that program, or choose another port with --port (for example --port ${port < 65_535 ? port + 1 : 8080}).`,
+    });
+    this.port = port;
+  }
+}
+
+/** The address cannot be listened on for another reason. */
+export class ListenError extends PippaError {
+  readonly code = 'listen_failed';
+}
+
+/** The API would be open to the network without a key. */
+export class ApiKeyRequiredError extends PippaError {
+  readonly code = 'api_key_required';
+
+  constructor(host: string) {
+    super(`Listening on ${host} opens the API to the network, and no API key is set.`, {
+      hint: 'Set an API key, or listen on localhost only.',
+    });
+  }
+}

@@ -1,0 +1,182 @@
+import type { Server } from 'node:http';
+import { InvalidInputError, StoppedError } from '@pippa/core';
+import type { Clock, Logger, ModelService, Startable } from '@pippa/core';
+import { createCounters } from './counters.ts';
+import type { GatewayCounters } from './counters.ts';
+import { ApiKeyRequiredError } from './errors.ts';
+import type { GatewayParts } from './gateway-parts.ts';
+import { admission } from './http/admission.ts';
+import { createKeyCheck, requireApiKey } from './http/api-key.ts';
+import { createApp } from './http/app.ts';
+import { ConnectionLimiter } from './http/connections.ts';
+import { cors } from './http/cors.ts';
+import { ExchangeRegistry } from './http/exchange-registry.ts';
+import { hostGuard } from './http/host-guard.ts';
+import { isLoopback } from './http/host-names.ts';
+import { listen, portOf } from './http/listen.ts';
+import { createRequestListener } from './http/request-listener.ts';
+import { createHttpServer } from './http/server.ts';
+import { DEFAULT_GATEWAY_LIMITS } from './limits.ts';
+import type { GatewayLimits } from './limits.ts';
+
+/** Both loopback addresses. */
+export const DEFAULT_HOST = 'localhost';
+
+export interface GatewayOptions {
+  readonly models: ModelService;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly limits?: Partial<GatewayLimits>;
+  /** Name or address to listen on; left out: `localhost`, which is 127.0.0.1 and ::1. */
+  readonly host?: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly version: string;
+  /** What every request must carry as its bearer token; an address open to the network needs one. */
+  readonly apiKey?: string;
+  /** Host names that requests may use besides those of this machine, as behind a reverse proxy. */
+  readonly allowedHosts?: readonly string[];
+  /** Origins of web pages that may call besides those of this machine; `*` for all. */
+  readonly allowedOrigins?: readonly string[];
+  /** More to say in `/health`. */
+  readonly healthDetails?: () => object;
+}
+
+export interface GatewayAddress {
+  readonly host: string;
+  readonly port: number;
+  /** Without a path, such as `http://127.0.0.1:8080`. */
+  readonly url: string;
+}
+
+export interface Gateway extends Startable {
+  /** Throws a `StoppedError` while the gateway does not listen. */
+  address(): GatewayAddress;
+  counters(): Readonly<GatewayCounters>;
+}
+
+/**
+ * The HTTP API. `start` throws `PortInUseError`, `ListenError` or `ApiKeyRequiredError`; `stop` lets requests end within
+ * `drainMs`, then tells the rest that the agent stops.
+ */
+export function createGateway(options: GatewayOptions): Gateway {
+  return new HttpGateway(options);
+}
+
+class HttpGateway implements Gateway {
+  #host: string;
+  #port: number;
+  #apiKey: string | undefined;
+  #limits: GatewayLimits;
+  #clock: Clock;
+  #logger: Logger;
+  #counters = createCounters();
+  #exchanges: ExchangeRegistry;
+  #createServer: () => Server;
+  #servers: Server[] = [];
+  #starting: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: GatewayOptions) {
+    const { clock } = options;
+    const logger = options.logger.child({ scope: 'gateway' });
+    const counters = this.#counters;
+    const limits = { ...DEFAULT_GATEWAY_LIMITS, ...options.limits };
+    const host = options.host ?? DEFAULT_HOST;
+    if (!Number.isInteger(options.port) || options.port < 0 || options.port > 65_535) {
+      throw new InvalidInputError(`The port must be a whole number from 0 to 65535, not ${options.port}.`, { path: 'port' });
+    }
+    const hasKey = createKeyCheck(options.apiKey);
+    const connections = new ConnectionLimiter(limits.maxConnections, counters);
+    const isStopping = (): boolean => this.#stopping !== undefined;
+    const parts: GatewayParts = {
+      models: options.models,
+      logger,
+      clock,
+      limits,
+      counters,
+      version: options.version,
+      hasKey,
+      isStopping,
+      healthDetails: options.healthDetails ?? (() => ({})),
+    };
+    const app = createApp(parts, [
+      admission(limits, counters, connections, isStopping),
+      hostGuard(host, options.allowedHosts ?? []),
+      cors(options.allowedOrigins ?? []),
+      requireApiKey(hasKey),
+    ]);
+    const exchanges = new ExchangeRegistry(clock, counters);
+    const listener = { app, exchanges, limits, clock, logger };
+    this.#createServer = () =>
+      createHttpServer({
+        limits,
+        exchanges,
+        connections,
+        onRequest: createRequestListener(listener, false),
+        onExpectedRequest: createRequestListener(listener, true),
+      });
+    this.#host = host;
+    this.#port = options.port;
+    this.#apiKey = options.apiKey;
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#exchanges = exchanges;
+  }
+
+  start(): Promise<void> {
+    this.#starting ??= this.#start();
+    return this.#starting;
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  address(): GatewayAddress {
+    const [server] = this.#servers;
+    if (server === undefined) throw new StoppedError('The HTTP API does not listen.');
+    const port = portOf(server);
+    const host = this.#host === 'localhost' ? '127.0.0.1' : this.#host;
+    const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+    return { host, port, url: `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}` };
+  }
+
+  counters(): Readonly<GatewayCounters> {
+    return { ...this.#counters };
+  }
+
+  async #start(): Promise<void> {
+    if (!isLoopback(this.#host) && this.#apiKey === undefined) throw new ApiKeyRequiredError(this.#host);
+    this.#servers = await listen(this.#createServer, this.#host, this.#port);
+    this.#logger.info(this.address(), 'listening');
+  }
+
+  async #stop(): Promise<void> {
+    // A start that failed has nothing to stop, and has told its caller.
+    await this.#starting?.catch(() => {});
+    const servers = this.#servers;
+    const closed = Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+    for (const server of servers) server.closeIdleConnections();
+    if (!(await this.#idleWithin(this.#limits.drainMs))) {
+      this.#exchanges.abortAll(new StoppedError('The agent is shutting down, so this answer ends here.'));
+      await this.#idleWithin(this.#limits.abortMs);
+    }
+    for (const server of servers) server.closeAllConnections();
+    await closed;
+    this.#servers = [];
+  }
+
+  /** Waits until no request is under way; false when time ran out first. */
+  async #idleWithin(durationMs: number): Promise<boolean> {
+    const late = Promise.withResolvers<boolean>();
+    const cancel = this.#clock.schedule(durationMs, () => late.resolve(false));
+    try {
+      return await Promise.race([this.#exchanges.whenIdle().then(() => true), late.promise]);
+    } finally {
+      cancel();
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ClientGoneError } from '../errors.ts';
+
+/** One request and its response, from the end of the headers to the last byte of the answer. */
+export class Exchange {
+  readonly id: string;
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  readonly startedMs: number;
+  /** The client waits for `100 Continue` before it sends the body. */
+  readonly expectsContinue: boolean;
+  /** What the access log says besides method, path, status and duration; never text of a prompt or an answer. */
+  readonly logFields: Record<string, string | number | boolean> = {};
+  /** The field of the body that holds the prompt. */
+  promptParam: 'messages' | 'prompt' | undefined;
+  #controller = new AbortController();
+  #closers: (() => void)[] = [];
+  #closed = false;
+
+  constructor(
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    about: { readonly id: string; readonly startedMs: number; readonly expectsContinue: boolean },
+  ) {
+    this.id = about.id;
+    this.incoming = incoming;
+    this.outgoing = outgoing;
+    this.startedMs = about.startedMs;
+    this.expectsContinue = about.expectsContinue;
+  }
+
+  /** Aborts when the client is gone or the gateway stops. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Nobody reads the answer any more. */
+  get gone(): boolean {
+    return this.signal.reason instanceof ClientGoneError;
+  }
+
+  abort(reason: Error): void {
+    if (!this.signal.aborted) this.#controller.abort(reason);
+  }
+
+  /** Calls back once, when the response is complete or its connection is lost. */
+  onClose(callback: () => void): void {
+    if (this.#closed) callback();
+    else this.#closers.push(callback);
+  }
+
+  /** The response is complete or its connection is lost. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (!this.outgoing.writableFinished) this.abort(new ClientGoneError('The client closed the connection.'));
+    for (const closer of this.#closers) closer();
+  }
+}

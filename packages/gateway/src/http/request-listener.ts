@@ -1,0 +1,64 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import type { Clock, Logger } from '@pippa/core';
+import type { Hono } from 'hono';
+import { InvalidRequestError } from '../errors.ts';
+import type { GatewayLimits } from '../limits.ts';
+import { logAccess } from './access-log.ts';
+import type { GatewayEnv } from './environment.ts';
+import { describeError } from './error-body.ts';
+import type { Exchange } from './exchange.ts';
+import type { ExchangeRegistry } from './exchange-registry.ts';
+
+export interface RequestListenerParts {
+  readonly app: Hono<GatewayEnv>;
+  readonly exchanges: ExchangeRegistry;
+  readonly limits: Pick<GatewayLimits, 'discardBodyMs' | 'stalledClientMs'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Ties node's requests to the app: an exchange for each, its access log line, and an end for what the client leaves hanging. */
+export function createRequestListener(parts: RequestListenerParts, expectsContinue: boolean): RequestListener {
+  const { app, exchanges, limits, clock, logger } = parts;
+  return (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    const exchange = exchanges.open(incoming, outgoing, expectsContinue);
+    outgoing.setHeader('x-request-id', exchange.id);
+    exchange.onClose(() => {
+      logAccess(exchange, clock, logger);
+      discardRest(exchange, clock, limits.discardBodyMs);
+    });
+    const listener = getRequestListener((request, bindings) => app.fetch(request, { ...bindings, exchange }), {
+      hostname: 'localhost',
+      // A library must not replace the process's Request and Response.
+      overrideGlobalObjects: false,
+      // Its time and size limits would cut off clients that are still sending a refused body.
+      autoCleanupIncoming: false,
+      errorHandler: (error) => malformedTarget(error, exchange, logger),
+    });
+    void listener(incoming, outgoing).finally(() => {
+      // The answer is complete on this side; what remains is the client reading it.
+      const cancel = clock.schedule(limits.stalledClientMs, () => outgoing.destroy());
+      exchange.onClose(cancel);
+    });
+  };
+}
+
+/** Only what fails before the app runs comes here: a request target or Host that makes no URL. */
+function malformedTarget(error: unknown, exchange: Exchange, logger: Logger): Response {
+  logger.debug({ requestId: exchange.id, error }, 'malformed request target');
+  const described = describeError(
+    new InvalidRequestError('The request target or Host header is malformed.', { reason: 'invalid_url' }),
+  );
+  return Response.json({ error: described.error }, { status: described.status });
+}
+
+/** After an early answer the client may still be sending: it gets a moment to finish, then the connection is closed. */
+function discardRest({ incoming }: Exchange, clock: Clock, discardBodyMs: number): void {
+  if (incoming.complete || incoming.destroyed) return;
+  incoming.resume();
+  const cancel = clock.schedule(discardBodyMs, () => {
+    if (!incoming.complete) incoming.socket.destroy();
+  });
+  incoming.once('close', cancel);
+}

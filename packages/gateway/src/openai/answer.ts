@@ -1,0 +1,82 @@
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import type { TextEvent } from '@pippa/core';
+import type { GatewayParts } from '../gateway-parts.ts';
+import { describeError } from '../http/error-body.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { logFailure } from '../http/log-failure.ts';
+import { SseWriter } from '../http/sse-writer.ts';
+import { runGenerations } from './generations.ts';
+import type { FinishEvent, Generation } from './generations.ts';
+
+/** Turns one choice's events into server-sent events, as text. */
+export interface ChoiceEncoder {
+  /** Empty when the event has nothing to show. */
+  encode(event: TextEvent): string;
+}
+
+/** Gathers one choice of an answer that is sent whole. */
+export interface ChoiceCollector {
+  take(event: TextEvent): void;
+}
+
+export interface Choice<Shown> extends Pick<Generation, 'start'> {
+  readonly shown: Shown;
+}
+
+/**
+ * Streams an answer as server-sent events. What fails before the first event is thrown, and becomes an ordinary error response.
+ * What fails later is told in the stream, which then ends without `[DONE]`: that promises a complete answer.
+ * @param closing what goes out after the last choice has ended, before `[DONE]`
+ */
+export async function streamAnswer(
+  exchange: Exchange,
+  choices: readonly Choice<ChoiceEncoder>[],
+  closing: (finishes: readonly FinishEvent[]) => string,
+  parts: GatewayParts,
+): Promise<Response> {
+  const { clock, limits, counters, logger } = parts;
+  const writer = new SseWriter(exchange, clock, limits);
+  const generations = choices.map(({ start, shown }): Generation => ({
+    start,
+    onEvent(event) {
+      const events = shown.encode(event);
+      return events === '' ? undefined : writer.write(events);
+    },
+  }));
+  try {
+    const finishes = await runGenerations(generations, limits.parallelGenerations, counters, exchange.signal);
+    noteUsage(exchange, finishes);
+    writer.end(`${closing(finishes)}data: [DONE]\n\n`);
+  } catch (error) {
+    if (!writer.begun) {
+      writer.abandon();
+      throw error;
+    }
+    logFailure(exchange, error, logger, counters);
+    writer.end(`data: ${JSON.stringify({ error: describeError(error, exchange.promptParam).error })}\n\n`);
+  }
+  return RESPONSE_ALREADY_SENT;
+}
+
+/** Runs an answer that is sent whole. */
+export async function collectAnswer(
+  exchange: Exchange,
+  choices: readonly Choice<ChoiceCollector>[],
+  { limits, counters }: GatewayParts,
+): Promise<readonly FinishEvent[]> {
+  const generations = choices.map(({ start, shown }): Generation => ({
+    start,
+    onEvent(event) {
+      shown.take(event);
+      return undefined;
+    },
+  }));
+  const finishes = await runGenerations(generations, limits.parallelGenerations, counters, exchange.signal);
+  noteUsage(exchange, finishes);
+  return finishes;
+}
+
+function noteUsage({ logFields }: Exchange, finishes: readonly FinishEvent[]): void {
+  logFields['promptTokens'] = finishes[0]?.usage.promptTokens ?? 0;
+  logFields['generatedTokens'] = finishes.reduce((total, { usage }) => total + usage.generatedTokens, 0);
+}

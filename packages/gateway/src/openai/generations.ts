@@ -1,0 +1,64 @@
+import { StageError } from '@pippa/core';
+import type { TextEvent } from '@pippa/core';
+import type { GatewayCounters } from '../counters.ts';
+
+export type FinishEvent = Extract<TextEvent, { kind: 'finish' }>;
+
+/** One generation of a request: how to start it, and where its events go. */
+export interface Generation {
+  readonly start: (signal: AbortSignal) => AsyncIterable<TextEvent>;
+  /** Gets every event, in order. A returned promise holds the generation back until it settles. */
+  onEvent(event: TextEvent): Promise<void> | undefined;
+}
+
+/**
+ * Runs all generations of a request, `parallel` at once, and gives their last events in order. The first failure cancels the others;
+ * all of them have ended when this settles, so nothing of the request goes on behind its answer.
+ */
+export async function runGenerations(
+  generations: readonly Generation[],
+  parallel: number,
+  counters: GatewayCounters,
+  signal: AbortSignal,
+): Promise<readonly FinishEvent[]> {
+  const [only] = generations;
+  if (only !== undefined && generations.length === 1) return [await runGeneration(only, counters, signal)];
+
+  const finishes: FinishEvent[] = [];
+  const failure = new AbortController();
+  const either = AbortSignal.any([signal, failure.signal]);
+  const waiting = generations.entries();
+  const lane = async (): Promise<void> => {
+    // All lanes take from one iterator.
+    for (const [index, generation] of waiting) {
+      if (either.aborted) return;
+      try {
+        finishes[index] = await runGeneration(generation, counters, either);
+      } catch (error) {
+        // The first reason stays; what the others then fail with is that reason again.
+        failure.abort(error);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(parallel, generations.length) }, lane));
+  either.throwIfAborted();
+  return finishes;
+}
+
+async function runGeneration(generation: Generation, counters: GatewayCounters, signal: AbortSignal): Promise<FinishEvent> {
+  counters.activeGenerations++;
+  counters.generations++;
+  try {
+    signal.throwIfAborted();
+    for await (const event of generation.start(signal)) {
+      const held = generation.onEvent(event);
+      if (held !== undefined) await held;
+      if (event.kind === 'finish') return event;
+    }
+    // A generator that ends without a word after an abort has obeyed it; any other has failed.
+    signal.throwIfAborted();
+    throw new StageError('The generation ended without a result.');
+  } finally {
+    counters.activeGenerations--;
+  }
+}

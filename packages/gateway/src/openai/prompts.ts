@@ -1,0 +1,63 @@
+import { InvalidRequestError } from '../errors.ts';
+import { MAX_PROMPT_TOKENS, MAX_TEXT_CHARS } from './schemas/bounds.ts';
+
+const MAX_TOKEN_ID = 2 ** 31 - 1;
+
+/** Reads `prompt` in its four forms: a text, texts, the token ids of one prompt, or those of several. */
+export function readPrompts(prompt: unknown, maxPrompts: number): (string | readonly number[])[] {
+  if (prompt === undefined || prompt === null) {
+    throw new InvalidRequestError("Missing required parameter: 'prompt'.", {
+      param: 'prompt',
+      reason: 'missing_required_parameter',
+    });
+  }
+  if (typeof prompt === 'string') return [readText(prompt, 'prompt')];
+  if (!Array.isArray(prompt)) throw wrongType('prompt', 'a string or an array');
+  const items: readonly unknown[] = prompt;
+  if (items.length === 0)
+    throw new InvalidRequestError("Invalid 'prompt': the array is empty.", { param: 'prompt', reason: 'empty_array' });
+  if (typeof items[0] === 'number') return [readTokens(items, 'prompt')];
+  if (items.length > maxPrompts) {
+    throw new InvalidRequestError(`Invalid 'prompt': expected at most ${maxPrompts} prompts, but got ${items.length}.`, {
+      param: 'prompt',
+      reason: 'array_above_max_length',
+    });
+  }
+  return items.map((item, index) => {
+    const param = `prompt[${index}]`;
+    if (typeof item === 'string') return readText(item, param);
+    if (Array.isArray(item)) return readTokens(item, param);
+    throw wrongType(param, 'a string or an array of token ids');
+  });
+}
+
+function readText(text: string, param: string): string {
+  if (text.length <= MAX_TEXT_CHARS) return text;
+  throw new InvalidRequestError(`Invalid '${param}': expected at most ${MAX_TEXT_CHARS} characters, but got ${text.length}.`, {
+    param,
+    reason: 'string_above_max_length',
+  });
+}
+
+function readTokens(tokens: readonly unknown[], param: string): readonly number[] {
+  if (tokens.length === 0)
+    throw new InvalidRequestError(`Invalid '${param}': the array is empty.`, { param, reason: 'empty_array' });
+  if (tokens.length > MAX_PROMPT_TOKENS) {
+    throw new InvalidRequestError(
+      `Invalid '${param}': expected at most ${MAX_PROMPT_TOKENS} token ids, but got ${tokens.length}.`,
+      {
+        param,
+        reason: 'array_above_max_length',
+      },
+    );
+  }
+  const wrong = tokens.findIndex((token) => !isTokenId(token));
+  if (wrong !== -1) throw wrongType(`${param}[${wrong}]`, 'a token id (a whole number from 0)');
+  return tokens as readonly number[];
+}
+
+const isTokenId = (token: unknown): boolean =>
+  Number.isInteger(token) && (token as number) >= 0 && (token as number) <= MAX_TOKEN_ID;
+
+const wrongType = (param: string, expected: string): InvalidRequestError =>
+  new InvalidRequestError(`Invalid type for '${param}': expected ${expected}.`, { param, reason: 'invalid_type' });
