@@ -1,1 +1,3 @@
-export {};
+export { createConductor, type Conductor, type ConductorSnapshot } from './conductor.ts';
+export { DEFAULT_CONDUCTOR_SETTINGS, type ConductorSettings } from './settings.ts';
+export { planStep, type PlannedRows, type StepLimits } from './plan-step.ts';
