@@ -1,1 +1,1 @@
-export {};
+export { writeBenchModel, writeTinyModel, type RandomModelOptions } from './tiny-model.ts';
