@@ -43,14 +43,10 @@ export { splitPaths } from './split-files.ts';
 export { decodeArray } from './values.ts';
 export { chatTemplate, getArchitectureNumber, getNumber, getPerLayer, getString, getUnsigned } from './metadata.ts';
 export { tensorBytes, tensorType, tensorTypeNumber, type TensorType } from './tensor-types.ts';
-export {
-  describeModel,
-  kvBytesPerToken,
-  layerCount,
-  memoryEstimate,
-  quantisationName,
-  tensorLayer,
-  type ModelLayout,
-} from './layout.ts';
-export { planShard, shardKey, writeShardFile, type Shard, type ShardTensor } from './shard.ts';
+export { describeModel, hasTiedHead, layerCount, tensorLayer, type ModelLayout } from './layout.ts';
+export { quantisationName } from './quantisation-name.ts';
+export { kvBytesPerToken, type CacheTypes, type LayerContextBytes } from './context-bytes.ts';
+export { memoryEstimate, type MemoryEstimate, type StageShape } from './memory-estimate.ts';
+export { writeShardFile } from './write-shard.ts';
+export { planShard, shardKey, type Shard, type ShardTensor } from './shard.ts';
 export { architectureRule, splittableArchitectures } from './architectures.ts';

@@ -1,6 +1,7 @@
 import { CorruptGgufError } from './errors.ts';
 import { GGUF_LIMITS } from './limits.ts';
-import { getArchitectureNumber, getPerLayer, getString, getUnsigned } from './metadata.ts';
+import { getArchitectureNumber, getString } from './metadata.ts';
+import { quantisationName } from './quantisation-name.ts';
 import { isArray } from './encode.ts';
 import type { GgufModel } from './types.ts';
 
@@ -55,7 +56,7 @@ export function describeModel(model: GgufModel): ModelLayout {
     else if (tensor.name.startsWith('output')) outputBytes += tensor.byteLength;
     else otherBytes += tensor.byteLength;
   }
-  if (!model.tensors.some((tensor) => tensor.name === 'output.weight')) outputBytes += inputBytes;
+  if (hasTiedHead(model)) outputBytes += inputBytes;
   const vocabulary = model.metadata.get('tokenizer.ggml.tokens');
   return {
     architecture: model.architecture,
@@ -63,7 +64,8 @@ export function describeModel(model: GgufModel): ModelLayout {
     quantisation: quantisationName(model),
     layerCount: layers,
     embeddingLength: getArchitectureNumber(model, 'embedding_length') ?? 0,
-    vocabularySize: vocabulary !== undefined && isArray(vocabulary) ? vocabulary.length : (getArchitectureNumber(model, 'vocab_size') ?? 0),
+    vocabularySize:
+      vocabulary !== undefined && isArray(vocabulary) ? vocabulary.length : (getArchitectureNumber(model, 'vocab_size') ?? 0),
     contextLength: getArchitectureNumber(model, 'context_length') ?? 0,
     parameterCount,
     layerBytes,
@@ -74,84 +76,7 @@ export function describeModel(model: GgufModel): ModelLayout {
   };
 }
 
-/** Names of `general.file_type` (llama.h `llama_ftype`). */
-const FILE_TYPES: Readonly<Record<number, string>> = {
-  0: 'F32',
-  1: 'F16',
-  2: 'Q4_0',
-  3: 'Q4_1',
-  7: 'Q8_0',
-  8: 'Q5_0',
-  9: 'Q5_1',
-  10: 'Q2_K',
-  11: 'Q3_K_S',
-  12: 'Q3_K_M',
-  13: 'Q3_K_L',
-  14: 'Q4_K_S',
-  15: 'Q4_K_M',
-  16: 'Q5_K_S',
-  17: 'Q5_K_M',
-  18: 'Q6_K',
-  19: 'IQ2_XXS',
-  20: 'IQ2_XS',
-  21: 'Q2_K_S',
-  22: 'IQ3_XS',
-  23: 'IQ3_XXS',
-  24: 'IQ1_S',
-  25: 'IQ4_NL',
-  26: 'IQ3_S',
-  27: 'IQ3_M',
-  28: 'IQ2_S',
-  29: 'IQ2_M',
-  30: 'IQ4_XS',
-  31: 'IQ1_M',
-  32: 'BF16',
-  36: 'TQ1_0',
-  37: 'TQ2_0',
-  38: 'MXFP4',
-};
-
-export function quantisationName(model: GgufModel): string {
-  const fileType = getUnsigned(model.metadata, 'general.file_type');
-  return fileType === undefined ? 'unknown' : (FILE_TYPES[fileType] ?? `type ${fileType}`);
-}
-
-/** Bytes of an f16 cache element; the KV cache's default type. */
-const F16_BYTES = 2;
-
-/**
- * KV bytes one token takes in `layer`, f16. Full-size for sliding-window layers, as the engine keeps them for prefix reuse; layers
- * with recurrent state count as attention, which is an upper bound.
- */
-export function kvBytesPerToken(model: GgufModel, layer: number): number {
-  const layers = layerCount(model);
-  const heads = getPerLayer(model.metadata, `${model.architecture}.attention.head_count`, layers)?.[layer] ?? 0;
-  const kvHeads = getPerLayer(model.metadata, `${model.architecture}.attention.head_count_kv`, layers)?.[layer] ?? heads;
-  const headLength = heads === 0 ? 0 : (getArchitectureNumber(model, 'embedding_length') ?? 0) / Math.max(1, heads);
-  const latent = getArchitectureNumber(model, 'attention.kv_lora_rank');
-  const latentKey = getArchitectureNumber(model, 'attention.key_length_mla');
-  if (latent !== undefined && latentKey !== undefined) return (latent + (getArchitectureNumber(model, 'rope.dimension_count') ?? 0)) * F16_BYTES;
-  const keyLength = getArchitectureNumber(model, 'attention.key_length') ?? headLength;
-  const valueLength = getArchitectureNumber(model, 'attention.value_length') ?? headLength;
-  return kvHeads * (keyLength + valueLength) * F16_BYTES;
-}
-
-/** What a stage of layers `[from, to)` needs. `compute` is a bound, a little above what the engine reports. */
-export function memoryEstimate(
-  model: GgufModel,
-  stage: { readonly from: number; readonly to: number; readonly contextCells: number; readonly maxRows: number },
-): { readonly weights: number; readonly context: number; readonly compute: number } {
-  const layout = describeModel(model);
-  const isLast = stage.to === layout.layerCount;
-  let weights = layout.otherBytes + (stage.from === 0 ? layout.inputBytes : 0) + (isLast ? layout.outputBytes : 0);
-  if (stage.from === 0 && isLast && !model.tensors.some((tensor) => tensor.name === 'output.weight')) weights -= layout.inputBytes;
-  let context = 0;
-  for (let layer = stage.from; layer < stage.to; layer += 1) {
-    weights += layout.layerBytes[layer] ?? 0;
-    context += kvBytesPerToken(model, layer) * stage.contextCells;
-  }
-  const feedForward = getPerLayer(model.metadata, `${model.architecture}.feed_forward_length`, layout.layerCount)?.[stage.from] ?? 0;
-  const widestRow = 8 * layout.embeddingLength + 3 * feedForward;
-  const headRows = isLast ? Math.min(stage.maxRows, 64) : stage.from === 0 ? stage.maxRows : 0;
-  return { weights, context, compute: 4 * (stage.maxRows * widestRow + 2 * headRows * layout.vocabularySize) };
+/** Whether the head is the token embedding: the last stage then needs it too. */
+export function hasTiedHead(model: GgufModel): boolean {
+  return !model.tensors.some((tensor) => tensor.name === 'output.weight');
 }

@@ -29,8 +29,12 @@ export function getNumber(metadata: GgufMetadata, key: string): number | undefin
 export function getPerLayer(metadata: GgufMetadata, key: string, layerCount: number): readonly number[] | undefined {
   const value = metadata.get(key);
   if (value === undefined) return undefined;
-  if (!isArray(value)) return new Array<number>(layerCount).fill(getNumber(metadata, key) as number);
+  if (!isArray(value)) {
+    const number = typeof value.value === 'boolean' ? Number(value.value) : getNumber(metadata, key);
+    return new Array<number>(layerCount).fill(number as number);
+  }
   if (value.length < layerCount) throw wrongType(key, `${layerCount} numbers`);
+  if (value.elementType === 'string') throw wrongType(key, 'numbers');
   return decodeArray(value).slice(0, layerCount).map(Number);
 }
 

@@ -1,8 +1,8 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
-import { DEFAULT_ALIGNMENT, encodeGgufHeader, isArray, roundUp, string, uint32 } from './encode.ts';
-import { CutNotAllowedError, TruncatedGgufError } from './errors.ts';
-import { layerCount, tensorLayer } from './layout.ts';
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { DEFAULT_ALIGNMENT, encodeGgufHeader, isArray, string, uint32 } from './encode.ts';
+import { CutNotAllowedError } from './errors.ts';
+import { hasTiedHead, layerCount, tensorLayer } from './layout.ts';
 import { getUnsigned } from './metadata.ts';
 import { tensorBytes, tensorTypeNumber } from './tensor-types.ts';
 import { sliceArray } from './values.ts';
@@ -10,7 +10,8 @@ import type { ArchitectureRule, GgufModel, GgufTensor, GgufValue } from './types
 
 /** The vocabulary of a stage that sees no tokens: llama.cpp wants one, and every row costs logits. */
 const DUMMY_VOCABULARY_SIZE = 32;
-const COPY_CHUNK_BYTES = 8 * 1024 * 1024;
+/** Arrays that a model with as many layers would have by chance: the sections of multi-axis RoPE (4). */
+const NOT_PER_LAYER = /\.rope\.dimension_sections$/;
 
 export interface ShardTensor {
   readonly name: string;
@@ -27,6 +28,8 @@ export interface Shard {
   readonly to: number;
   readonly header: Uint8Array;
   readonly tensors: readonly ShardTensor[];
+  /** Where the data section starts: the length of `header`. */
+  readonly dataOffset: number;
   /** Header, data and padding. */
   readonly byteLength: number;
 }
@@ -45,15 +48,25 @@ export function planShard(model: GgufModel, from: number, to: number, rule: Arch
     const place = { name, byteLength: tensorBytes(type, dimensions), offset: encoded.tensorOffsets[index] as number };
     return source === undefined ? place : { ...place, source };
   });
-  return { from, to, header: encoded.bytes, tensors, byteLength: encoded.bytes.length + encoded.dataByteLength };
+  return {
+    from,
+    to,
+    header: encoded.bytes,
+    tensors,
+    dataOffset: encoded.dataOffset,
+    byteLength: encoded.bytes.length + encoded.dataByteLength,
+  };
 }
 
 function checkCuts(model: GgufModel, from: number, to: number, layers: number, rule: ArchitectureRule): void {
   const cuts = rule.cuts(model);
-  if (!(from >= 0 && from < to && to <= layers)) throw new CutNotAllowedError(`There is no layer range ${from} to ${to} in a model of ${layers} layers.`);
+  if (!(from >= 0 && from < to && to <= layers))
+    throw new CutNotAllowedError(`There is no layer range ${from} to ${to} in a model of ${layers} layers.`);
   for (const boundary of [from, to]) {
     if (boundary !== 0 && boundary !== layers && !cuts.includes(boundary)) {
-      throw new CutNotAllowedError(`A ${model.architecture} model cannot be cut before layer ${boundary}. Allowed: ${cuts.join(', ')}.`);
+      throw new CutNotAllowedError(
+        `A ${model.architecture} model cannot be cut before layer ${boundary}. Allowed: ${cuts.join(', ')}.`,
+      );
     }
   }
 }
@@ -65,12 +78,18 @@ function shardMetadata(model: GgufModel, from: number, to: number, layers: numbe
   for (const [key, value] of model.metadata) {
     if (key.startsWith('split.') || key === 'general.alignment') continue;
     if (!seesTokens && key.startsWith('tokenizer.')) continue;
-    const perLayer = isArray(value) && value.length === layers && key.startsWith(`${architecture}.`) && value.elementType !== 'string';
+    const perLayer =
+      isArray(value) &&
+      value.length === layers &&
+      key.startsWith(`${architecture}.`) &&
+      value.elementType !== 'string' &&
+      !NOT_PER_LAYER.test(key);
     metadata.set(key, perLayer ? sliceArray(value, from, to) : value);
   }
   metadata.set(`${architecture}.block_count`, uint32(to - from));
   const dense = getUnsigned(model.metadata, `${architecture}.leading_dense_block_count`);
-  if (dense !== undefined) metadata.set(`${architecture}.leading_dense_block_count`, uint32(Math.min(to - from, Math.max(0, dense - from))));
+  if (dense !== undefined)
+    metadata.set(`${architecture}.leading_dense_block_count`, uint32(Math.min(to - from, Math.max(0, dense - from))));
   if (!seesTokens) {
     metadata.set('tokenizer.ggml.model', string('none'));
     metadata.set(`${architecture}.vocab_size`, uint32(DUMMY_VOCABULARY_SIZE));
@@ -92,7 +111,7 @@ interface PlannedTensor {
 function shardTensors(model: GgufModel, from: number, to: number, layers: number): PlannedTensor[] {
   const isFirst = from === 0;
   const isLast = to === layers;
-  const isTied = !model.tensors.some((tensor) => tensor.name === 'output.weight');
+  const isTied = hasTiedHead(model);
   const planned: PlannedTensor[] = [];
   const keep = (tensor: GgufTensor, name = tensor.name): void => {
     planned.push({ name, dimensions: tensor.dimensions, type: tensor.type, source: tensor });
@@ -130,53 +149,3 @@ export async function shardKey(model: GgufModel, shard: Shard): Promise<string> 
   for (const file of model.files) hash.update(`${file.byteLength}:${(await stat(file.path)).mtimeMs}:`);
   return `${hash.digest('hex').slice(0, 32)}-${shard.from}-${shard.to}`;
 }
-
-/** Writes the shard as a file that appears whole or not at all. */
-export async function writeShardFile(
-  shard: Shard,
-  model: GgufModel,
-  path: string,
-  options: { readonly onProgress?: (fraction: number) => void; readonly signal?: AbortSignal } = {},
-): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.part`;
-  const sources = new Map<number, FileHandle>();
-  try {
-    const target = await open(temporary, 'wx');
-    try {
-      await target.write(shard.header, 0, shard.header.length, 0);
-      for (const tensor of shard.tensors) {
-        options.signal?.throwIfAborted();
-        await copyTensor(tensor, model, target, shard.header.length + tensor.offset, sources);
-        options.onProgress?.((tensor.offset + tensor.byteLength) / (shard.byteLength - shard.header.length));
-      }
-      await target.truncate(roundUp(shard.byteLength, DEFAULT_ALIGNMENT));
-      await target.sync();
-    } finally {
-      await target.close();
-    }
-    await rename(temporary, path);
-  } finally {
-    for (const source of sources.values()) await source.close();
-    await rm(temporary, { force: true });
-  }
-}
-
-async function copyTensor(tensor: ShardTensor, model: GgufModel, target: FileHandle, position: number, sources: Map<number, FileHandle>): Promise<void> {
-  const { source } = tensor;
-  // A dummy's zeros are left as a hole in the file.
-  if (source === undefined) return;
-  let file = sources.get(source.file);
-  const path = (model.files[source.file] as { path: string }).path;
-  if (file === undefined) {
-    file = await open(path, 'r');
-    sources.set(source.file, file);
-  }
-  const chunk = Buffer.alloc(Math.min(COPY_CHUNK_BYTES, source.byteLength));
-  for (let done = 0; done < source.byteLength; ) {
-    const { bytesRead } = await file.read(chunk, 0, Math.min(chunk.length, source.byteLength - done), source.offset + done);
-    if (bytesRead === 0) throw new TruncatedGgufError(`The file ${path} became shorter while it was read.`);
-    await target.write(chunk, 0, bytesRead, position + done);
-    done += bytesRead;
-  }
-}
-

@@ -67,7 +67,9 @@ export function tensorBytes(type: number, dimensions: readonly number[]): number
   const { name, blockElements, blockBytes } = tensorType(type);
   const row = dimensions[0] ?? 1;
   if (row % blockElements !== 0) {
-    throw new UnsupportedGgufError(`A row of ${row} values is not a whole number of ${name} blocks (${blockElements} values each).`);
+    throw new UnsupportedGgufError(
+      `A row of ${row} values is not a whole number of ${name} blocks (${blockElements} values each).`,
+    );
   }
   return dimensions.reduce((product, dimension) => product * dimension, 1) * (blockBytes / blockElements);
 }
