@@ -144,6 +144,7 @@ function encodeScalar(type: GgufScalarType, value: GgufScalar): Uint8Array {
       view.setBigInt64(0, BigInt.asIntN(64, BigInt(value)), true);
       return bytes;
     case 'float64':
+    default:
       view.setFloat64(0, Number(value), true);
       return bytes;
   }

@@ -43,7 +43,7 @@ export function layerCount(model: GgufModel): number {
 
 export function describeModel(model: GgufModel): ModelLayout {
   const layers = layerCount(model);
-  const layerBytes = new Array<number>(layers).fill(0);
+  const layerBytes = Array.from({ length: layers }, () => 0);
   let inputBytes = 0;
   let outputBytes = 0;
   let otherBytes = 0;

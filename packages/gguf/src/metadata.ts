@@ -31,7 +31,7 @@ export function getPerLayer(metadata: GgufMetadata, key: string, layerCount: num
   if (value === undefined) return undefined;
   if (!isArray(value)) {
     const number = typeof value.value === 'boolean' ? Number(value.value) : getNumber(metadata, key);
-    return new Array<number>(layerCount).fill(number as number);
+    return Array.from({ length: layerCount }, () => number as number);
   }
   if (value.length < layerCount) throw wrongType(key, `${layerCount} numbers`);
   if (value.elementType === 'string') throw wrongType(key, 'numbers');

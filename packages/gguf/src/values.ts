@@ -97,6 +97,7 @@ function decodeScalar(type: Exclude<GgufScalarType, 'string'>, bytes: Uint8Array
     case 'int64':
       return view.getBigInt64(offset, true);
     case 'float64':
+    default:
       return view.getFloat64(offset, true);
   }
 }
