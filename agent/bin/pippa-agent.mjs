@@ -1,0 +1,23 @@
+#!/usr/bin/env node
+// Runs on any Node that knows ES modules, so that an old one gets a sentence instead of a syntax error: keep the syntax plain.
+import { existsSync } from 'fs';
+
+var NEEDED = [22, 19];
+var version = process.versions.node.split('.').map(Number);
+
+if (version[0] < NEEDED[0] || (version[0] === NEEDED[0] && version[1] < NEEDED[1])) {
+  process.stderr.write(
+    'pippa-agent needs Node.js ' +
+      NEEDED.join('.') +
+      ' or newer; this is ' +
+      process.versions.node +
+      '.\n' +
+      'Install a newer one from https://nodejs.org, or run it once with:  npx -p node@22 -p pippa-agent pippa-agent\n',
+  );
+  process.exitCode = 1;
+} else {
+  // The repository runs from source; the published package holds the bundle alone.
+  var source = new URL('../src/main.ts', import.meta.url);
+  var bundle = new URL('../dist/main.js', import.meta.url);
+  import(existsSync(source) ? source.href : bundle.href);
+}

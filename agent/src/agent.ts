@@ -1,0 +1,85 @@
+import { systemClock, type Logger } from '@pippa/core';
+import { createGateway } from '@pippa/gateway';
+import { UsageError } from './errors.ts';
+import { modelDirectories } from './library/directories.ts';
+import { modelNameOf } from './library/find-models.ts';
+import { resolveModel } from './library/resolve-model.ts';
+import type { Machine } from './machine.ts';
+import { ModelRegistry } from './model-registry.ts';
+import { openModel, type OpenedModel, type OpenedModelInfo } from './open-model.ts';
+import { openOptions } from './open-options.ts';
+import type { AgentPaths } from './paths.ts';
+import { NO_MODEL, type Settings } from './settings/schema.ts';
+
+export interface AgentSurroundings {
+  readonly version: string;
+  readonly paths: AgentPaths;
+  readonly machine: Machine;
+  readonly logger: Logger;
+  /** Fraction 0 .. 1 of all models. */
+  readonly onProgress?: (fraction: number) => void;
+  /** Gives up starting. */
+  readonly signal: AbortSignal;
+}
+
+export interface RunningAgent {
+  /** `http://127.0.0.1:11500` */
+  readonly url: string;
+  readonly models: readonly OpenedModelInfo[];
+  /** Lets running answers finish within the gateway's bound. */
+  stop(): Promise<void>;
+}
+
+/** Starts everything in order; what was started is stopped again when something fails or `signal` is given. */
+export async function startAgent(settings: Settings, surroundings: AgentSurroundings): Promise<RunningAgent> {
+  const { version, paths, machine, logger, onProgress, signal } = surroundings;
+  const files = await modelFiles(settings, paths);
+  const registry = new ModelRegistry(files.map(modelNameOf));
+  const opened: OpenedModel[] = [];
+  const gateway = createGateway({
+    models: registry,
+    logger,
+    clock: systemClock,
+    host: settings.host,
+    port: settings.port,
+    version,
+    allowedHosts: settings.allowedHost,
+    allowedOrigins: settings.allowedOrigin,
+    healthDetails: () => ({ rings: opened.map((model) => model.snapshot()) }),
+    ...(settings.apiKey === undefined ? {} : { apiKey: settings.apiKey }),
+  });
+  const stop = async (): Promise<void> => {
+    await gateway.stop();
+    for (const model of opened.toReversed()) await model.stop();
+  };
+  try {
+    // Listening comes first: a taken port is found out before minutes of loading, and clients are told to wait.
+    await gateway.start();
+    for (const [index, file] of files.entries()) {
+      const model = await openModel(file, openOptions(settings, { machine, paths, logger }), {
+        onProgress: (fraction) => onProgress?.((index + fraction) / files.length),
+        signal,
+      });
+      opened.push(model);
+      registry.add(model.served);
+    }
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { url: gateway.address().url, models: opened.map((model) => model.info), stop };
+}
+
+/** The files of the models asked for, each once. Throws `NoSuchModelError`, and `UsageError` for two of one name. */
+async function modelFiles(settings: Settings, paths: AgentPaths): Promise<readonly string[]> {
+  const asked = settings.model.filter((model) => model !== NO_MODEL);
+  const directories = modelDirectories(paths, settings.modelDir);
+  const files = new Set<string>();
+  for (const model of asked) files.add(await resolveModel(model, directories));
+  const names = [...files].map(modelNameOf);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice === undefined) return [...files];
+  throw new UsageError(`Two of the models are named "${twice}".`, {
+    hint: 'Rename one of the files: requests name a model by its file.',
+  });
+}

@@ -1,0 +1,83 @@
+import { inspect } from 'node:util';
+import { errorMessage, PippaError } from '@pippa/core';
+import { CommanderError } from 'commander';
+import type { CommandContext } from './commands/context.ts';
+import { InterruptedError, UsageError } from './errors.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import { Interrupts, type SignalSource } from './interrupts.ts';
+import { packageVersion } from './package-root.ts';
+import { agentPaths } from './paths.ts';
+import { createProgram, type Flags } from './program.ts';
+import { loadSettings } from './settings/load.ts';
+import { createLogger } from './terminal/log.ts';
+import { painter, type Terminal } from './terminal/terminal.ts';
+
+/** Everything that the command line touches of the process. */
+export interface CliSurroundings {
+  /** Without Node and the script. */
+  readonly words: readonly string[];
+  readonly environment: NodeJS.ProcessEnv;
+  readonly terminal: Terminal;
+  readonly signals: SignalSource;
+}
+
+/** Runs one command line to its end. Never rejects: what goes wrong is on stderr, and in the code. */
+export async function runCli({ words, environment, terminal, signals }: CliSurroundings): Promise<ExitCode> {
+  const interrupts = new Interrupts(signals);
+  const version = packageVersion();
+  let debugging = words.includes('debug') || environment['PIPPA_LOG_LEVEL'] === 'debug';
+  let code: ExitCode = EXIT.ok;
+
+  const prepare = async (flags: Flags): Promise<CommandContext> => {
+    const paths = agentPaths();
+    const { settings, given, warnings } = await loadSettings({ flags, environment, defaultConfigPath: paths.config });
+    debugging = settings.logLevel === 'debug';
+    const logger = createLogger(settings.logLevel, terminal, environment);
+    for (const warning of warnings) logger.warn({ scope: 'settings' }, warning);
+    return { settings, given, paths, terminal, environment, logger, interrupts, version };
+  };
+
+  // A command's code is loaded when it is called: `--help` need not wait for the server's.
+  const program = createProgram(version, {
+    serve: async (flags) => {
+      const { serve } = await import('./commands/serve.ts');
+      code = await serve(await prepare(flags));
+    },
+    run: async (flags, rest) => {
+      const { run } = await import('./commands/run.ts');
+      code = await run(await prepare(flags), rest);
+    },
+    models: async (flags, options) => {
+      const { models } = await import('./commands/models.ts');
+      code = await models(await prepare(flags), options);
+    },
+  });
+  const output = {
+    writeOut: (text: string) => void terminal.stdout.write(text),
+    writeErr: (text: string) => void terminal.stderr.write(text),
+  };
+  for (const command of [program, ...program.commands]) command.configureOutput(output);
+  try {
+    await program.parseAsync(words, { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    return report(error, { terminal, environment, debugging });
+  } finally {
+    interrupts[Symbol.dispose]();
+  }
+}
+
+function report(
+  error: unknown,
+  { terminal, environment, debugging }: { terminal: Terminal; environment: NodeJS.ProcessEnv; debugging: boolean },
+): ExitCode {
+  if (error instanceof InterruptedError) return EXIT.interrupted;
+  const paint = painter(terminal.stderr, environment);
+  terminal.stderr.write(`${paint('red', 'error:')} ${errorMessage(error)}\n`);
+  if (error instanceof PippaError && error.hint !== undefined) terminal.stderr.write(`${error.hint}\n`);
+  if (debugging) terminal.stderr.write(`${inspect(error)}\n`);
+  else if (!(error instanceof PippaError))
+    terminal.stderr.write('This should not happen: --log-level debug shows where it comes from.\n');
+  return error instanceof UsageError ? EXIT.usage : EXIT.failure;
+}

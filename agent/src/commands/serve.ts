@@ -1,0 +1,37 @@
+import { formatDuration, type Logger } from '@pippa/core';
+import { startAgent, type RunningAgent } from '../agent.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { aborted } from '../interrupts.ts';
+import { readMachine } from '../machine.ts';
+import { banner } from '../terminal/banner.ts';
+import { withProgress } from '../terminal/progress-line.ts';
+import { painter } from '../terminal/terminal.ts';
+import type { CommandContext } from './context.ts';
+
+/** `pippa-agent`: serves until the first signal, then lets running answers finish; the second signal ends it at once. */
+export async function serve(context: CommandContext): Promise<ExitCode> {
+  const { terminal, environment, interrupts, logger } = context;
+  const agent = await start(context);
+  const paint = painter(terminal.stdout, environment);
+  const facts = { version: context.version, url: agent.url, needsKey: context.settings.apiKey !== undefined };
+  terminal.stdout.write(banner({ ...facts, models: agent.models, machine: readMachine() }, paint));
+  await aborted(interrupts.asked);
+  return drain(agent, context, logger);
+}
+
+function start(context: CommandContext): Promise<RunningAgent> {
+  const { settings, version, paths, interrupts, logger } = context;
+  return withProgress('Loading', context, (onProgress) =>
+    startAgent(settings, { version, paths, machine: readMachine(), logger, onProgress, signal: interrupts.asked }),
+  );
+}
+
+async function drain(agent: RunningAgent, { terminal, interrupts }: CommandContext, logger: Logger): Promise<ExitCode> {
+  const started = performance.now();
+  if (terminal.stderr.isTTY === true) terminal.stderr.write('\nFinishing the answers under way. Ctrl-C again stops at once.\n');
+  const stopped = agent.stop().then(() => true);
+  const done = await Promise.race([stopped, aborted(interrupts.insisted).then(() => false)]);
+  if (!done) return EXIT.interrupted;
+  logger.info({ scope: 'agent' }, `stopped after ${formatDuration(performance.now() - started)}`);
+  return EXIT.ok;
+}

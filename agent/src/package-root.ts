@@ -1,0 +1,13 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+// One folder below the package's root in the repository (src/package-root.ts) and as published (dist/main.js) alike.
+const root = new URL('../', import.meta.url);
+
+/** Where the models that come with the package lie. */
+export const embeddedModelDirectory = fileURLToPath(new URL('models/', root));
+
+export function packageVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown';
+}

@@ -1,0 +1,103 @@
+import { Command, Option } from 'commander';
+import { EXIT } from './exit-codes.ts';
+import { didYouMean } from './settings/nearest.ts';
+import { SETTINGS, type SettingDefinition, type SettingKey } from './settings/schema.ts';
+import { columns } from './terminal/columns.ts';
+
+/** Flags as typed: settings by key, and `config`. */
+export type Flags = Readonly<Record<string, unknown>>;
+
+export interface Actions {
+  serve(flags: Flags): Promise<void>;
+  run(flags: Flags, words: readonly string[]): Promise<void>;
+  models(flags: Flags, options: { readonly json: boolean }): Promise<void>;
+}
+
+const RUN_SETTINGS: readonly SettingKey[] = ['modelDir', 'host', 'port', 'apiKey', 'context', 'threads', 'stages', 'logLevel'];
+const MODELS_SETTINGS: readonly SettingKey[] = ['modelDir', 'logLevel'];
+
+/** The command line: what there is and which action it calls. Parsing throws commander's errors. */
+export function createProgram(version: string, actions: Actions): Command {
+  const program = new Command('pippa-agent');
+  program
+    .description('Answers OpenAI requests with language models on your own machine. Without a command it serves.')
+    .version(version, '-v, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .enablePositionalOptions()
+    .exitOverride()
+    .showHelpAfterError('(pippa-agent --help lists commands and options)')
+    .addHelpText('after', afterHelp())
+    .allowExcessArguments();
+  addSettings(program, SETTINGS);
+  program.action(() => {
+    const [word] = program.args;
+    if (word !== undefined) {
+      const names = program.commands.map((command) => command.name());
+      program.error(`error: there is no command "${word}".${didYouMean(word, names)}`, { code: 'commander.unknownCommand' });
+    }
+    return actions.serve(program.opts());
+  });
+
+  const serve = program.command('serve').description('serve the models over HTTP (what happens without a command)');
+  addSettings(serve, SETTINGS).action(() => actions.serve(flagsOf(serve)));
+
+  const run = program
+    .command('run')
+    .description('talk to a model: a conversation, or one answer when a prompt is given or piped in')
+    .argument('[model]', 'name or GGUF file; the running agent answers when it has the model')
+    .argument('[prompt...]', 'what to ask');
+  addSettings(run, pick(RUN_SETTINGS)).action(() => actions.run(flagsOf(run), run.args));
+
+  const models = program.command('models').description('list the models on this machine').option('--json', 'as JSON');
+  addSettings(models, pick(MODELS_SETTINGS)).action(() =>
+    actions.models(flagsOf(models), { json: models.opts()['json'] === true }),
+  );
+  return program;
+}
+
+/** A command's own flags over those that stand before it. */
+function flagsOf(command: Command): Flags {
+  return { ...command.parent?.opts(), ...command.opts() };
+}
+
+function pick(keys: readonly SettingKey[]): readonly SettingDefinition[] {
+  return SETTINGS.filter((setting) => keys.includes(setting.key));
+}
+
+function addSettings(command: Command, settings: readonly SettingDefinition[]): Command {
+  for (const setting of settings) {
+    const suffix = setting.default === '' ? '' : ` (default: ${setting.default})`;
+    const option = new Option(`${setting.flag} <${setting.argument}>`, setting.meaning + suffix);
+    if (setting.kind === 'list')
+      option.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]);
+    command.addOption(option);
+  }
+  return command.option('--config <file>', 'configuration file (TOML) instead of the usual one');
+}
+
+function afterHelp(): string {
+  const codes = [
+    [EXIT.ok, 'done'],
+    [EXIT.failure, 'failed; the error says what to do'],
+    [EXIT.usage, 'the command line, environment or configuration file makes no sense'],
+    [EXIT.interrupted, 'interrupted'],
+  ] as const;
+  const examples = [
+    ['pippa-agent', 'serve the demo model'],
+    ['pippa-agent --model ./model.gguf', 'serve your own'],
+    ['pippa-agent run', 'talk to it'],
+    ['cat notes.txt | pippa-agent run pippa-tiny "Sum it up:"', 'one answer'],
+  ];
+  return [
+    '',
+    'Every option can be set in the environment too (PIPPA_PORT=8080) or in the configuration file (port = 8080).',
+    '',
+    'Examples:',
+    ...columns(examples).map((line) => `  ${line}`),
+    '',
+    'Exit codes:',
+    ...codes.map(([code, meaning]) => `  ${String(code).padEnd(4)} ${meaning}`),
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,149 @@
+import { z } from 'zod';
+
+/** What people read about a setting; the rules themselves are in its schema. */
+export interface SettingText {
+  /** One sentence without a full stop. */
+  readonly meaning: string;
+  /** Name of the value in the help: `--port <number>`. */
+  readonly argument: string;
+  /** What the schema accepts, to follow "is not": `a whole number from 0 to 65535`. */
+  readonly expects: string;
+  /** How the value is written as text: `list` values may be repeated as flags and are separated by commas in the environment. */
+  readonly kind: 'text' | 'number' | 'list';
+  /** The default, for people. */
+  readonly default: string;
+}
+
+const texts = z.registry<SettingText>();
+
+/** Longest text value: a path. */
+const MAX_TEXT = 4096;
+/** Most values of a list. */
+const MAX_LIST = 16;
+
+const text = z.string().min(1).max(MAX_TEXT);
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+export const DEMO_MODEL = 'pippa-tiny';
+/** Value of `model` that starts the agent without one. */
+export const NO_MODEL = 'none';
+
+/** Every setting: its bounds, default and text, in one place. Flags, environment, file, help and README all come from here. */
+export const settingsSchema = z.strictObject({
+  model: z.array(text).min(1).max(MAX_LIST).default([DEMO_MODEL]).register(texts, {
+    meaning: 'model to answer with: a GGUF file, or a name that `pippa-agent models` lists; repeat it for more, `none` for none',
+    argument: 'path|name',
+    expects: 'a path or a name',
+    kind: 'list',
+    default: DEMO_MODEL,
+  }),
+  modelDir: z.array(text).max(MAX_LIST).default([]).register(texts, {
+    meaning: "folder to look for GGUF files in, besides the agent's own; repeat it for more",
+    argument: 'folder',
+    expects: 'a folder',
+    kind: 'list',
+    default: '',
+  }),
+  host: z.string().min(1).max(255).default('localhost').register(texts, {
+    meaning: 'name or address to listen on: `localhost` is 127.0.0.1 and ::1, `0.0.0.0` every network and needs a key',
+    argument: 'address',
+    expects: 'a name or an address',
+    kind: 'text',
+    default: 'localhost',
+  }),
+  port: z.int().min(0).max(65_535).default(11_500).register(texts, {
+    meaning: 'port to listen on; 0 takes any free one',
+    argument: 'number',
+    expects: 'a whole number from 0 to 65535',
+    kind: 'number',
+    default: '11500',
+  }),
+  apiKey: z.string().min(8).max(MAX_TEXT).optional().register(texts, {
+    meaning: 'key that clients must send as their bearer token; without one, only this machine is served',
+    argument: 'key',
+    expects: 'a key of 8 characters or more',
+    kind: 'text',
+    default: '',
+  }),
+  allowedHost: z.array(text).max(MAX_LIST).default([]).register(texts, {
+    meaning: 'host name that requests may use besides those of this machine, as behind a proxy; repeat it for more',
+    argument: 'name',
+    expects: 'a host name',
+    kind: 'list',
+    default: '',
+  }),
+  allowedOrigin: z.array(text).max(MAX_LIST).default([]).register(texts, {
+    meaning: 'origin of web pages that may call besides those of this machine, `*` for all; repeat it for more',
+    argument: 'origin',
+    expects: 'an origin such as https://example.com',
+    kind: 'list',
+    default: '',
+  }),
+  context: z.int().min(64).max(16_777_216).optional().register(texts, {
+    meaning: 'tokens that one conversation may hold, the answer included',
+    argument: 'tokens',
+    expects: 'a whole number of tokens from 64 to 16777216',
+    kind: 'number',
+    default: "the model's own, at most 8192",
+  }),
+  parallel: z.int().min(1).max(64).default(4).register(texts, {
+    meaning: 'answers that a model writes at the same time',
+    argument: 'number',
+    expects: 'a whole number from 1 to 64',
+    kind: 'number',
+    default: '4',
+  }),
+  threads: z.int().min(1).max(512).optional().register(texts, {
+    meaning: 'CPU threads to compute with, shared by the stages of a model',
+    argument: 'number',
+    expects: 'a whole number from 1 to 512',
+    kind: 'number',
+    default: 'one per core',
+  }),
+  stages: z.int().min(1).max(64).default(1).register(texts, {
+    meaning: 'stages to cut each model into, all on this machine: tries out a ring',
+    argument: 'number',
+    expects: 'a whole number from 1 to 64',
+    kind: 'number',
+    default: '1',
+  }),
+  logLevel: z
+    .enum(LOG_LEVELS)
+    .default('warn')
+    .register(texts, {
+      meaning: `least severe log lines to write to stderr: ${LOG_LEVELS.join(', ')}`,
+      argument: 'level',
+      expects: `one of ${LOG_LEVELS.join(', ')}`,
+      kind: 'text',
+      default: 'warn',
+    }),
+});
+
+export type Settings = z.output<typeof settingsSchema>;
+export type SettingKey = keyof Settings;
+
+export interface SettingDefinition extends SettingText {
+  readonly key: SettingKey;
+  /** `--log-level` */
+  readonly flag: string;
+  /** `PIPPA_LOG_LEVEL` */
+  readonly variable: string;
+  /** `log-level`: the key in the configuration file. */
+  readonly entry: string;
+  readonly schema: z.ZodType;
+}
+
+function define(key: SettingKey): SettingDefinition {
+  const schema = settingsSchema.shape[key];
+  const about = texts.get(schema);
+  if (about === undefined) throw new TypeError(`The setting ${key} has no text.`);
+  const entry = key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return { ...about, key, entry, flag: `--${entry}`, variable: variableOf(entry), schema };
+}
+
+/** `log-level` -> `PIPPA_LOG_LEVEL` */
+export function variableOf(entry: string): string {
+  return `PIPPA_${entry.replaceAll('-', '_').toUpperCase()}`;
+}
+
+export const SETTINGS: readonly SettingDefinition[] = settingsSchema.keyof().options.map(define);

@@ -1,0 +1,52 @@
+import { formatBytes } from '@pippa/core';
+import type { Machine } from '../machine.ts';
+import type { OpenedModelInfo } from '../open-model.ts';
+import { columns } from './columns.ts';
+import type { Paint } from './terminal.ts';
+
+export interface BannerFacts {
+  readonly version: string;
+  /** `http://127.0.0.1:11500` */
+  readonly url: string;
+  readonly needsKey: boolean;
+  readonly models: readonly OpenedModelInfo[];
+  readonly machine: Machine;
+}
+
+/** What `pippa-agent` prints when it is ready. */
+export function banner({ version, url, needsKey, models, machine }: BannerFacts, paint: Paint): string {
+  const facts = [
+    ['address', `${url}/v1`],
+    ...(models.length === 0 ? [['model', 'none']] : models.map((model) => ['model', describeModel(model)])),
+    ['chip', `${machine.chip}, ${machine.cores} ${machine.cores === 1 ? 'core' : 'cores'}`],
+    ['memory', `${formatBytes(machine.totalBytes)}, ${formatBytes(machine.freeBytes)} free`],
+  ];
+  const lines = [
+    `${paint(['bold', 'cyan'], 'pippa-agent')} ${paint('dim', version)}`,
+    '',
+    ...columns(facts.map(([label = '', value = '']) => [paint('dim', label.padEnd(7)), value])),
+    '',
+    ...howToTalk(url, needsKey, models[0]?.name, paint),
+    '',
+    paint('dim', 'Ctrl-C stops the agent.'),
+  ];
+  return `\n${lines.map((line) => (line === '' ? '' : `  ${line}`)).join('\n')}\n\n`;
+}
+
+function describeModel(model: OpenedModelInfo): string {
+  const stages = model.stageCount === 1 ? '' : `, ${model.stageCount} stages`;
+  return `${model.name} (${model.architecture} ${model.quantisation}, ${model.layerCount} layers${stages}, ${formatBytes(model.fileBytes)}, context ${model.contextTokens}, ${model.backend})`;
+}
+
+function howToTalk(url: string, needsKey: boolean, model: string | undefined, paint: Paint): string[] {
+  if (model === undefined)
+    return [paint('dim', 'Start it with --model <path|name> to get answers: `pippa-agent models` lists those there are.')];
+  const key = needsKey ? ' -H "authorization: Bearer $PIPPA_API_KEY"' : '';
+  const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'What is pippa-agent?' }] });
+  return [
+    paint('dim', 'Talk to it:'),
+    'pippa-agent run',
+    `curl ${url}/v1/chat/completions -H "content-type: application/json"${key} -d '${body}'`,
+    `export OPENAI_BASE_URL=${url}/v1 OPENAI_API_KEY=${needsKey ? '$PIPPA_API_KEY' : 'pippa'}`,
+  ];
+}
