@@ -78,3 +78,8 @@ export function openLibraries(directory: string): Libraries {
   // In this order: each needs the ones before it.
   return { directory, base: open('libggml-base'), ggml: open('libggml.'), llama: open('libllama.') };
 }
+
+/** The libraries of the installed platform package. */
+export function openInstalledLibraries(): Libraries {
+  return openLibraries(findLibraryDirectory());
+}

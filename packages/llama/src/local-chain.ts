@@ -72,7 +72,9 @@ export async function openLocalChain(
   try {
     for (const [index, options] of stages.entries()) {
       const onProgress = (fraction: number): void => control.onProgress?.((index + fraction) / stages.length);
-      handles.push(await loadStage(options, control.signal === undefined ? { onProgress } : { onProgress, signal: control.signal }));
+      handles.push(
+        await loadStage(options, control.signal === undefined ? { onProgress } : { onProgress, signal: control.signal }),
+      );
     }
   } catch (error) {
     await Promise.all(handles.map((handle) => handle[Symbol.asyncDispose]()));

@@ -21,19 +21,30 @@ export function loadModel(engine: Engine, source: StageSource, params: ModelPara
     control.onProgress?.(fraction);
     return control.isCancelled?.() !== true;
   };
-  const model = source.kind === 'files' ? loadFiles(engine, source.paths, params, report) : loadTensors(engine, source, params, report);
+  const model =
+    source.kind === 'files' ? loadFiles(engine, source.paths, params, report) : loadTensors(engine, source, params, report);
   if (model) return model;
   if (control.isCancelled?.() === true) throw new LoadCancelledError('Loading the model was cancelled.');
-  throw new ModelLoadError('llama.cpp could not load the model: a tensor or metadata key that its architecture needs is missing or wrong, or memory ran out.', {
-    hint: 'Check the file with its digest or download it again; with a newer architecture, update pippa-agent.',
-  });
+  throw new ModelLoadError(
+    'llama.cpp could not load the model: a tensor or metadata key that its architecture needs is missing or wrong, or memory ran out.',
+    {
+      hint: 'Check the file with its digest or download it again; with a newer architecture, update pippa-agent.',
+    },
+  );
 }
 
-function loadFiles(engine: Engine, paths: readonly string[], params: ModelParams, report: (fraction: number) => boolean): Pointer | null {
+function loadFiles(
+  engine: Engine,
+  paths: readonly string[],
+  params: ModelParams,
+  report: (fraction: number) => boolean,
+): Pointer | null {
   const callback = koffi.register((fraction: number) => report(fraction), koffi.pointer(ProgressCallback));
   try {
     const withProgress = { ...params, progress_callback: callback };
-    return paths.length === 1 ? engine.loadModel(paths[0] as string, withProgress) : engine.loadModelSplits([...paths], paths.length, withProgress);
+    return paths.length === 1
+      ? engine.loadModel(paths[0] as string, withProgress)
+      : engine.loadModelSplits([...paths], paths.length, withProgress);
   } finally {
     koffi.unregister(callback);
   }
@@ -84,7 +95,9 @@ function fillTensor(engine: Engine, tensor: Pointer, source: TensorSource | unde
     return;
   }
   if (source.byteLength !== byteLength) {
-    throw new ModelLoadError(`The tensor ${source.name} has ${source.byteLength} bytes in the file, but the engine expects ${byteLength}.`);
+    throw new ModelLoadError(
+      `The tensor ${source.name} has ${source.byteLength} bytes in the file, but the engine expects ${byteLength}.`,
+    );
   }
   const { path, offset: start } = source.place;
   let descriptor = files.get(path);

@@ -13,7 +13,11 @@ import type { StageOptions } from './stage-options.ts';
 export type StageOutput =
   /** Not the last stage: the rows' hidden states, `rows * embeddingLength` floats, row by row. */
   | { readonly kind: 'hidden'; readonly hidden: Float32Array<ArrayBuffer> }
-  | { readonly kind: 'samples'; readonly samples: readonly Sample[]; readonly samplerFailures: readonly { readonly slot: Slot; readonly message: string }[] };
+  | {
+      readonly kind: 'samples';
+      readonly samples: readonly Sample[];
+      readonly samplerFailures: readonly { readonly slot: Slot; readonly message: string }[];
+    };
 
 /**
  * A shard with its KV cache, in the calling thread: every call blocks for as long as the engine computes. `stage-worker.ts` runs it
@@ -44,12 +48,15 @@ export class Stage implements Disposable {
       cleanup.defer(() => engine.freeModel(model));
       const isFirst = options.from === 0;
       const isLast = options.to === options.layerCount;
-      if (!isLast) this.#capture = cleanup.use(new HiddenCapture(engine, `${options.hiddenStateName}-${options.to - options.from - 1}`));
+      if (!isLast)
+        this.#capture = cleanup.use(new HiddenCapture(engine, `${options.hiddenStateName}-${options.to - options.from - 1}`));
       this.#context = this.#openContext(model, onGpu, isLast);
       cleanup.defer(() => engine.freeContext(this.#context));
       this.#memory = engine.memory(this.#context);
       const embeddingLength = engine.modelEmbedding(model);
-      this.#buffers = cleanup.use(new BatchBuffers(options.maxRows, isFirst ? 0 : embeddingLength, isFirst ? 1 : options.positionsPerToken));
+      this.#buffers = cleanup.use(
+        new BatchBuffers(options.maxRows, isFirst ? 0 : embeddingLength, isFirst ? 1 : options.positionsPerToken),
+      );
       const vocabulary = engine.vocabulary(model);
       const vocabularySize = engine.vocabularySize(vocabulary);
       let grammarScratch: GrammarScratch | undefined;
@@ -88,7 +95,8 @@ export class Stage implements Disposable {
    */
   run(step: Step, hidden?: Float32Array): StageOutput {
     for (const operation of step.memory) {
-      if (operation.kind === 'copy') this.#engine.memoryCopy(this.#memory, operation.source, operation.target, operation.from, operation.to);
+      if (operation.kind === 'copy')
+        this.#engine.memoryCopy(this.#memory, operation.source, operation.target, operation.from, operation.to);
       else if (!this.#engine.memoryRemove(this.#memory, operation.slot, operation.from, operation.to)) {
         throw new DecodeError(`Positions from ${operation.from} of slot ${operation.slot} cannot be removed on their own.`);
       }
@@ -104,7 +112,9 @@ export class Stage implements Disposable {
     this.#capture.begin(captured);
     this.#decode(rows);
     if (this.#capture.filled !== captured.length) {
-      throw new DecodeError(`The engine gave ${this.#capture.filled} hidden values for ${rows} rows of ${this.info.embeddingLength}.`);
+      throw new DecodeError(
+        `The engine gave ${this.#capture.filled} hidden values for ${rows} rows of ${this.info.embeddingLength}.`,
+      );
     }
     return { kind: 'hidden', hidden: captured };
   }
@@ -146,14 +156,17 @@ export class Stage implements Disposable {
       cb_eval: this.#capture?.callback ?? null,
     });
     if (!context) {
-      throw new ModelLoadError(`No memory for a context of ${options.contextCells} tokens.`, { hint: 'Choose a smaller --context or --parallel.' });
+      throw new ModelLoadError(`No memory for a context of ${options.contextCells} tokens.`, {
+        hint: 'Choose a smaller --context or --parallel.',
+      });
     }
     return context;
   }
 
   #fill(step: Step, hidden: Float32Array | undefined): void {
     const rows = step.slots.length;
-    if (rows === 0 || rows > this.#options.maxRows) throw new DecodeError(`A step of ${rows} rows: the stage takes 1 to ${this.#options.maxRows}.`);
+    if (rows === 0 || rows > this.#options.maxRows)
+      throw new DecodeError(`A step of ${rows} rows: the stage takes 1 to ${this.#options.maxRows}.`);
     const buffers = this.#buffers;
     const axes = buffers.positions.length / this.#options.maxRows;
     for (let axis = 0; axis < axes; axis += 1) buffers.positions.set(step.positions, axis * rows);
@@ -161,7 +174,8 @@ export class Stage implements Disposable {
     if (this.#options.from === 0) {
       buffers.tokens.set(step.tokens);
     } else {
-      if (hidden?.length !== rows * this.info.embeddingLength) throw new DecodeError('The hidden states do not fit the rows of the step.');
+      if (hidden?.length !== rows * this.info.embeddingLength)
+        throw new DecodeError('The hidden states do not fit the rows of the step.');
       buffers.embeddings.set(hidden);
     }
     if (this.#capture === undefined) {
@@ -185,7 +199,10 @@ export class Stage implements Disposable {
       this.#samplers.delete(operation.slot);
       if (operation.kind === 'close') continue;
       try {
-        this.#samplers.set(operation.slot, new SlotSampler(operation.settings, operation.history, operation.generatedTokens, this.#surroundings));
+        this.#samplers.set(
+          operation.slot,
+          new SlotSampler(operation.settings, operation.history, operation.generatedTokens, this.#surroundings),
+        );
       } catch (error) {
         if (!(error instanceof GrammarError)) throw error;
         failures.push({ slot: operation.slot, message: errorMessage(error) });
@@ -199,7 +216,9 @@ export class Stage implements Disposable {
     for (const output of step.outputs) {
       const sampler = this.#samplers.get(output.slot);
       if (sampler === undefined) continue;
-      samples.push(sampler.sample(this.logits(output.row), output.slot, (step.positions[output.row] as number) + 1, output.logprobs));
+      samples.push(
+        sampler.sample(this.logits(output.row), output.slot, (step.positions[output.row] as number) + 1, output.logprobs),
+      );
     }
     return samples;
   }
@@ -207,7 +226,16 @@ export class Stage implements Disposable {
   /** One row through the graph: faults in the weights and sets up the compute buffers, so that the first real step is not slow. */
   #warmUp(): void {
     const one = new Int32Array(1);
-    const step: Step = { id: 0, epoch: 0, memory: [], samplers: [], slots: one, positions: one, tokens: one, outputs: [{ row: 0, slot: 0 as Slot, logprobs: -1 }] };
+    const step: Step = {
+      id: 0,
+      epoch: 0,
+      memory: [],
+      samplers: [],
+      slots: one,
+      positions: one,
+      tokens: one,
+      outputs: [{ row: 0, slot: 0 as Slot, logprobs: -1 }],
+    };
     this.run(step, this.#options.from === 0 ? undefined : new Float32Array(this.info.embeddingLength));
     this.#engine.synchronize(this.#context);
     this.#engine.memoryClear(this.#memory, true);

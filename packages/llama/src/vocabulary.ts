@@ -31,7 +31,10 @@ export class Vocabulary implements Disposable {
   constructor(path: string) {
     this.#engine = openEngine();
     const model = this.#engine.loadModel(path, { ...this.#engine.modelDefaults(), vocab_only: true, n_gpu_layers: 0 });
-    if (!model) throw new ModelLoadError(`llama.cpp could not read the vocabulary of ${path}.`, { hint: 'Check the file, or update pippa-agent for newer tokenizers.' });
+    if (!model)
+      throw new ModelLoadError(`llama.cpp could not read the vocabulary of ${path}.`, {
+        hint: 'Check the file, or update pippa-agent for newer tokenizers.',
+      });
     this.#model = model;
     this.#vocabulary = this.#engine.vocabulary(model);
   }

@@ -30,6 +30,11 @@ export type StageWorkerCommand =
 
 /** What travels from the conductor through the stages and back to it. */
 export type StageFrame =
-  | { readonly kind: 'step'; readonly step: Step; readonly hidden?: Float32Array<ArrayBuffer>; readonly timings: readonly StageTiming[] }
+  | {
+      readonly kind: 'step';
+      readonly step: Step;
+      readonly hidden?: Float32Array<ArrayBuffer>;
+      readonly timings: readonly StageTiming[];
+    }
   | { readonly kind: 'result'; readonly result: StepResult }
   | { readonly kind: 'failure'; readonly stepId: number; readonly failure: WorkerFailure };

@@ -96,7 +96,10 @@ class RingConductor implements Conductor {
 
   async start(): Promise<void> {}
 
-  async *generate(request: GenerationRequest, options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<GenerationEvent, void, undefined> {
+  async *generate(
+    request: GenerationRequest,
+    options: { readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<GenerationEvent, void, undefined> {
     options.signal?.throwIfAborted();
     this.#check(request);
     const sequence = new Sequence(sequenceId((this.#nextSequence += 1)), request, this.#clock.nowMs());
@@ -151,7 +154,9 @@ class RingConductor implements Conductor {
     if (prompt.length >= this.contextTokens) throw new PromptTooLongError(prompt.length, this.contextTokens);
     for (const token of prompt) {
       if (token < 0 || token >= this.#vocabularySize) {
-        throw new InvalidInputError(`The token ${token} is not in the model's vocabulary of ${this.#vocabularySize}.`, { path: 'prompt' });
+        throw new InvalidInputError(`The token ${token} is not in the model's vocabulary of ${this.#vocabularySize}.`, {
+          path: 'prompt',
+        });
       }
     }
     if (this.#waiting.length >= this.#settings.maxQueued) {
@@ -198,7 +203,11 @@ class RingConductor implements Conductor {
 
   /** Sees that the next step finds cells: idle caches go first, then the youngest sequence, batch before interactive. */
   #makeRoom(): void {
-    const wanted = (): number => this.#slots.all.reduce((sum, state) => sum + (state.owner === undefined ? state.heldLength : state.owner.tokens.length + 1), 0);
+    const wanted = (): number =>
+      this.#slots.all.reduce(
+        (sum, state) => sum + (state.owner === undefined ? state.heldLength : state.owner.tokens.length + 1),
+        0,
+      );
     while (wanted() > this.#limits.contextCells) {
       const dropped = this.#slots.dropOldestCache();
       if (dropped !== undefined) {
@@ -353,7 +362,13 @@ class RingConductor implements Conductor {
 function openSampler(sequence: Sequence, slot: NonNullable<Sequence['slot']>['index']): SamplerOperation {
   const { request, tokens, generated } = sequence;
   const from = Math.max(0, tokens.length - Math.max(request.sampler.penaltyLastTokens, generated));
-  return { kind: 'open', slot, settings: request.sampler, history: tokens.view(from, tokens.length).slice(), generatedTokens: generated };
+  return {
+    kind: 'open',
+    slot,
+    settings: request.sampler,
+    history: tokens.view(from, tokens.length).slice(),
+    generatedTokens: generated,
+  };
 }
 
 function laneRank(sequence: Sequence): number {

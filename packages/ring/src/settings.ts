@@ -34,7 +34,12 @@ const PREFILL_TILE_ROWS = 32;
  * Rows of a prompt's next chunk. Over n stages a prompt should give about 8 n chunks, or the stages wait for each other at both ends of
  * the pipeline; chunks below a tile waste the kernels.
  */
-export function prefillChunkRows(settings: ConductorSettings, prompt: { readonly length: number }, stages: number, othersDecode: boolean): number {
+export function prefillChunkRows(
+  settings: ConductorSettings,
+  prompt: { readonly length: number },
+  stages: number,
+  othersDecode: boolean,
+): number {
   if (settings.fixedPrefillRows !== undefined) return settings.fixedPrefillRows;
   const largest = stages > 1 || othersDecode ? settings.sharedPrefillRows : settings.maxPrefillRows;
   if (stages === 1) return largest;

@@ -88,7 +88,9 @@ export class Slots {
 
   /** Forgets the least recently used cache without an owner. */
   dropOldestCache(): MemoryOperation | undefined {
-    const idle = this.all.filter((state) => state.owner === undefined && state.heldLength > 0).toSorted((a, b) => a.lastUsed - b.lastUsed)[0];
+    const idle = this.all
+      .filter((state) => state.owner === undefined && state.heldLength > 0)
+      .toSorted((a, b) => a.lastUsed - b.lastUsed)[0];
     return idle === undefined ? undefined : this.clear(idle);
   }
 

@@ -43,7 +43,9 @@ function expected(prompt: readonly number[], count: number, seed = 5): number[] 
   return history.slice(prompt.length);
 }
 
-async function collect(events: AsyncIterable<GenerationEvent>): Promise<{ tokens: number[]; end: Extract<GenerationEvent, { kind: 'end' }> | undefined }> {
+async function collect(
+  events: AsyncIterable<GenerationEvent>,
+): Promise<{ tokens: number[]; end: Extract<GenerationEvent, { kind: 'end' }> | undefined }> {
   const tokens: number[] = [];
   let end: Extract<GenerationEvent, { kind: 'end' }> | undefined;
   for await (const event of events) {
@@ -78,7 +80,13 @@ describe('conductor', () => {
 
   it('keeps decode tokens riding while a long prompt is prefilled', async () => {
     const ring = bench({}, { sharedPrefillRows: 64 });
-    await play(ring, Promise.all([collect(ring.conductor.generate(request([1, 2, 3], 30))), collect(ring.conductor.generate(request(promptOf(1000), 2)))]));
+    await play(
+      ring,
+      Promise.all([
+        collect(ring.conductor.generate(request([1, 2, 3], 30))),
+        collect(ring.conductor.generate(request(promptOf(1000), 2))),
+      ]),
+    );
     const prefilling = ring.chain.steps.filter((step) => step.slots.length > 10);
     expect(prefilling.length).toBeGreaterThan(10);
     // All but the first, which was built before the short prompt had its first token.
@@ -129,7 +137,9 @@ describe('conductor', () => {
     const first = await play(ring, collect(ring.conductor.generate(request(promptOf(50), 5))));
     const followUp = [...promptOf(50), ...first.tokens, 3];
     expect((await play(ring, collect(ring.conductor.generate(request(followUp, 5))))).tokens).toEqual(expected(followUp, 5));
-    expect((await play(ring, collect(ring.conductor.generate(request(promptOf(50), 5))))).tokens).toEqual(expected(promptOf(50), 5));
+    expect((await play(ring, collect(ring.conductor.generate(request(promptOf(50), 5))))).tokens).toEqual(
+      expected(promptOf(50), 5),
+    );
   });
 
   it('ends with "context" when the context is full and refuses prompts that cannot fit', async () => {
@@ -153,7 +163,10 @@ describe('conductor', () => {
   it('bounds the queue and says when to come back', async () => {
     const ring = bench({ parallelSequences: 1 }, { maxQueued: 2 });
     const running = [0, 1, 2].map((salt) => collect(ring.conductor.generate(request(promptOf(10, salt), 5))));
-    await expect(collect(ring.conductor.generate(request([1], 1)))).rejects.toMatchObject({ name: 'OverloadedError', retryAfterSeconds: expect.any(Number) });
+    await expect(collect(ring.conductor.generate(request([1], 1)))).rejects.toMatchObject({
+      name: 'OverloadedError',
+      retryAfterSeconds: expect.any(Number),
+    });
     expect(await play(ring, Promise.all(running))).toHaveLength(3);
   });
 
@@ -177,7 +190,9 @@ describe('conductor', () => {
   it('tells every sequence when a stage is lost, and later callers too', async () => {
     const ring = bench();
     ring.chain.failAtStep = 4;
-    await expect(play(ring, collect(ring.conductor.generate(request(promptOf(20), 50))))).rejects.toMatchObject({ name: 'StageError' });
+    await expect(play(ring, collect(ring.conductor.generate(request(promptOf(20), 50))))).rejects.toMatchObject({
+      name: 'StageError',
+    });
     await expect(collect(ring.conductor.generate(request([1], 1)))).rejects.toMatchObject({ name: 'StageError' });
   });
 
@@ -214,7 +229,12 @@ describe('conductor', () => {
         });
         await play(ring, Promise.all(outcomes));
         await ring.time.run();
-        expect(ring.conductor.snapshot()).toMatchObject({ running: 0, waiting: 0, freeSlots: options.parallelSequences, stepsInFlight: 0 });
+        expect(ring.conductor.snapshot()).toMatchObject({
+          running: 0,
+          waiting: 0,
+          freeSlots: options.parallelSequences,
+          stepsInFlight: 0,
+        });
       }),
       { numRuns: 100 },
     );

@@ -43,7 +43,10 @@ export class SimulatedChain implements StageChain {
   readonly #slots = new Map<Slot, number[]>();
   readonly #seeds = new Map<Slot, number>();
 
-  constructor(time: VirtualTime, options: { stages: number; contextCells: number; parallelSequences: number; canTruncate?: boolean; rowMs?: number }) {
+  constructor(
+    time: VirtualTime,
+    options: { stages: number; contextCells: number; parallelSequences: number; canTruncate?: boolean; rowMs?: number },
+  ) {
     this.#time = time;
     this.#rowMs = (options.rowMs ?? 1) / options.stages;
     this.#stageFreeMs = new Array<number>(options.stages).fill(0);
@@ -91,7 +94,8 @@ export class SimulatedChain implements StageChain {
     }
     for (const [row, slot] of step.slots.entries()) {
       const held = this.#slots.get(slot as Slot) ?? [];
-      if (held.length !== step.positions[row]) throw new Error(`slot ${slot} holds ${held.length}, row is for ${step.positions[row]}`);
+      if (held.length !== step.positions[row])
+        throw new Error(`slot ${slot} holds ${held.length}, row is for ${step.positions[row]}`);
       held.push(step.tokens[row] as number);
       this.#slots.set(slot as Slot, held);
     }

@@ -1,5 +1,15 @@
 import { open } from 'node:fs/promises';
-import { arrayOf, encodeGgufHeader, float32, string, tensorBytes, tensorTypeNumber, uint32, type GgufValue, type TensorShape } from '@pippa/gguf';
+import {
+  arrayOf,
+  encodeGgufHeader,
+  float32,
+  string,
+  tensorBytes,
+  tensorTypeNumber,
+  uint32,
+  type GgufValue,
+  type TensorShape,
+} from '@pippa/gguf';
 
 /** Sizes of a random llama-architecture model. Row lengths must be whole blocks of the quantisation (32 for q4_0 and q8_0). */
 export interface RandomModelOptions {
@@ -86,7 +96,12 @@ function tensorShapes(options: RandomModelOptions): TensorShape[] {
       matrix(`${prefix}.ffn_down`, feedForwardLength, width),
     ];
   });
-  return [matrix('token_embd', width, vocabularySize), norm('output_norm'), matrix('output', width, vocabularySize), ...layers.flat()];
+  return [
+    matrix('token_embd', width, vocabularySize),
+    norm('output_norm'),
+    matrix('output', width, vocabularySize),
+    ...layers.flat(),
+  ];
 }
 
 function metadata(options: RandomModelOptions): [string, GgufValue][] {
@@ -107,7 +122,13 @@ function metadata(options: RandomModelOptions): [string, GgufValue][] {
     ['llama.vocab_size', uint32(options.vocabularySize)],
     ['tokenizer.ggml.model', string('llama')],
     ['tokenizer.ggml.tokens', arrayOf('string', tokens)],
-    ['tokenizer.ggml.scores', arrayOf('float32', tokens.map((_, token) => -token))],
+    [
+      'tokenizer.ggml.scores',
+      arrayOf(
+        'float32',
+        tokens.map((_, token) => -token),
+      ),
+    ],
     ['tokenizer.ggml.token_type', arrayOf('int32', types)],
     ['tokenizer.ggml.bos_token_id', uint32(1)],
     ['tokenizer.ggml.eos_token_id', uint32(2)],

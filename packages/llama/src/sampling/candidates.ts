@@ -32,7 +32,8 @@ export function argmax(logits: Float32Array): TokenId {
 /** Fills `candidates` with the tokens that top-k and the temperature leave in play, sorted by falling logit, then token id. */
 export function collectCandidates(logits: Float32Array, settings: SamplerSettings, candidates: Candidates): void {
   if (settings.topK > 0 && settings.topK < logits.length) keepLargest(logits, settings.topK, candidates);
-  else keepAbove(logits, (logits[argmax(logits)] as number) - NEGLIGIBLE_LOGIT_GAP * Math.max(settings.temperature, 0.01), candidates);
+  else
+    keepAbove(logits, (logits[argmax(logits)] as number) - NEGLIGIBLE_LOGIT_GAP * Math.max(settings.temperature, 0.01), candidates);
   sortCandidates(candidates);
 }
 

@@ -53,7 +53,10 @@ function keepTypical(candidates: Candidates, probabilities: Float64Array, mass: 
     kept += 1;
     if (covered > mass) break;
   }
-  keepIndexes(candidates, order.slice(0, kept).sort((a, b) => a - b));
+  keepIndexes(
+    candidates,
+    order.slice(0, kept).sort((a, b) => a - b),
+  );
 }
 
 function keepIndexes(candidates: Candidates, indexes: readonly number[]): void {

@@ -39,6 +39,7 @@ export class PenaltyWindow {
 
 export function usesPenalties(settings: SamplerSettings): boolean {
   return (
-    settings.penaltyLastTokens > 0 && (settings.repeatPenalty !== 1 || settings.presencePenalty !== 0 || settings.frequencyPenalty !== 0)
+    settings.penaltyLastTokens > 0 &&
+    (settings.repeatPenalty !== 1 || settings.presencePenalty !== 0 || settings.frequencyPenalty !== 0)
   );
 }
