@@ -19,5 +19,5 @@ if (version[0] < NEEDED[0] || (version[0] === NEEDED[0] && version[1] < NEEDED[1
   // The repository runs from source; the published package holds the bundle alone.
   var source = new URL('../src/main.ts', import.meta.url);
   var bundle = new URL('../dist/main.js', import.meta.url);
-  import(existsSync(source) ? source.href : bundle.href);
+  void import(existsSync(source) ? source.href : bundle.href);
 }

@@ -6,7 +6,7 @@ import { modelNameOf } from './library/find-models.ts';
 import { resolveModel } from './library/resolve-model.ts';
 import type { Machine } from './machine.ts';
 import { ModelRegistry } from './model-registry.ts';
-import { openModel, type OpenedModel, type OpenedModelInfo } from './open-model.ts';
+import type { OpenedModel, OpenedModelInfo } from './open-model.ts';
 import { openOptions } from './open-options.ts';
 import type { AgentPaths } from './paths.ts';
 import { NO_MODEL, type Settings } from './settings/schema.ts';
@@ -56,6 +56,8 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     // Listening comes first: a taken port is found out before minutes of loading, and clients are told to wait.
     await gateway.start();
     for (const [index, file] of files.entries()) {
+      // Loaded when there is a model to open: an agent without one does without the engine.
+      const { openModel } = await import('./open-model.ts');
       const model = await openModel(file, openOptions(settings, { machine, paths, logger }), {
         onProgress: (fraction) => onProgress?.((index + fraction) / files.length),
         signal,
