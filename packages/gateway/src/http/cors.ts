@@ -26,7 +26,7 @@ export function cors(allowedOrigins: readonly string[]): MiddlewareHandler<Gatew
       });
     }
     outgoing.setHeader('access-control-allow-origin', origin);
-    outgoing.setHeader('access-control-expose-headers', 'x-request-id, retry-after');
+    outgoing.setHeader('access-control-expose-headers', 'x-request-id, retry-after, retry-after-ms');
     if (incoming.method !== 'OPTIONS' || incoming.headers['access-control-request-method'] === undefined) return next();
 
     const wanted = incoming.headers['access-control-request-headers'] ?? '';

@@ -71,7 +71,11 @@ export function describeError(error: unknown, promptParam?: string): DescribedEr
 }
 
 function errorHeaders(error: PippaError): Record<string, string> {
-  if (error instanceof OverloadedError) return { 'retry-after': String(Math.max(1, Math.ceil(error.retryAfterSeconds))) };
+  if (error instanceof OverloadedError) {
+    const seconds = Math.max(0, error.retryAfterSeconds);
+    // HTTP knows whole seconds only; OpenAI's clients read the milliseconds.
+    return { 'retry-after': String(Math.max(1, Math.ceil(seconds))), 'retry-after-ms': String(Math.ceil(seconds * 1000)) };
+  }
   if (error instanceof MethodNotAllowedError) return { allow: error.allowed.join(', ') };
   if (error.code === 'stopped') return { 'retry-after': String(RETRY_AFTER_STOP_SECONDS) };
   if (error.code === 'invalid_api_key') return { 'www-authenticate': 'Bearer' };

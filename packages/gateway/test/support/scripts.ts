@@ -40,9 +40,9 @@ export function failing(error: Error, ...texts: readonly string[]): Script {
 
 /**
  * Behaves like a small model: the words depend on the seed when the temperature is over 0; obeys maxTokens, stop strings, logprobs,
- * tools and response formats.
+ * tools and response formats; goes on without end when told to ignore it.
  */
-export const sentence: Script = async function* speak(request) {
+export const sentence: Script = async function* speak(request, signal) {
   const text: TextRequest = request.kind === 'chat' ? request.chat : request.completion;
   if (request.kind === 'chat') {
     const special = specialAnswer(request.chat);
@@ -76,6 +76,7 @@ export const sentence: Script = async function* speak(request) {
     said += word;
     yield { kind: 'text', text: word, ...(text.logprobs === undefined ? {} : { logprobs: [logprobOf(word, text.logprobs)] }) };
   }
+  if (text.sampler.ignoreEndOfGeneration === true) yield* waiting(request, signal);
   yield { kind: 'finish', reason: 'stop', usage: usageOf(request, WORDS.length), reasoningTokens: 0 };
 };
 
