@@ -95,7 +95,7 @@ describe('a chat completion sent whole', () => {
 
 describe('what a chat request means to the model', () => {
   const ask = async (fields: object) => {
-    const { post, model } = await startGateway();
+    const { post, model } = await startGateway({ script: saying('ok') });
     const response = await post(PATH, { ...hello, ...fields });
     expect(response.status, await response.clone().text()).toBe(200);
     const request = model.calls[0]?.request;
