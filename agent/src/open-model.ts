@@ -1,14 +1,18 @@
+import { randomInt } from 'node:crypto';
 import { createServedModel } from '@pippa/chat';
 import { formatBytes, systemClock, type Logger, type ServedModel } from '@pippa/core';
-import { describeModel, readGgufModel, type GgufModel } from '@pippa/gguf';
+import { chatTemplate, describeModel, readGgufModel, type GgufModel } from '@pippa/gguf';
 import { openTokenizer } from '@pippa/llama';
 import { createConductor, DEFAULT_CONDUCTOR_SETTINGS, type ConductorSnapshot } from '@pippa/ring';
 import { totalBytes } from './engine/fit-memory.ts';
 import { openChain } from './engine/open-chain.ts';
 import { planStages } from './engine/plan-stages.ts';
+import { samplerDefaults } from './engine/sampler-defaults.ts';
 import { ModelTooLargeError, UnusableModelError } from './errors.ts';
 import { fileBytes } from './library/describe-file.ts';
 import { modelNameOf } from './library/find-models.ts';
+
+const MAX_SEED = 2 ** 32;
 
 export interface OpenModelOptions {
   /** Undefined: the model's own, at most 8192, or what fits. */
@@ -97,7 +101,19 @@ async function bind(
   const tokenizer = await openTokenizer(model.files[0]?.path ?? '');
   started.push(async () => tokenizer[Symbol.asyncDispose]());
   const layout = describeModel(model);
-  const served = createServedModel({ name });
+  const served = createServedModel({
+    name,
+    createdMs: systemClock.wallMs(),
+    architecture: layout.architecture,
+    parameterCount: layout.parameterCount,
+    fileBytes: fileBytes(model),
+    template: chatTemplate(model),
+    tokenizer,
+    generator: conductor,
+    samplerDefaults: samplerDefaults(model.metadata),
+    randomSeed: () => randomInt(MAX_SEED),
+    clock: systemClock,
+  });
   return {
     served,
     info: {

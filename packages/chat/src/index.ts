@@ -1,1 +1,2 @@
-export {};
+export { createServedModel, type ServedModelParts } from './served-model.ts';
+export { UnsupportedSchemaError } from './errors.ts';

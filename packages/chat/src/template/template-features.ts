@@ -1,0 +1,87 @@
+import { TemplateError, type ChatMessage, type ToolDefinition } from '@pippa/core';
+import type { CompiledTemplate } from './compiled-template.ts';
+import { messageVariables, toolVariables, type VariableStyle } from './message-variables.ts';
+
+/** What a template can do, found by rendering small conversations with it. */
+export interface TemplateFeatures {
+  readonly system: boolean;
+  readonly developer: boolean;
+  /** It shows tools to the model and renders calls and their results. */
+  readonly tools: boolean;
+  /** It wants content as a list of parts. */
+  readonly typedContent: boolean;
+  /** It wants the arguments of tool calls as JSON text. */
+  readonly argumentsAsText: boolean;
+}
+
+const QUESTION = 'pippa-probe-question';
+const INSTRUCTION = 'pippa-probe-instruction';
+const RESULT = 'pippa-probe-result';
+const TOOL: ToolDefinition = {
+  name: 'pippa_probe_tool',
+  description: 'pippa probe description',
+  parameters: {
+    type: 'object',
+    properties: { pippa_probe_key: { type: 'string', description: 'pippa probe' } },
+    required: ['pippa_probe_key'],
+  },
+};
+const USER: ChatMessage = { role: 'user', content: QUESTION };
+const CALL: readonly ChatMessage[] = [
+  USER,
+  {
+    role: 'assistant',
+    content: '',
+    toolCalls: [{ id: 'pippa1234', name: TOOL.name, arguments: '{"pippa_probe_key": "pippa_probe_value"}' }],
+  },
+  { role: 'tool', content: RESULT, toolCallId: 'pippa1234', name: TOOL.name },
+];
+
+/** `globals`: variables that every rendering gets, such as `bos_token`. */
+export function detectFeatures(template: CompiledTemplate, globals: Readonly<Record<string, unknown>>): TemplateFeatures {
+  const plain: VariableStyle = {
+    argumentsAsText: false,
+    typedContent: false,
+    shortCallIds: false,
+    withReasoning: true,
+    developerRole: true,
+  };
+  const shows = (
+    texts: readonly string[],
+    messages: readonly ChatMessage[],
+    style: VariableStyle,
+    tools: readonly ToolDefinition[] = [],
+  ) => {
+    const rendered = tryRender(template, {
+      ...globals,
+      messages: messageVariables(messages, style),
+      ...(tools.length > 0 && { tools: toolVariables(tools) }),
+      add_generation_prompt: true,
+    });
+    return rendered !== undefined && texts.every((text) => rendered.includes(text));
+  };
+  const typedContent = !shows([QUESTION], [USER], plain) && shows([QUESTION], [USER], { ...plain, typedContent: true });
+  const style = { ...plain, typedContent };
+  const listed = template.source.includes('tools') && shows([TOOL.name], [USER], style, [TOOL]);
+  const called = [TOOL.name, 'pippa_probe_key', 'pippa_probe_value', RESULT];
+  const objects = listed && shows(called, CALL, style, [TOOL]);
+  const texts = listed && !objects && shows(called, CALL, { ...style, argumentsAsText: true }, [TOOL]);
+  return {
+    system: shows([INSTRUCTION, QUESTION], [{ role: 'system', content: INSTRUCTION }, USER], style),
+    developer:
+      /['"]developer['"]/.test(template.source) &&
+      shows([INSTRUCTION, QUESTION], [{ role: 'developer', content: INSTRUCTION }, USER], style),
+    tools: objects || texts,
+    typedContent,
+    argumentsAsText: texts,
+  };
+}
+
+function tryRender(template: CompiledTemplate, variables: Readonly<Record<string, unknown>>): string | undefined {
+  try {
+    return template.render(variables);
+  } catch (error) {
+    if (error instanceof TemplateError) return undefined;
+    throw error;
+  }
+}
