@@ -260,13 +260,19 @@ describe('a chat request that is wrong', () => {
     [{ temperature: 5.1 }, 'temperature', 'decimal_above_max_value'],
     [{ n: 9 }, 'n', 'integer_above_max_value'],
     [{ n: 1.5 }, 'n', 'invalid_type'],
-    [{ seed: 1.5 }, 'seed', 'invalid_value'],
+    [{ seed: 1.5 }, 'seed', 'invalid_type'],
+    [{ chat_template_kwargs: [] }, 'chat_template_kwargs', 'invalid_type'],
     [{ max_tokens: 0 }, 'max_tokens', 'integer_below_min_value'],
     [{ stop: Array.from({ length: 17 }, String) }, 'stop', 'array_above_max_length'],
     [{ stop: [1] }, 'stop[0]', 'invalid_type'],
     [{ stop: 5 }, 'stop', 'invalid_type'],
     [{ logit_bias: { x: 1 } }, 'logit_bias.x', 'invalid_value'],
     [{ logit_bias: { 5: 101 } }, 'logit_bias.5', 'integer_above_max_value'],
+    [
+      { logit_bias: Object.fromEntries(Array.from({ length: 1025 }, (_, token) => [token, 1])) },
+      'logit_bias',
+      'object_above_max_properties',
+    ],
     [{ top_logprobs: 3 }, 'top_logprobs', 'invalid_value'],
     [{ logprobs: true, top_logprobs: 21 }, 'top_logprobs', 'integer_above_max_value'],
     [{ stream: 'yes' }, 'stream', 'invalid_type'],
@@ -278,7 +284,7 @@ describe('a chat request that is wrong', () => {
     [{ functions: [{ name: 'f' }] }, 'functions', 'unsupported_parameter'],
     [{ modalities: ['audio'] }, 'modalities', 'unsupported_value'],
     [{ grammar: 'root ::= "a"', response_format: { type: 'json_object' } }, 'grammar', 'invalid_value'],
-  ])('%j names the field and the fault', async (fields, param, code) => {
+  ])('%# names the field and the fault', async (fields, param, code) => {
     const { post, gateway, model } = await startGateway();
     const response = await post(PATH, { ...hello, ...fields });
     expect(response.status).toBe(400);

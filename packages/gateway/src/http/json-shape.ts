@@ -41,14 +41,9 @@ export function checkJsonShape(bytes: Buffer, limits: { readonly maxJsonDepth: n
   }
 }
 
-/** Index of the quote that ends the string which begins at `start`, or of the last byte. Native search: prompts are long strings. */
+/** Index of the quote that ends the string which begins at `start`, or past the last byte. */
 function endOfString(bytes: Buffer, start: number): number {
-  let end = start;
-  for (;;) {
-    end = bytes.indexOf(QUOTE, end + 1);
-    if (end === -1) return bytes.length;
-    let backslashes = 0;
-    while (bytes[end - 1 - backslashes] === BACKSLASH) backslashes++;
-    if (backslashes % 2 === 0) return end;
-  }
+  let index = start + 1;
+  while (index < bytes.length && bytes[index] !== QUOTE) index += bytes[index] === BACKSLASH ? 2 : 1;
+  return index;
 }

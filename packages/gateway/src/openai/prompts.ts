@@ -1,9 +1,9 @@
 import { InvalidRequestError } from '../errors.ts';
-import { MAX_PROMPT_TOKENS, MAX_TEXT_CHARS } from './schemas/bounds.ts';
+import { MAX_TEXT_CHARS } from './schemas/bounds.ts';
 
 const MAX_TOKEN_ID = 2 ** 31 - 1;
 
-/** Reads `prompt` in its four forms: a text, texts, the token ids of one prompt, or those of several. */
+/** Reads `prompt` in its four forms (the number of values in a body bounds the token ids): a text, texts, the token ids of one prompt, or those of several. */
 export function readPrompts(prompt: unknown, maxPrompts: number): (string | readonly number[])[] {
   if (prompt === undefined || prompt === null) {
     throw new InvalidRequestError("Missing required parameter: 'prompt'.", {
@@ -42,15 +42,6 @@ function readText(text: string, param: string): string {
 function readTokens(tokens: readonly unknown[], param: string): readonly number[] {
   if (tokens.length === 0)
     throw new InvalidRequestError(`Invalid '${param}': the array is empty.`, { param, reason: 'empty_array' });
-  if (tokens.length > MAX_PROMPT_TOKENS) {
-    throw new InvalidRequestError(
-      `Invalid '${param}': expected at most ${MAX_PROMPT_TOKENS} token ids, but got ${tokens.length}.`,
-      {
-        param,
-        reason: 'array_above_max_length',
-      },
-    );
-  }
   const wrong = tokens.findIndex((token) => !isTokenId(token));
   if (wrong !== -1) throw wrongType(`${param}[${wrong}]`, 'a token id (a whole number from 0)');
   return tokens as readonly number[];

@@ -75,7 +75,8 @@ function explain(issue: Issue, param: string, value: unknown): { readonly messag
   if (issue.code === 'invalid_format')
     return invalid(`Invalid value for '${param}': ${show(value)} does not have the expected form.`);
   if (issue.code === 'invalid_key') return invalid(`Invalid key in '${param}': ${issue.issues[0]?.message ?? issue.message}.`);
-  return invalid(`Invalid '${param}': ${issue.message}.`);
+  const reason: unknown = issue.code === 'custom' ? issue.params?.['reason'] : undefined;
+  return { message: `Invalid '${param}': ${issue.message}.`, reason: typeof reason === 'string' ? reason : 'invalid_value' };
 }
 
 function sizeFault(

@@ -19,5 +19,3 @@ export const MAX_TOP_LOGPROBS = 20;
 export const MAX_TEMPERATURE = 5;
 export const MAX_TOKENS = 2 ** 31 - 1;
 export const MAX_GRAMMAR_CHARS = 256 * 1024;
-/** Token ids in one prompt: over the largest context there is. */
-export const MAX_PROMPT_TOKENS = 10_000_000;

@@ -9,11 +9,11 @@ import {
   MAX_TOOLS,
   MAX_TOP_LOGPROBS,
 } from './bounds.ts';
+import { jsonObject } from './json-object.ts';
 import { sharedRequestFields, tokenBound } from './request-fields.ts';
 
 const text = z.string().max(MAX_TEXT_CHARS);
 const name = z.string().max(MAX_NAME_CHARS);
-const jsonObject = z.record(z.string(), z.unknown());
 
 const contentPart = z
   .object({ type: z.string().max(MAX_NAME_CHARS), text: text.nullish(), refusal: text.nullish() })

@@ -9,6 +9,7 @@ import {
   MAX_TEMPERATURE,
   MAX_TOKENS,
 } from './bounds.ts';
+import { jsonObject } from './json-object.ts';
 
 const describe = <Schema extends z.ZodType>(schema: Schema, description: string): Schema => schema.openapi({ description });
 
@@ -17,11 +18,13 @@ export const tokenBound = z.int().min(-1).max(MAX_TOKENS).nullish();
 
 const stopString = z.string().max(MAX_STOP_CHARS);
 
-export const logitBias = z
-  .record(z.string().regex(/^\d{1,10}$/), z.number().min(-100).max(100))
+const logitBias = jsonObject
   .refine((biases) => Object.keys(biases).length <= MAX_LOGIT_BIAS_ENTRIES, {
     error: `expected at most ${MAX_LOGIT_BIAS_ENTRIES} entries`,
-  });
+    params: { reason: 'object_above_max_properties' },
+  })
+  .pipe(z.record(z.string().regex(/^\d{1,10}$/), z.number().min(-100).max(100)))
+  .openapi({ type: 'object', additionalProperties: { type: 'number', minimum: -100, maximum: 100 } });
 
 /**
  * What chat and plain completions share. Every field may be null, as clients send it for "not set". Fields that are not listed
@@ -40,7 +43,10 @@ export const sharedRequestFields = {
     'Texts that end the answer; they are left out.',
   ),
   seed: describe(
-    z.number().refine(Number.isInteger, { error: 'expected an integer' }).nullish(),
+    z
+      .number()
+      .refine(Number.isInteger, { error: 'expected an integer', params: { reason: 'invalid_type' } })
+      .nullish(),
     'The same seed and request give the same answer. Taken modulo 2^32; -1 draws a random one.',
   ),
   temperature: describe(z.number().min(0).max(MAX_TEMPERATURE).nullish(), '0 always takes the most likely token.'),
