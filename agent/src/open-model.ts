@@ -7,6 +7,7 @@ import { createConductor, DEFAULT_CONDUCTOR_SETTINGS, type ConductorSnapshot } f
 import { totalBytes } from './engine/fit-memory.ts';
 import { openChain } from './engine/open-chain.ts';
 import { planStages } from './engine/plan-stages.ts';
+import { usefulThreads } from './engine/useful-threads.ts';
 import { samplerDefaults } from './engine/sampler-defaults.ts';
 import { ModelTooLargeError, UnusableModelError } from './errors.ts';
 import { fileBytes } from './library/describe-file.ts';
@@ -18,8 +19,9 @@ export interface OpenModelOptions {
   /** Undefined: the model's own, at most 8192, or what fits. */
   readonly contextTokens: number | undefined;
   readonly parallelSequences: number;
-  /** CPU threads for all stages together. */
-  readonly threads: number;
+  /** CPU threads for all stages together; undefined: as many as the model has work for, at most `cores`. */
+  readonly threads: number | undefined;
+  readonly cores: number;
   readonly stages: number;
   /** Memory that the model may take. */
   readonly budgetBytes: number;
@@ -82,13 +84,15 @@ async function bind(
   control: OpenControl,
   started: (() => Promise<void>)[],
 ): Promise<Omit<OpenedModel, 'stop'>> {
+  const layout = describeModel(model);
   const plan = planStages(model, { ...options, name });
   const memoryBytes = totalBytes(plan.stages.map((stage) => stage.memory));
   options.logger.info(
     { scope: 'agent', model: name, memory: formatBytes(memoryBytes), stages: plan.stages.map((stage) => [stage.from, stage.to]) },
     'loading',
   );
-  const chain = await openChain(model, plan, { ...options, ...control });
+  const threads = options.threads ?? usefulThreads(layout.totalBytes, options.cores);
+  const chain = await openChain(model, plan, { ...options, ...control, threads });
   started.push(async () => chain[Symbol.asyncDispose]());
   const conductor = createConductor({
     chain,
@@ -100,7 +104,6 @@ async function bind(
   started.push(() => conductor.stop());
   const tokenizer = await openTokenizer(model.files[0]?.path ?? '');
   started.push(async () => tokenizer[Symbol.asyncDispose]());
-  const layout = describeModel(model);
   const served = createServedModel({
     name,
     createdMs: systemClock.wallMs(),

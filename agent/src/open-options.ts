@@ -12,7 +12,8 @@ export function openOptions(
   return {
     contextTokens: settings.context,
     parallelSequences: settings.parallel,
-    threads: settings.threads ?? machine.cores,
+    threads: settings.threads,
+    cores: machine.cores,
     stages: settings.stages,
     budgetBytes: machine.budgetBytes,
     shardDirectory: paths.shards,

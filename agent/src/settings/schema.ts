@@ -24,6 +24,7 @@ const MAX_LIST = 16;
 const text = z.string().min(1).max(MAX_TEXT);
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+export const DEFAULT_PORT = 11_500;
 export const DEMO_MODEL = 'pippa-tiny';
 /** Value of `model` that starts the agent without one. */
 export const NO_MODEL = 'none';
@@ -51,13 +52,18 @@ export const settingsSchema = z.strictObject({
     kind: 'text',
     default: 'localhost',
   }),
-  port: z.int().min(0).max(65_535).default(11_500).register(texts, {
-    meaning: 'port to listen on; 0 takes any free one',
-    argument: 'number',
-    expects: 'a whole number from 0 to 65535',
-    kind: 'number',
-    default: '11500',
-  }),
+  port: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(DEFAULT_PORT)
+    .register(texts, {
+      meaning: 'port to listen on; 0 takes any free one',
+      argument: 'number',
+      expects: 'a whole number from 0 to 65535',
+      kind: 'number',
+      default: String(DEFAULT_PORT),
+    }),
   apiKey: z.string().min(8).max(MAX_TEXT).optional().register(texts, {
     meaning: 'key that clients must send as their bearer token; without one, only this machine is served',
     argument: 'key',

@@ -1,6 +1,7 @@
 import { formatBytes } from '@pippa/core';
 import type { Machine } from '../machine.ts';
 import type { OpenedModelInfo } from '../open-model.ts';
+import { DEFAULT_PORT } from '../settings/schema.ts';
 import { columns } from './columns.ts';
 import type { Paint } from './terminal.ts';
 
@@ -45,7 +46,7 @@ function howToTalk(url: string, needsKey: boolean, model: string | undefined, pa
   const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'What is pippa-agent?' }] });
   return [
     paint('dim', 'Talk to it:'),
-    'pippa-agent run',
+    `npx pippa-agent run${url.endsWith(`:${DEFAULT_PORT}`) ? '' : ` --port ${new URL(url).port}`}`,
     `curl ${url}/v1/chat/completions -H "content-type: application/json"${key} -d '${body}'`,
     `export OPENAI_BASE_URL=${url}/v1 OPENAI_API_KEY=${needsKey ? '$PIPPA_API_KEY' : 'pippa'}`,
   ];

@@ -12,7 +12,6 @@ export interface GatewayParts {
   readonly counters: GatewayCounters;
   readonly version: string;
   readonly hasKey: KeyCheck;
-  readonly isStopping: () => boolean;
   /** More to say in `/health`. */
   readonly healthDetails: () => object;
 }

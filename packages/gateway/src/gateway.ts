@@ -97,7 +97,6 @@ class HttpGateway implements Gateway {
       counters,
       version: options.version,
       hasKey,
-      isStopping,
       healthDetails: options.healthDetails ?? (() => ({})),
     };
     const app = createApp(parts, [
@@ -151,6 +150,10 @@ class HttpGateway implements Gateway {
   async #start(): Promise<void> {
     if (!isLoopback(this.#host) && this.#apiKey === undefined) throw new ApiKeyRequiredError(this.#host);
     this.#servers = await listen(this.#createServer, this.#host, this.#port);
+    for (const server of this.#servers) {
+      // Such as no file descriptor being left for a connection: that one is lost, the server goes on.
+      server.on('error', (error) => this.#logger.warn({ error }, 'a connection could not be accepted'));
+    }
     this.#logger.info(this.address(), 'listening');
   }
 

@@ -236,6 +236,20 @@ describe('stopping in the middle of a stream', () => {
     expect(model.running).toBe(0);
   });
 
+  it('tells the same when the model ends with an error of its own', async () => {
+    const script: Script = async function* own(_, signal) {
+      yield { kind: 'text', text: 'Wait' };
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      throw new DOMException('Aborted', 'AbortError');
+    };
+    const { post, gateway } = await startGateway({ script });
+    const reader = new StreamReader(await post(PATH, streamed));
+    await reader.until('"Wait"');
+    await gateway.stop();
+    expect(await reader.rest()).toContain('"code":"stopped"');
+    expect(gateway.counters().serverErrors).toBe(0);
+  });
+
   it('lets a short answer end first', async () => {
     const gate = Promise.withResolvers<void>();
     const script: Script = async function* gated(request) {

@@ -77,7 +77,7 @@ function loadTensors(
     const model = engine.modelFromUser(header, callback, null, params);
     if (failure === undefined) return model;
     if (model) engine.freeModel(model);
-    throw failure;
+    throw failure instanceof Error ? failure : new ModelLoadError('A tensor could not be read.', { cause: failure });
   } finally {
     koffi.unregister(callback);
     engine.ggufFree(header);

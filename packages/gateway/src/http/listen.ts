@@ -6,6 +6,8 @@ const IPV4_LOOPBACK = '127.0.0.1';
 const IPV6_LOOPBACK = '::1';
 /** A free IPv4 port is seldom taken on IPv6; this often in a row, it is no accident. */
 const MAX_PORT_TRIES = 10;
+/** Connections that may wait to be accepted: a burst of 1,000 clients is not turned away. */
+const BACKLOG = 1024;
 
 /**
  * Opens a listener on `host`. `localhost` means both loopback addresses, on one port: clients resolve the name to either.
@@ -34,7 +36,7 @@ function listenOn(server: Server, host: string, port: number): Promise<Server> {
   return new Promise((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException): void => reject(toListenError(error, host, port));
     server.once('error', onError);
-    server.listen(port, host, () => {
+    server.listen({ port, host, backlog: BACKLOG }, () => {
       server.off('error', onError);
       resolve(server);
     });

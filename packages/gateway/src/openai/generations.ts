@@ -55,9 +55,12 @@ async function runGeneration(generation: Generation, counters: GatewayCounters, 
       if (held !== undefined) await held;
       if (event.kind === 'finish') return event;
     }
-    // A generator that ends without a word after an abort has obeyed it; any other has failed.
-    signal.throwIfAborted();
+    // After an abort that would be obedience; see below.
     throw new StageError('The generation ended without a result.');
+  } catch (error) {
+    // However the model words its obedience, the reason is the one of the abort.
+    signal.throwIfAborted();
+    throw error;
   } finally {
     counters.activeGenerations--;
   }
