@@ -2,7 +2,7 @@
  * Bundles the agent for publishing: `npm run build`. The workspace's packages go into `agent/dist`, what comes from npm stays outside
  * and is installed with the agent.
  */
-import { glob, rm } from 'node:fs/promises';
+import { copyFile, glob, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
@@ -44,5 +44,8 @@ const { metafile } = await build({
   metafile: true,
   logLevel: 'warning',
 });
+// npm packs what lies in the package's own folder.
+for (const file of ['README.md', 'LICENSE']) await copyFile(join(root, file), join(root, 'agent', file));
+
 const bytes = Object.values(metafile.outputs).reduce((sum, output) => sum + output.bytes, 0);
 console.log(`agent/dist: ${Object.keys(metafile.outputs).length} files, ${Math.round(bytes / 1024)} KB`);
