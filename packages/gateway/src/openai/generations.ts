@@ -55,10 +55,9 @@ async function runGeneration(generation: Generation, counters: GatewayCounters, 
       if (held !== undefined) await held;
       if (event.kind === 'finish') return event;
     }
-    // After an abort that would be obedience; see below.
     throw new StageError('The generation ended without a result.');
   } catch (error) {
-    // However the model words its obedience, the reason is the one of the abort.
+    // However the model ends after an abort, what it ends with is the reason of the abort.
     signal.throwIfAborted();
     throw error;
   } finally {
