@@ -1,17 +1,24 @@
+import { gemma3 } from './architectures/gemma3.ts';
+import { granite } from './architectures/granite.ts';
+import { uniform, withHead } from './architectures/uniform.ts';
+import { windowed } from './architectures/windowed.ts';
 import { NotSplittableError } from './errors.ts';
-import { layerCount } from './layout.ts';
 import type { ArchitectureRule, GgufModel } from './types.ts';
 
-/** An architecture whose layers are all alike and know nothing of their index: cut anywhere, change nothing. */
-function uniform(architecture: string): ArchitectureRule {
-  return {
-    architecture,
-    cuts: (model) => Array.from({ length: layerCount(model) - 1 }, (_, index) => index + 1),
-    metadata: () => new Map(),
-  };
-}
-
-const RULES: readonly ArchitectureRule[] = [uniform('llama'), uniform('qwen2'), uniform('qwen3')];
+// An architecture gets here when packages/llama/test/architectures.test.ts has shown that its cut models give the whole one's bits.
+const RULES: readonly ArchitectureRule[] = [
+  uniform('llama'),
+  uniform('qwen2'),
+  uniform('qwen3'),
+  gemma3,
+  uniform('qwen3moe'),
+  withHead(windowed('gpt-oss', 2)),
+  uniform('phi3'),
+  withHead(uniform('qwen2moe')),
+  granite,
+  withHead(windowed('olmo2', 4)),
+  windowed('cohere2', 4),
+];
 
 const TABLE = new Map(RULES.map((rule) => [rule.architecture, rule]));
 
@@ -22,7 +29,10 @@ export const splittableArchitectures: readonly string[] = [...TABLE.keys()];
 export function architectureRule(model: GgufModel): ArchitectureRule {
   const rule = TABLE.get(model.architecture);
   if (rule !== undefined) return rule;
-  throw new NotSplittableError(`A model of the architecture ${model.architecture} is not split: it is not known to answer the same when cut.`, {
-    hint: `It still runs whole on one node. Splittable: ${splittableArchitectures.join(', ')}.`,
-  });
+  throw new NotSplittableError(
+    `A model of the architecture ${model.architecture} is not split: it is not known to answer the same when cut.`,
+    {
+      hint: `It still runs whole on one node. Splittable: ${splittableArchitectures.join(', ')}.`,
+    },
+  );
 }

@@ -42,7 +42,7 @@ export function planShard(model: GgufModel, from: number, to: number, rule: Arch
   const layers = layerCount(model);
   checkCuts(model, from, to, layers, rule);
   const metadata = shardMetadata(model, from, to, layers, rule);
-  const planned = shardTensors(model, from, to, layers);
+  const planned = shardTensors(model, from, to, layers, rule.needsHead === true);
   const encoded = encodeGgufHeader({ metadata, tensors: planned, alignment: DEFAULT_ALIGNMENT });
   const tensors = planned.map(({ name, source, type, dimensions }, index): ShardTensor => {
     const place = { name, byteLength: tensorBytes(type, dimensions), offset: encoded.tensorOffsets[index] as number };
@@ -108,7 +108,7 @@ interface PlannedTensor {
   readonly source: GgufTensor | undefined;
 }
 
-function shardTensors(model: GgufModel, from: number, to: number, layers: number): PlannedTensor[] {
+function shardTensors(model: GgufModel, from: number, to: number, layers: number, needsHead: boolean): PlannedTensor[] {
   const isFirst = from === 0;
   const isLast = to === layers;
   const isTied = hasTiedHead(model);
@@ -128,6 +128,7 @@ function shardTensors(model: GgufModel, from: number, to: number, layers: number
       else planned.push({ name: tensor.name, dimensions: tensor.dimensions, type: tensor.type, source: undefined });
     } else if (tensor.name.startsWith('output')) {
       if (isLast) keep(tensor);
+      else if (needsHead && tensor.name === 'output.weight') planned.push(dummyEmbedding(tensor, isFirst));
     } else {
       keep(tensor);
     }
@@ -135,10 +136,10 @@ function shardTensors(model: GgufModel, from: number, to: number, layers: number
   return planned;
 }
 
-/** The last stage has the real vocabulary, so its unused embedding needs as many rows; the others get by with the dummy's. */
-function dummyEmbedding(tensor: GgufTensor, isLast: boolean): PlannedTensor {
+/** A stage with the real vocabulary needs as many rows in an unused embedding or head; the others get by with the dummy's. */
+function dummyEmbedding(tensor: GgufTensor, hasVocabulary: boolean): PlannedTensor {
   const [width, rows] = tensor.dimensions as [number, number];
-  return isLast
+  return hasVocabulary
     ? { name: tensor.name, dimensions: [width, rows], type: tensor.type, source: undefined }
     : { name: tensor.name, dimensions: [width, DUMMY_VOCABULARY_SIZE], type: tensorTypeNumber('f32'), source: undefined };
 }

@@ -67,6 +67,8 @@ export interface ArchitectureRule {
   readonly hiddenStateName?: string;
   /** Recurrent or hybrid state: rows of one step must reach the engine grouped by sequence, and a slot can't be truncated. */
   readonly recurrent?: boolean;
+  /** llama.cpp loads no shard without a head tensor of its own: stages that use none get a dummy. */
+  readonly needsHead?: boolean;
   /** Positions a token needs with embedding input (4 for multi-axis RoPE); 1 when left out. */
   readonly positionsPerToken?: number;
 }

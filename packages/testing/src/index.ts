@@ -1,1 +1,2 @@
 export { writeBenchModel, writeTinyModel, type RandomModelOptions } from './tiny-model.ts';
+export { tinyArchitectures, writeTinyArchitecture, type TinyArchitectureOptions } from './architectures/write.ts';

@@ -59,10 +59,18 @@ export const writeTinyModel = (path: string, options: Partial<RandomModelOptions
 export const writeBenchModel = (path: string, options: Partial<RandomModelOptions> = {}): Promise<void> =>
   writeRandomModel(path, { ...BENCH, ...options });
 
-async function writeRandomModel(path: string, options: RandomModelOptions): Promise<void> {
-  const tensors = tensorShapes(options);
-  const header = encodeGgufHeader({ metadata: metadata(options), tensors });
-  const random = randomWords(options.seed);
+const writeRandomModel = (path: string, options: RandomModelOptions): Promise<void> =>
+  writeRandomTensors(path, metadata(options), tensorShapes(options), options.seed);
+
+/** Writes a model of the given header with random weights; equal seeds give equal files. */
+export async function writeRandomTensors(
+  path: string,
+  metadata: readonly [string, GgufValue][],
+  tensors: readonly TensorShape[],
+  seed: number,
+): Promise<void> {
+  const header = encodeGgufHeader({ metadata, tensors });
+  const random = randomWords(seed);
   const file = await open(path, 'w');
   try {
     await file.write(header.bytes, 0, header.bytes.length, 0);
@@ -105,8 +113,6 @@ function tensorShapes(options: RandomModelOptions): TensorShape[] {
 }
 
 function metadata(options: RandomModelOptions): [string, GgufValue][] {
-  const tokens = Array.from({ length: options.vocabularySize }, (_, token) => tokenText(token));
-  const types = tokens.map((_, token) => (token === 0 ? 2 : token < 3 ? 3 : token < 259 ? 6 : 1));
   const entries: [string, GgufValue][] = [
     ['general.architecture', string('llama')],
     ['general.name', string('random')],
@@ -120,6 +126,17 @@ function metadata(options: RandomModelOptions): [string, GgufValue][] {
     ['llama.rope.dimension_count', uint32(options.embeddingLength / options.heads)],
     ['llama.rope.freq_base', float32(10_000)],
     ['llama.vocab_size', uint32(options.vocabularySize)],
+    ...tokenizerMetadata(options.vocabularySize),
+  ];
+  if (options.chatTemplate !== undefined) entries.push(['tokenizer.chat_template', string(options.chatTemplate)]);
+  return entries;
+}
+
+/** A byte-fallback tokenizer of `size` tokens (at least 259). */
+export function tokenizerMetadata(size: number): [string, GgufValue][] {
+  const tokens = Array.from({ length: size }, (_, token) => tokenText(token));
+  const types = tokens.map((_, token) => (token === 0 ? 2 : token < 3 ? 3 : token < 259 ? 6 : 1));
+  return [
     ['tokenizer.ggml.model', string('llama')],
     ['tokenizer.ggml.tokens', arrayOf('string', tokens)],
     [
@@ -133,8 +150,6 @@ function metadata(options: RandomModelOptions): [string, GgufValue][] {
     ['tokenizer.ggml.bos_token_id', uint32(1)],
     ['tokenizer.ggml.eos_token_id', uint32(2)],
   ];
-  if (options.chatTemplate !== undefined) entries.push(['tokenizer.chat_template', string(options.chatTemplate)]);
-  return entries;
 }
 
 function tokenText(token: number): string {
@@ -156,12 +171,12 @@ function randomWords(seed: number): () => number {
 const WEIGHT_SCALE = 1.7;
 const UINT32_RANGE = 4_294_967_296;
 
-function randomTensor({ dimensions, type }: TensorShape, random: () => number): Uint8Array {
+function randomTensor({ name, dimensions, type }: TensorShape, random: () => number): Uint8Array {
   const bytes = Buffer.alloc(tensorBytes(type, dimensions));
   const scale = WEIGHT_SCALE / Math.sqrt(dimensions[0] as number);
   const uniform = (): number => random() / UINT32_RANGE;
   if (type === tensorTypeNumber('f32')) {
-    const isNorm = dimensions.length === 1;
+    const isNorm = dimensions.length === 1 && !name.endsWith('.bias');
     for (let offset = 0; offset < bytes.length; offset += 4) bytes.writeFloatLE(isNorm ? 1 : (uniform() - 0.5) * 2 * scale, offset);
   } else if (type === tensorTypeNumber('f16')) {
     for (let offset = 0; offset < bytes.length; offset += 2) bytes.writeUInt16LE(halfBits((uniform() - 0.5) * 2 * scale), offset);
