@@ -12,7 +12,7 @@ export type ObeyedCommand =
 const COMMANDS = {
   '/help': 'this list',
   '/clear': 'start afresh: the conversation so far is forgotten',
-  '/system': 'what the model should keep to: /system You answer in rhymes. (nothing takes it away)',
+  '/system': 'what the model keeps to from now on: /system Answer in rhymes.',
   '/stats': 'tokens and speed of the last answer',
   '/exit': 'leave (Ctrl-D does too)',
 } as const;

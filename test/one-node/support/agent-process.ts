@@ -33,7 +33,7 @@ export interface Started {
 /** Starts the command line in a home of its own, so that nothing configured on this machine shows. */
 export async function startCommand(
   words: readonly string[],
-  { command = fromSource, environment = {} as NodeJS.ProcessEnv } = {},
+  { command = fromSource, environment = {} }: { readonly command?: AgentCommand; readonly environment?: NodeJS.ProcessEnv } = {},
 ): Promise<Started> {
   const home = await mkdtemp(join(tmpdir(), 'pippa-home-'));
   const inherited = Object.fromEntries(
