@@ -19,9 +19,8 @@ export interface OpenModelOptions {
   /** Undefined: the model's own, at most 8192, or what fits. */
   readonly contextTokens: number | undefined;
   readonly parallelSequences: number;
-  /** CPU threads for all stages together; undefined: as many as the model has work for, at most `cores`. */
-  readonly threads: number | undefined;
-  readonly cores: number;
+  /** CPU threads for all stages together; `atMost`: as many as the model has work for. */
+  readonly threads: number | { readonly atMost: number };
   readonly stages: number;
   /** Memory that the model may take. */
   readonly budgetBytes: number;
@@ -91,7 +90,7 @@ async function bind(
     { scope: 'agent', model: name, memory: formatBytes(memoryBytes), stages: plan.stages.map((stage) => [stage.from, stage.to]) },
     'loading',
   );
-  const threads = options.threads ?? usefulThreads(layout.totalBytes, options.cores);
+  const threads = typeof options.threads === 'number' ? options.threads : usefulThreads(layout.totalBytes, options.threads.atMost);
   const chain = await openChain(model, plan, { ...options, ...control, threads });
   started.push(async () => chain[Symbol.asyncDispose]());
   const conductor = createConductor({

@@ -12,8 +12,7 @@ export function openOptions(
   return {
     contextTokens: settings.context,
     parallelSequences: settings.parallel,
-    threads: settings.threads,
-    cores: machine.cores,
+    threads: settings.threads ?? { atMost: machine.cores },
     stages: settings.stages,
     budgetBytes: machine.budgetBytes,
     shardDirectory: paths.shards,

@@ -4,6 +4,6 @@ import { MIB } from '@pippa/core';
 const BYTES_PER_THREAD = 16 * MIB;
 
 /** CPU threads that a model of this size has work for. */
-export function usefulThreads(weightBytes: number, cores: number): number {
-  return Math.max(1, Math.min(cores, Math.floor(weightBytes / BYTES_PER_THREAD)));
+export function usefulThreads(weightBytes: number, atMost: number): number {
+  return Math.max(1, Math.min(atMost, Math.floor(weightBytes / BYTES_PER_THREAD)));
 }
