@@ -13,6 +13,8 @@ export interface TrainingPlan {
   readonly vocabularySize: number;
   readonly contextLength: number;
   readonly steps: number;
+  /** Where the learning rate's cosine would end; training may stop before. */
+  readonly scheduleSteps: number;
   readonly batch: number;
   /** Tokens a training row has. */
   readonly length: number;
@@ -26,7 +28,8 @@ export const PIPPA_TINY: TrainingPlan = {
   shape: { layers: 8, width: 96, heads: 4, feedForward: 256 },
   vocabularySize: 768,
   contextLength: 2048,
-  steps: 1200,
+  steps: 800,
+  scheduleSteps: 1200,
   batch: 8,
   length: 144,
   learningRate: 3e-3,
@@ -82,6 +85,6 @@ export async function train(path: string, plan: TrainingPlan, onStep: (step: num
 /** Linear warm-up, then a cosine down to a fiftieth. */
 function learningRate(plan: TrainingPlan, step: number): number {
   if (step < WARM_UP_STEPS) return (plan.learningRate * step) / WARM_UP_STEPS;
-  const progress = (step - WARM_UP_STEPS) / Math.max(1, plan.steps - WARM_UP_STEPS);
+  const progress = (step - WARM_UP_STEPS) / Math.max(1, plan.scheduleSteps - WARM_UP_STEPS);
   return plan.learningRate * (0.02 + 0.98 * 0.5 * (1 + Math.cos(Math.PI * progress)));
 }
