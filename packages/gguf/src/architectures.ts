@@ -1,4 +1,6 @@
+import { deepseek2 } from './architectures/deepseek2.ts';
 import { gemma3 } from './architectures/gemma3.ts';
+import { glm4moe } from './architectures/glm4moe.ts';
 import { granite } from './architectures/granite.ts';
 import { uniform, withHead } from './architectures/uniform.ts';
 import { windowed } from './architectures/windowed.ts';
@@ -17,6 +19,8 @@ const RULES: readonly ArchitectureRule[] = [
   withHead(uniform('qwen2moe')),
   granite,
   withHead(windowed('olmo2', 4)),
+  glm4moe,
+  deepseek2,
   windowed('cohere2', 4),
 ];
 

@@ -94,7 +94,13 @@ describe('cut models give the bits of the whole model', () => {
         const to = boundaries[index + 1] as number;
         const shard = join(folder, `${architecture}-${from}-${to}.gguf`);
         await writeShardFile(planShard(model, from, to, rule), model, shard);
-        stages.push(new Stage({ ...stageOptions(shard, from, to, LAYERS), hiddenStateName: rule.hiddenStateName ?? 'l_out' }));
+        stages.push(
+          new Stage({
+            ...stageOptions(shard, from, to, LAYERS),
+            hiddenStateName: rule.hiddenStateName ?? 'l_out',
+            positionsPerToken: rule.positionsPerToken ?? 1,
+          }),
+        );
       }
       const parts = run(stages);
       for (const [index, logits] of whole.entries())
