@@ -5,7 +5,7 @@ export default defineConfig({
     include: [
       'packages/*/test/**/*.test.ts',
       'agent/test/**/*.test.ts',
-      'scripts/test/**/*.test.ts',
+      'scripts/**/test/**/*.test.ts',
       'test/one-node/**/*.test.ts',
       'test/clients/**/*.test.ts',
     ],
