@@ -164,7 +164,9 @@ function pickCharacter({ negated, ranges }: Symbol & { kind: 'class' }, random: 
     return from + Math.floor(random() * Math.min(to - from + 1, 400));
   }
   for (let tries = 0; tries < 1000; tries += 1) {
-    const candidate = [0x20 + Math.floor(random() * 95), 0xe9, 0x4e2d, 0x1f600][random() < 0.85 ? 0 : 1 + Math.floor(random() * 3)] as number;
+    const candidate = [0x20 + Math.floor(random() * 95), 0xe9, 0x4e2d, 0x1f600][
+      random() < 0.85 ? 0 : 1 + Math.floor(random() * 3)
+    ] as number;
     if (!ranges.some(([from, to]) => from <= candidate && candidate <= to)) return candidate;
   }
   return 0x1f600;
@@ -256,7 +258,9 @@ function keyOf(stack: Stack): string {
   const parts: string[] = [];
   for (let at: Stack | undefined = stack; at !== undefined; at = at.below) {
     const { symbol } = at;
-    parts.push(symbol.kind === 'repeat' ? `${identifierOf(symbol.item)}{${symbol.min},${symbol.max}}` : String(identifierOf(symbol)));
+    parts.push(
+      symbol.kind === 'repeat' ? `${identifierOf(symbol.item)}{${symbol.min},${symbol.max}}` : String(identifierOf(symbol)),
+    );
   }
   return parts.join(' ');
 }

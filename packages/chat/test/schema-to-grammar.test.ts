@@ -36,19 +36,43 @@ function accepts(schema: object, value: unknown): boolean {
 }
 
 const CASES: Record<string, object> = {
-  'every type': { type: 'object', properties: Object.fromEntries(['null', 'boolean', 'integer', 'number', 'string', 'array', 'object'].map((type) => [type, { type }])), required: ['null', 'string'] },
+  'every type': {
+    type: 'object',
+    properties: Object.fromEntries(
+      ['null', 'boolean', 'integer', 'number', 'string', 'array', 'object'].map((type) => [type, { type }]),
+    ),
+    required: ['null', 'string'],
+  },
   'several types': { type: ['string', 'null', 'integer'] },
   'enum of mixed values': { enum: ['a"b', 1, null, { x: [1] }, 'ü\n'] },
   const: { type: 'object', properties: { kind: { const: 'circle' } }, required: ['kind'] },
-  'optional properties only': { type: 'object', properties: { a: { type: 'integer' }, b: { type: 'boolean' }, c: { type: 'null' } } },
-  'required after optional': { type: 'object', properties: { a: { type: 'integer' }, b: { type: 'boolean' }, c: { type: 'null' } }, required: ['b'] },
+  'optional properties only': {
+    type: 'object',
+    properties: { a: { type: 'integer' }, b: { type: 'boolean' }, c: { type: 'null' } },
+  },
+  'required after optional': {
+    type: 'object',
+    properties: { a: { type: 'integer' }, b: { type: 'boolean' }, c: { type: 'null' } },
+    required: ['b'],
+  },
   'required but undeclared': { type: 'object', required: ['x'], properties: { y: { type: 'null' } } },
-  'additional properties of a type': { type: 'object', properties: { id: { type: 'integer' }, idea: { type: 'boolean' }, 'ü': { type: 'null' } }, required: ['id'], additionalProperties: { type: 'string' } },
+  'additional properties of a type': {
+    type: 'object',
+    properties: { id: { type: 'integer' }, idea: { type: 'boolean' }, ü: { type: 'null' } },
+    required: ['id'],
+    additionalProperties: { type: 'string' },
+  },
   map: { type: 'object', additionalProperties: { type: 'integer' }, minProperties: 1, maxProperties: 3 },
   'map with named keys': { type: 'object', propertyNames: { enum: ['red', 'green'] }, additionalProperties: { type: 'integer' } },
   'pattern keys': { type: 'object', patternProperties: { '^x-[a-z]+$': { type: 'integer' } }, additionalProperties: false },
   'list bounds': { type: 'array', items: { type: 'integer' }, minItems: 2, maxItems: 4 },
-  tuple: { type: 'array', prefixItems: [{ type: 'string' }, { type: 'integer' }, { type: 'boolean' }], items: { type: 'null' }, minItems: 2, maxItems: 5 },
+  tuple: {
+    type: 'array',
+    prefixItems: [{ type: 'string' }, { type: 'integer' }, { type: 'boolean' }],
+    items: { type: 'null' },
+    minItems: 2,
+    maxItems: 5,
+  },
   'closed tuple': { type: 'array', prefixItems: [{ type: 'string' }, { type: 'integer' }], items: false },
   'empty list': { type: 'array', maxItems: 0 },
   'text lengths': { type: 'string', minLength: 2, maxLength: 5 },
@@ -62,27 +86,93 @@ const CASES: Record<string, object> = {
   'number below': { type: 'number', maximum: -3 },
   'whole numbers by multipleOf': { type: 'number', multipleOf: 1, minimum: 3 },
   'multiples listed': { type: 'integer', multipleOf: 5, minimum: -10, maximum: 100 },
-  anyOf: { anyOf: [{ type: 'string', maxLength: 3 }, { type: 'array', items: { type: 'integer' } }] },
-  'anyOf beside properties': { type: 'object', properties: { a: { type: 'integer' } }, required: ['a'], anyOf: [{ properties: { b: { type: 'string' } }, required: ['b'] }, { properties: { c: { type: 'null' } }, required: ['c'] }] },
-  'oneOf with tags': { oneOf: [{ type: 'object', properties: { kind: { const: 'a' }, n: { type: 'integer' } }, required: ['kind', 'n'] }, { type: 'object', properties: { kind: { const: 'b' } }, required: ['kind'] }] },
+  anyOf: {
+    anyOf: [
+      { type: 'string', maxLength: 3 },
+      { type: 'array', items: { type: 'integer' } },
+    ],
+  },
+  'anyOf beside properties': {
+    type: 'object',
+    properties: { a: { type: 'integer' } },
+    required: ['a'],
+    anyOf: [
+      { properties: { b: { type: 'string' } }, required: ['b'] },
+      { properties: { c: { type: 'null' } }, required: ['c'] },
+    ],
+  },
+  'oneOf with tags': {
+    oneOf: [
+      { type: 'object', properties: { kind: { const: 'a' }, n: { type: 'integer' } }, required: ['kind', 'n'] },
+      { type: 'object', properties: { kind: { const: 'b' } }, required: ['kind'] },
+    ],
+  },
   'oneOf of types': { oneOf: [{ type: 'string' }, { type: 'integer' }, { type: 'null' }] },
-  'oneOf with different demands': { oneOf: [{ type: 'object', properties: { a: { type: 'string' } }, required: ['a'], additionalProperties: false }, { type: 'object', properties: { b: { type: 'string' } }, required: ['b'], additionalProperties: false }] },
-  allOf: { allOf: [{ type: 'object', properties: { a: { type: 'integer', minimum: 3 } }, required: ['a'] }, { properties: { a: { maximum: 5 }, b: { type: 'string' } }, required: ['b'] }] },
-  'allOf over a closed object': { allOf: [{ type: 'object', properties: { a: {}, b: { type: 'null' } }, additionalProperties: false }, { properties: { a: { type: 'integer' }, c: { type: 'string' } } }] },
-  references: { type: 'object', properties: { home: { $ref: '#/$defs/address' }, work: { $ref: '#/$defs/address', description: 'x' } }, required: ['home'], $defs: { address: { type: 'object', properties: { street: { type: 'string' } }, required: ['street'] } } },
-  recursion: { $ref: '#/$defs/node', $defs: { node: { type: 'object', properties: { value: { type: 'integer' }, next: { anyOf: [{ $ref: '#/$defs/node' }, { type: 'null' }] } }, required: ['value', 'next'] } } },
-  'recursion to the root': { type: 'object', properties: { children: { type: 'array', items: { $ref: '#' } } }, required: ['children'] },
+  'oneOf with different demands': {
+    oneOf: [
+      { type: 'object', properties: { a: { type: 'string' } }, required: ['a'], additionalProperties: false },
+      { type: 'object', properties: { b: { type: 'string' } }, required: ['b'], additionalProperties: false },
+    ],
+  },
+  allOf: {
+    allOf: [
+      { type: 'object', properties: { a: { type: 'integer', minimum: 3 } }, required: ['a'] },
+      { properties: { a: { maximum: 5 }, b: { type: 'string' } }, required: ['b'] },
+    ],
+  },
+  'allOf over a closed object': {
+    allOf: [
+      { type: 'object', properties: { a: {}, b: { type: 'null' } }, additionalProperties: false },
+      { properties: { a: { type: 'integer' }, c: { type: 'string' } } },
+    ],
+  },
+  references: {
+    type: 'object',
+    properties: { home: { $ref: '#/$defs/address' }, work: { $ref: '#/$defs/address', description: 'x' } },
+    required: ['home'],
+    $defs: { address: { type: 'object', properties: { street: { type: 'string' } }, required: ['street'] } },
+  },
+  recursion: {
+    $ref: '#/$defs/node',
+    $defs: {
+      node: {
+        type: 'object',
+        properties: { value: { type: 'integer' }, next: { anyOf: [{ $ref: '#/$defs/node' }, { type: 'null' }] } },
+        required: ['value', 'next'],
+      },
+    },
+  },
+  'recursion to the root': {
+    type: 'object',
+    properties: { children: { type: 'array', items: { $ref: '#' } } },
+    required: ['children'],
+  },
   'escaped pointers': { $ref: '#/$defs/a~1b%20c', $defs: { 'a/b c': { type: 'boolean' } } },
-  'keys with special letters': { type: 'object', properties: { 'a "b"\\c': { type: 'null' }, 'key/~ü': { type: 'null' } }, required: ['a "b"\\c'] },
+  'keys with special letters': {
+    type: 'object',
+    properties: { 'a "b"\\c': { type: 'null' }, 'key/~ü': { type: 'null' } },
+    required: ['a "b"\\c'],
+  },
   'anything inside': { type: 'object', properties: { any: {}, also: true }, required: ['any'] },
   'implied type': { properties: { a: { type: 'integer' } }, required: ['a'] },
   ...Object.fromEntries(
-    ['date', 'time', 'date-time', 'duration', 'uuid', 'email', 'hostname', 'ipv4', 'ipv6', 'uri'].map((format) => [`format ${format}`, { type: 'string', format }]),
+    ['date', 'time', 'date-time', 'duration', 'uuid', 'email', 'hostname', 'ipv4', 'ipv6', 'uri'].map((format) => [
+      `format ${format}`,
+      { type: 'string', format },
+    ]),
   ),
   ...Object.fromEntries(
-    ['^[A-Z]{2}-\\d{3,5}$', '^(?:foo|ba[rz])+$', 'x\\.y', '^\\w+\\s?["\\\\]$', '^[^a-z]*?$', '^$', '^.{3}|end$', '^(?<year>\\d{4})/\\d\\d$', '^\\u00e9[\\u{1F600}-\\u{1F64F}]$'].map(
-      (pattern) => [`pattern ${pattern}`, { type: 'string', pattern }],
-    ),
+    [
+      '^[A-Z]{2}-\\d{3,5}$',
+      '^(?:foo|ba[rz])+$',
+      'x\\.y',
+      '^\\w+\\s?["\\\\]$',
+      '^[^a-z]*?$',
+      '^$',
+      '^.{3}|end$',
+      '^(?<year>\\d{4})/\\d\\d$',
+      '^\\u00e9[\\u{1F600}-\\u{1F64F}]$',
+    ].map((pattern) => [`pattern ${pattern}`, { type: 'string', pattern }]),
   ),
 };
 
@@ -103,8 +193,16 @@ describe('schema to grammar', () => {
     [{ type: 'string', maxLength: 2500 }, ['', 'x'.repeat(2500), 'x'.repeat(1000)], ['x'.repeat(2501)]],
     [{ type: 'string', minLength: 1500 }, ['x'.repeat(1500), 'x'.repeat(3001)], ['x'.repeat(1499)]],
     [{ type: 'string', pattern: '^[A-Z]{2}-\\d+$' }, ['AB-1', 'ZZ-0123'], ['AB-', 'aB-1', 'AB-1x']],
-    [{ type: 'object', properties: { ab: { type: 'null' } }, additionalProperties: { type: 'integer' } }, [{}, { a: 1 }, { abc: 1 }, { ab: null, b: 1 }], [{ ab: 1 }, { a: null }]],
-    [{ type: 'array', prefixItems: [{ type: 'string' }], minItems: 1, items: { type: 'integer' } }, [['a'], ['a', 1, 2]], [[], [1], ['a', 'b']]],
+    [
+      { type: 'object', properties: { ab: { type: 'null' } }, additionalProperties: { type: 'integer' } },
+      [{}, { a: 1 }, { abc: 1 }, { ab: null, b: 1 }],
+      [{ ab: 1 }, { a: null }],
+    ],
+    [
+      { type: 'array', prefixItems: [{ type: 'string' }], minItems: 1, items: { type: 'integer' } },
+      [['a'], ['a', 1, 2]],
+      [[], [1], ['a', 'b']],
+    ],
     [{ enum: ['yes', 'no', 3] }, ['yes', 3], ['maybe', 4]],
     [{ anyOf: [{ type: 'integer' }, { type: 'string', const: 'auto' }] }, [7, 'auto'], ['other']],
   ] as [object, unknown[], unknown[]][])('accepts what fits and refuses what does not: %j', (schema, good, bad) => {
@@ -161,7 +259,10 @@ describe('schema to grammar', () => {
     let deep: object = { type: 'null' };
     for (let depth = 0; depth < 5000; depth += 1) deep = { type: 'array', items: deep };
     expect(() => schemaToGrammar(deep)).toThrow(expect.objectContaining({ name: 'InvalidInputError' }));
-    const wide = { allOf: Array.from({ length: 12 }, (_, index) => ({ anyOf: [{ minLength: index }, { maxLength: 50 + index }] })), type: 'string' };
+    const wide = {
+      allOf: Array.from({ length: 12 }, (_, index) => ({ anyOf: [{ minLength: index }, { maxLength: 50 + index }] })),
+      type: 'string',
+    };
     expect(() => schemaToGrammar(wide)).toThrow(expect.objectContaining({ name: 'UnsupportedSchemaError' }));
     const large = { enum: Array.from({ length: 4000 }, (_, index) => `${'x'.repeat(300)}${index}`) };
     expect(() => schemaToGrammar(large)).toThrow(expect.objectContaining({ name: 'InvalidInputError' }));

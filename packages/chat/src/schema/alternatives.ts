@@ -78,5 +78,8 @@ function checkOneOf(source: SchemaSource, options: readonly Placed[], parent: Pe
 }
 
 function combinations(choices: readonly (readonly Placed[])[]): Placed[][] {
-  return choices.reduce<Placed[][]>((chosen, options) => chosen.flatMap((before) => options.map((option) => [...before, option])), [[]]);
+  return choices.reduce<Placed[][]>(
+    (chosen, options) => chosen.flatMap((before) => options.map((option) => [...before, option])),
+    [[]],
+  );
 }

@@ -32,7 +32,14 @@ export function arrayBody(converter: SchemaConverter, name: string, constraints:
   const space = rules.space();
   if (maxItems === 0) return `"[" ${space} "]"`;
   // From the end: what may come after the items before.
-  let tail = rest === undefined ? '' : more(rest, minItems - Math.max(prefix.length, 1), maxItems === undefined ? undefined : maxItems - Math.max(prefix.length, 1));
+  let tail =
+    rest === undefined
+      ? ''
+      : more(
+          rest,
+          minItems - Math.max(prefix.length, 1),
+          maxItems === undefined ? undefined : maxItems - Math.max(prefix.length, 1),
+        );
   for (let index = prefix.length - 1; index > 0; index -= 1) {
     const written = joined(`"," ${space} ${prefix[index] as string}`, tail);
     tail = builder.add(`${name}-rest`, index < minItems ? written : `(${written})?`);

@@ -4,11 +4,19 @@ import type { SchemaSource } from './schema-source.ts';
 
 /** Whether no value that is written for one of the two can fit the other. False: it is not certain. */
 export function provablyDisjoint(source: SchemaSource, left: Constraints, right: Constraints): boolean {
-  const shared = [...typesOf(left)].filter((type) => typesOf(right).has(type) || (type === 'integer' && typesOf(right).has('number')) || (type === 'number' && typesOf(right).has('integer')));
+  const shared = [...typesOf(left)].filter(
+    (type) =>
+      typesOf(right).has(type) ||
+      (type === 'integer' && typesOf(right).has('number')) ||
+      (type === 'number' && typesOf(right).has('integer')),
+  );
   if (shared.length === 0) return true;
   if (left.values !== undefined) return left.values.every((value) => !fits(value, right));
   if (right.values !== undefined) return right.values.every((value) => !fits(value, left));
-  return shared.every((type) => type === 'object') && (differInTag(source, left, right) || (demandsUnwritten(left, right) && demandsUnwritten(right, left)));
+  return (
+    shared.every((type) => type === 'object') &&
+    (differInTag(source, left, right) || (demandsUnwritten(left, right) && demandsUnwritten(right, left)))
+  );
 }
 
 function typesOf(constraints: Constraints): ReadonlySet<JsonType> {
@@ -43,7 +51,11 @@ const isScalar = (value: unknown): boolean => typeof value !== 'object' || value
 
 /** `right` demands a property that is never written for `left`: only declared properties are. */
 function demandsUnwritten(left: Constraints, right: Constraints): boolean {
-  const open = left.objects.some(({ additional, patterns }) => patterns.length > 0 || (additional !== undefined && additional.schema !== false));
+  const open = left.objects.some(
+    ({ additional, patterns }) => patterns.length > 0 || (additional !== undefined && additional.schema !== false),
+  );
   if (open || left.types?.has('object') === false) return false;
-  return [...right.required].some((name) => !left.required.has(name) && !left.objects.some(({ properties }) => properties.has(name)));
+  return [...right.required].some(
+    (name) => !left.required.has(name) && !left.objects.some(({ properties }) => properties.has(name)),
+  );
 }

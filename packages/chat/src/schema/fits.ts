@@ -21,7 +21,8 @@ export function fits(value: unknown, constraints: Constraints): boolean {
   }
   if (typeof value === 'object' && value !== null) {
     const said = constraints.objects.some(
-      ({ properties, patterns, additional, names }) => properties.size > 0 || patterns.length > 0 || additional !== undefined || names !== undefined,
+      ({ properties, patterns, additional, names }) =>
+        properties.size > 0 || patterns.length > 0 || additional !== undefined || names !== undefined,
     );
     if (said || constraints.required.size > 0) throw beside('Properties', constraints.path);
     const size = Object.keys(value).length;
@@ -30,7 +31,10 @@ export function fits(value: unknown, constraints: Constraints): boolean {
   return true;
 }
 
-export function numberFits(value: number, { minimum, maximum, multipleOf }: Pick<Constraints, 'minimum' | 'maximum' | 'multipleOf'>): boolean {
+export function numberFits(
+  value: number,
+  { minimum, maximum, multipleOf }: Pick<Constraints, 'minimum' | 'maximum' | 'multipleOf'>,
+): boolean {
   if (minimum !== undefined && (value < minimum.value || (minimum.exclusive && value === minimum.value))) return false;
   if (maximum !== undefined && (value > maximum.value || (maximum.exclusive && value === maximum.value))) return false;
   return multipleOf.every((factor) => Number.isInteger(value / factor));

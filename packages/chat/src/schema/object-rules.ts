@@ -30,7 +30,8 @@ export function objectBody(converter: SchemaConverter, name: string, constraints
     });
   }
   const others = otherMembers(converter, name, constraints, declared);
-  const bounded = minProperties > required.size || (maxProperties !== undefined && (others !== undefined || maxProperties < items.length));
+  const bounded =
+    minProperties > required.size || (maxProperties !== undefined && (others !== undefined || maxProperties < items.length));
   let members: string;
   if (!bounded) {
     if (minProperties > items.length && others === undefined) return undefined;
@@ -39,7 +40,11 @@ export function objectBody(converter: SchemaConverter, name: string, constraints
     // Keys may repeat, and a reader keeps the last: at least one stays at least one, at most n at most n.
     if (maxProperties === 0) members = '';
     else {
-      const more = builder.repeat(builder.add(`${name}-next`, `"," ${space} ${others}`), 0, maxProperties === undefined ? undefined : maxProperties - 1);
+      const more = builder.repeat(
+        builder.add(`${name}-next`, `"," ${space} ${others}`),
+        0,
+        maxProperties === undefined ? undefined : maxProperties - 1,
+      );
       members = minProperties === 1 ? joined(others, more) : `(${joined(others, more)})?`;
     }
   } else if (minProperties > 0 && minProperties === items.length && others === undefined) {
@@ -47,7 +52,10 @@ export function objectBody(converter: SchemaConverter, name: string, constraints
   } else if (minProperties === 1 && maxProperties === undefined && required.size === 0) {
     members = builder.optionalList(name, items, `"," ${space}`, others).replace(/\?$/, '');
   } else {
-    throw new UnsupportedSchemaError('A number of properties cannot be constrained here', [...path, minProperties > required.size ? 'minProperties' : 'maxProperties']);
+    throw new UnsupportedSchemaError('A number of properties cannot be constrained here', [
+      ...path,
+      minProperties > required.size ? 'minProperties' : 'maxProperties',
+    ]);
   }
   return joined('"{"', space, members, space, '"}"');
 }
@@ -57,16 +65,25 @@ function partsFor({ objects }: Constraints, key: string): Placed[] {
   return objects.flatMap(({ properties, patterns, additional, names }) => {
     if (patterns.length > 0) {
       const [, placed] = patterns[0] as readonly [string, Placed];
-      throw new UnsupportedSchemaError('"patternProperties" beside declared properties cannot be constrained', placed.path.slice(0, -1));
+      throw new UnsupportedSchemaError(
+        '"patternProperties" beside declared properties cannot be constrained',
+        placed.path.slice(0, -1),
+      );
     }
-    if (names !== undefined) throw new UnsupportedSchemaError('"propertyNames" beside declared properties cannot be constrained', names.path);
+    if (names !== undefined)
+      throw new UnsupportedSchemaError('"propertyNames" beside declared properties cannot be constrained', names.path);
     const own = properties.get(key) ?? additional;
     return own === undefined ? [] : [own];
   });
 }
 
 /** Name of the rule for a member that is not declared; undefined when there are none. */
-function otherMembers(converter: SchemaConverter, name: string, { objects, path }: Constraints, declared: readonly string[]): string | undefined {
+function otherMembers(
+  converter: SchemaConverter,
+  name: string,
+  { objects, path }: Constraints,
+  declared: readonly string[],
+): string | undefined {
   const { builder, rules } = converter;
   const space = rules.space();
   const additional = objects.map((say) => say.additional).filter((placed) => placed !== undefined);
@@ -75,7 +92,10 @@ function otherMembers(converter: SchemaConverter, name: string, { objects, path 
   if (patterns.length > 0) {
     const [[pattern, placed], second] = patterns as [readonly [string, Placed], (readonly [string, Placed])?];
     if (second !== undefined || names.length > 0) {
-      throw new UnsupportedSchemaError('Several patterns of property names cannot be constrained together', placed.path.slice(0, -1));
+      throw new UnsupportedSchemaError(
+        'Several patterns of property names cannot be constrained together',
+        placed.path.slice(0, -1),
+      );
     }
     // A key that fits the pattern is no additional one, whatever is said of those; others are not written.
     const value = converter.rule(`${name}-value`, [placed]);

@@ -112,7 +112,11 @@ export class SchemaConverter {
     }
     if (minimum === undefined && maximum === undefined) return this.rules.number();
     const body = decimalBody(minimum, maximum);
-    if (body === undefined) throw new UnsupportedSchemaError('No number in this range can be constrained', [...path, minimum === undefined ? 'maximum' : 'minimum']);
+    if (body === undefined)
+      throw new UnsupportedSchemaError('No number in this range can be constrained', [
+        ...path,
+        minimum === undefined ? 'maximum' : 'minimum',
+      ]);
     return body;
   }
 
@@ -124,7 +128,10 @@ export class SchemaConverter {
       throw new UnsupportedSchemaError('"multipleOf" can only be constrained for whole factors', where);
     }
     if (minimum === undefined || maximum === undefined || (maximum.value - minimum.value) / step > MAX_LISTED_NUMBERS) {
-      throw new UnsupportedSchemaError(`"multipleOf" can only be constrained between a minimum and a maximum with at most ${MAX_LISTED_NUMBERS} numbers`, where);
+      throw new UnsupportedSchemaError(
+        `"multipleOf" can only be constrained between a minimum and a maximum with at most ${MAX_LISTED_NUMBERS} numbers`,
+        where,
+      );
     }
     const numbers: string[] = [];
     for (let number = Math.ceil(minimum.value / step) * step; number <= maximum.value; number += step) {
@@ -136,5 +143,18 @@ export class SchemaConverter {
 
 /** Keywords that say nothing about values: a reference beside them is still bare. */
 const ANNOTATIONS = new Set([
-  'title', 'description', 'default', 'examples', 'example', 'deprecated', 'readOnly', 'writeOnly', '$comment', '$schema', '$id', '$defs', 'definitions', '$anchor',
+  'title',
+  'description',
+  'default',
+  'examples',
+  'example',
+  'deprecated',
+  'readOnly',
+  'writeOnly',
+  '$comment',
+  '$schema',
+  '$id',
+  '$defs',
+  'definitions',
+  '$anchor',
 ]);

@@ -7,7 +7,8 @@ import type { SchemaConverter } from './schema-converter.ts';
 /** Body for a JSON text with its quotes; undefined when no length is left. */
 export function textBody(converter: SchemaConverter, constraints: Constraints): string | undefined {
   const { minLength, maxLength, pattern } = constraints;
-  const format = constraints.format !== undefined && !ANNOTATING_FORMATS.has(constraints.format.text) ? constraints.format : undefined;
+  const format =
+    constraints.format !== undefined && !ANNOTATING_FORMATS.has(constraints.format.text) ? constraints.format : undefined;
   if (maxLength !== undefined && minLength > maxLength) return undefined;
   if (pattern !== undefined && format !== undefined) {
     throw new UnsupportedSchemaError('A pattern and a format cannot be constrained together', pattern.path);
@@ -19,7 +20,10 @@ export function textBody(converter: SchemaConverter, constraints: Constraints): 
   if (format !== undefined) {
     const body = formatBody(builder, format.text);
     if (body === undefined) {
-      throw new UnsupportedSchemaError(`The format "${format.text}" cannot be constrained; these can: ${SUPPORTED_FORMATS.join(', ')}`, format.path);
+      throw new UnsupportedSchemaError(
+        `The format "${format.text}" cannot be constrained; these can: ${SUPPORTED_FORMATS.join(', ')}`,
+        format.path,
+      );
     }
     return withinLengths(body, constraints, format.path);
   }
