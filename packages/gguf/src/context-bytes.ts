@@ -1,3 +1,4 @@
+import { hasAttentionCache, indexerKeyLength } from './attention-cache.ts';
 import { layerCount } from './layout.ts';
 import { getArchitectureNumber, getPerLayer } from './metadata.ts';
 import { layerState } from './recurrent-state.ts';
@@ -20,42 +21,37 @@ export interface LayerContextBytes {
   readonly perSequence: number;
 }
 
+/**
+ * What llama.cpp allocates for a layer's cache (`llama_model::create_memory`, `llama_kv_cache`). Throws `UnsupportedGgufError` for a
+ * cache type that does not exist, `CorruptGgufError` for metadata of the wrong type.
+ */
 export function kvBytesPerToken(model: GgufModel, layer: number, types: CacheTypes = {}): LayerContextBytes {
-  const state = layerState(model, layer);
+  const { hasAttention, bytesPerSequence } = layerState(model, layer);
   const windowTokens = slidingWindowTokens(model, layer);
   const perToken =
-    state.hasAttention && !sharesCache(model, layer) ? attentionBytes(model, layer, windowTokens !== undefined, types) : 0;
-  return { perToken, windowTokens, perSequence: state.bytesPerSequence };
+    hasAttention && hasAttentionCache(model, layer) ? attentionBytes(model, layer, windowTokens !== undefined, types) : 0;
+  return { perToken, windowTokens, perSequence: bytesPerSequence };
 }
 
 function attentionBytes(model: GgufModel, layer: number, isWindowed: boolean, types: CacheTypes): number {
+  const number = (key: string): number | undefined => getArchitectureNumber(model, key);
   const perLayer = (key: string): readonly number[] | undefined =>
     getPerLayer(model.metadata, `${model.architecture}.${key}`, layerCount(model));
   const headCounts = perLayer('attention.head_count');
-  const heads = headCounts?.[layer] ?? 0;
-  const kvHeads = perLayer('attention.head_count_kv')?.[layer] ?? heads;
-  const keyBytes = (elements: number): number => rowBytes(types.keyType, elements);
-  const latent = getArchitectureNumber(model, 'attention.kv_lora_rank');
-  // Latent attention keeps one compressed key a token, and the value is a part of it. Old conversions lack these keys: full heads.
-  const isLatent = (getArchitectureNumber(model, 'attention.key_length_mla') ?? 0) > 0;
-  if (latent !== undefined && isLatent) return keyBytes(latent + (getArchitectureNumber(model, 'rope.dimension_count') ?? 0));
+  const kvHeads = (perLayer('attention.head_count_kv') ?? headCounts)?.[layer] ?? 0;
   // llama.cpp derives the head's width from the first layer's head count.
   const firstHeads = headCounts?.[0] ?? 0;
-  const derived = firstHeads === 0 ? 0 : Math.floor((getArchitectureNumber(model, 'embedding_length') ?? 0) / firstHeads);
-  const headLength = (key: string): number => {
-    const windowed = isWindowed ? getArchitectureNumber(model, `${key}_swa`) : undefined;
-    return windowed ?? getArchitectureNumber(model, key) ?? derived;
-  };
-  return (
-    keyBytes(kvHeads * headLength('attention.key_length')) +
-    rowBytes(types.valueType, kvHeads * headLength('attention.value_length'))
-  );
-}
-
-/** The last layers of some models read the cache of an earlier one. */
-function sharesCache(model: GgufModel, layer: number): boolean {
-  const shared = getArchitectureNumber(model, 'attention.shared_kv_layers') ?? 0;
-  return layer >= layerCount(model) - shared;
+  const derived = firstHeads === 0 ? 0 : Math.floor((number('embedding_length') ?? 0) / firstHeads);
+  const headLength = (key: string): number => (isWindowed ? number(`${key}_swa`) : undefined) ?? number(key) ?? derived;
+  // Latent attention keeps one compressed key a token (its length is the latent's and the rotary part's), and the value is a part of
+  // it. Old conversions lack these keys: full heads.
+  const isLatent = (number('attention.key_length_mla') ?? 0) > 0 && (number('attention.value_length_mla') ?? 0) > 0;
+  const valueLength = isLatent ? 0 : headLength('attention.value_length');
+  const indexer = indexerKeyLength(model, layer);
+  const keys = rowBytes(types.keyType, kvHeads * headLength('attention.key_length')) + rowBytes(types.keyType, indexer);
+  const values = rowBytes(types.valueType, kvHeads * valueLength) + (indexer > 0 ? rowBytes(types.valueType, valueLength) : 0);
+  // A looped model passes through its layers several times and keeps each pass.
+  return (keys + values) * (number('num_loops') ?? 1);
 }
 
 function rowBytes(typeName: string | undefined, elements: number): number {

@@ -41,6 +41,11 @@ export function layerCount(model: GgufModel): number {
   return count;
 }
 
+/** Layers that the text passes through: those that predict further tokens (multi-token prediction) come after them and stay idle. */
+export function trunkLayerCount(model: GgufModel): number {
+  return Math.max(0, layerCount(model) - (getArchitectureNumber(model, 'nextn_predict_layers') ?? 0));
+}
+
 export function describeModel(model: GgufModel): ModelLayout {
   const layers = layerCount(model);
   const layerBytes = Array.from({ length: layers }, () => 0);

@@ -33,9 +33,11 @@ test('latent attention keeps one compressed key a token', () => {
     'attention.head_count': 16,
     'attention.head_count_kv': 1,
     'attention.kv_lora_rank': 512,
+    'rope.dimension_count': 64,
+    'attention.key_length': 576,
+    'attention.value_length': 512,
     'attention.key_length_mla': 192,
     'attention.value_length_mla': 128,
-    'rope.dimension_count': 64,
   });
   expect(kvBytesPerToken(model, 0).perToken).toBe(576 * 2);
 });
