@@ -2,7 +2,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { describe, expect, it } from 'vitest';
 import { jsonObjectGrammar, schemaToGrammar } from '../src/schema/schema-to-grammar.ts';
-import { derive, matches, parseGrammar } from './gbnf.ts';
+import { derive, matches, parseGrammar } from './support/gbnf.ts';
 
 const ajv = new Ajv2020({ strict: false, allErrors: false });
 addFormats.default(ajv);

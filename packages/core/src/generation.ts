@@ -30,8 +30,14 @@ export interface GenerationUsage {
 }
 
 export type GenerationEvent =
-  /** The end token itself is not reported. */
-  | { readonly kind: 'token'; readonly token: TokenId; readonly position: number; readonly logprob?: TokenLogprob }
+  /** The end token itself is not reported. `prompt` may come with the first: what a consumer that leaves early wants to report. */
+  | {
+      readonly kind: 'token';
+      readonly token: TokenId;
+      readonly position: number;
+      readonly logprob?: TokenLogprob;
+      readonly prompt?: Pick<GenerationUsage, 'cachedTokens' | 'queueMs' | 'prefillMs'>;
+    }
   | { readonly kind: 'end'; readonly reason: EndReason; readonly usage: GenerationUsage };
 
 /** Turns token ids into token ids; a ring's conductor, here or on another node. */

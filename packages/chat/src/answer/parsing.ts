@@ -2,7 +2,8 @@ import type { TextCursor } from './text-cursor.ts';
 
 /** What an answer's text turns out to be, in order. `at`: where `text` stands in the raw text, in characters. */
 export type AnswerPiece =
-  | { readonly kind: 'text' | 'reasoning'; readonly text: string; readonly at: number }
+  | { readonly kind: 'text'; readonly text: string; readonly at: number }
+  | { readonly kind: 'reasoning'; readonly text: string; readonly at: number }
   /** A call begins; its arguments follow as JSON text in `arguments` pieces. */
   | { readonly kind: 'call'; readonly name: string; readonly id?: string }
   | { readonly kind: 'arguments'; readonly delta: string };

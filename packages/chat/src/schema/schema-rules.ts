@@ -1,6 +1,6 @@
 import type { GrammarBuilder } from './grammar-builder.ts';
 import { SchemaConverter } from './schema-converter.ts';
-import type { Path } from './schema-source.ts';
+import type { Placed } from './schema-source.ts';
 
 /** The rules of several schemas in one grammar. */
 export class SchemaRules {
@@ -12,15 +12,16 @@ export class SchemaRules {
   }
 
   /**
-   * Name of the rule for JSON values that fit `schema`, which stands at `path` in `root` (references are looked up there). Throws
-   * `UnsupportedSchemaError` for what cannot be constrained, `InvalidInputError` for what is no schema or too large a one.
+   * Name of the rule for JSON values that fit `placed`, a part of `root`, where references are looked up; paths begin with the
+   * root's, and errors name them. Throws `UnsupportedSchemaError` for what cannot be constrained, `InvalidInputError` for what is no
+   * schema or too large a one.
    */
-  rule(name: string, schema: unknown, root: unknown = schema, path: Path = []): string {
-    let converter = this.#converters.get(root);
+  rule(name: string, placed: Placed, root: Placed = placed): string {
+    let converter = this.#converters.get(root.schema);
     if (converter === undefined) {
-      converter = new SchemaConverter(this.builder, { schema: root, path: [] });
-      this.#converters.set(root, converter);
+      converter = new SchemaConverter(this.builder, root);
+      this.#converters.set(root.schema, converter);
     }
-    return converter.requiredRule(name, { schema, path });
+    return converter.requiredRule(name, placed);
   }
 }

@@ -2,7 +2,7 @@ import { textUntil, type Parsing } from '../answer/parsing.ts';
 import type { TextCursor } from '../answer/text-cursor.ts';
 import { joined, literal } from '../schema/gbnf.ts';
 import { LiteralReader, PYTHON_NOTATION } from './literal-reader.ts';
-import { asText, type CallGrammarRequest, type OfferedTools, type ToolCallFormat } from './tool-call-format.ts';
+import { asText, parameterList, type CallGrammarRequest, type ToolCallFormat } from './tool-call-format.ts';
 
 export interface PythonicFormatOptions {
   readonly name: string;
@@ -16,13 +16,13 @@ export function pythonicFormat({ name, open, close }: PythonicFormatOptions): To
     name,
     openers: [open],
     markers: [close],
-    parse: (cursor, _opener, tools) => parseCalls(cursor, close, tools),
+    parse: (cursor) => parseCalls(cursor, close),
     grammar: (request) => pythonicGrammar(open, close, request),
   };
 }
 
 /** The list is read as a whole: Python texts become JSON only when they are complete. */
-function* parseCalls(cursor: TextCursor, close: string, _tools: OfferedTools): Parsing {
+function* parseCalls(cursor: TextCursor, close: string): Parsing {
   const { text } = yield* textUntil(cursor, [close]);
   const calls = readCalls(text);
   if (calls === undefined) {
@@ -55,21 +55,14 @@ function readCalls(text: string): { readonly name: string; readonly arguments: R
 }
 
 /** JSON values are Python values but for three words, which the reader knows too. */
-function pythonicGrammar(open: string, close: string, { builder, schemas, tools, many }: CallGrammarRequest): string {
+function pythonicGrammar(open: string, close: string, { builder, schemas, tools, many, parameters }: CallGrammarRequest): string {
   const calls = tools.map((tool) => {
-    const schema = tool.parameters ?? {};
-    const properties = (schema['properties'] ?? {}) as Readonly<Record<string, unknown>>;
-    const required = new Set(Array.isArray(schema['required']) ? (schema['required'] as readonly unknown[]) : []);
-    const keys = Object.keys(properties);
-    const written = keys.map((key) =>
-      joined(literal(`${key}=`), schemas.rule(`${tool.name}-${key}`, properties[key], schema, ['properties', key])),
-    );
-    const list = builder.optionalList(
-      `${tool.name}-arguments`,
-      written.map((rule, index) => ({ rule, required: required.has(keys[index] as string) })),
-      literal(', '),
-    );
-    return joined(literal(`${tool.name}(`), list, literal(')'));
+    const root = parameters(tool);
+    const items = parameterList(root).map(({ key, placed, required }) => ({
+      rule: builder.add(`${tool.name}-${key}`, joined(literal(`${key}=`), schemas.rule(`${tool.name}-${key}`, placed, root))),
+      required,
+    }));
+    return joined(literal(`${tool.name}(`), builder.optionalList(`${tool.name}-arguments`, items, literal(', ')), literal(')'));
   });
   const call = builder.add('call', calls.join(' | '));
   return joined(literal(`${open}[`), call, many ? `(${literal(', ')} ${call}){0,15}` : '', literal(`]${close}`));

@@ -3,6 +3,7 @@ import type { Parsing } from '../answer/parsing.ts';
 import type { TextCursor } from '../answer/text-cursor.ts';
 import type { GrammarBuilder } from '../schema/grammar-builder.ts';
 import type { SchemaRules } from '../schema/schema-rules.ts';
+import { placedEntries, textListKeyword, type Placed, type SchemaObject } from '../schema/schema-source.ts';
 
 /** What a parser needs to know of the tools that were offered. */
 export interface OfferedTools {
@@ -18,6 +19,8 @@ export interface CallGrammarRequest {
   readonly tools: readonly ToolDefinition[];
   /** More than one call may follow. */
   readonly many: boolean;
+  /** The schema of a tool's arguments, always one of an object. */
+  parameters(tool: ToolDefinition): Placed & { readonly schema: SchemaObject };
   /** Name of a rule that derives the arguments of a tool as a JSON object. */
   argumentsRule(tool: ToolDefinition): string;
 }
@@ -46,6 +49,14 @@ export interface ToolCallFormat {
 export function* asText(cursor: TextCursor): Parsing {
   const { at, text } = cursor.recorded();
   if (text !== '') yield { kind: 'text', text, at };
+}
+
+/** The properties of a tool's parameters, with their places. */
+export function parameterList(
+  root: Placed & { readonly schema: SchemaObject },
+): { readonly key: string; readonly placed: Placed; readonly required: boolean }[] {
+  const required = new Set(textListKeyword(root.schema, 'required', root.path));
+  return placedEntries(root.schema, 'properties', root.path).map(([key, placed]) => ({ key, placed, required: required.has(key) }));
 }
 
 export function offeredTools(tools: readonly ToolDefinition[]): OfferedTools {

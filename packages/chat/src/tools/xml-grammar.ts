@@ -1,48 +1,46 @@
 import { UnsupportedSchemaError } from '../errors.ts';
-import { literal } from '../schema/gbnf.ts';
+import { joined, literal } from '../schema/gbnf.ts';
+import type { Placed } from '../schema/schema-source.ts';
 import { untilText } from '../schema/until-text.ts';
-import type { CallGrammarRequest } from './tool-call-format.ts';
+import { parameterList, type CallGrammarRequest } from './tool-call-format.ts';
 import type { XmlFormatOptions } from './xml-format.ts';
 
 /** Right-hand side that derives calls as `xmlFormat` reads them: required parameters always, the others in their order or not. */
-export function xmlGrammar(options: XmlFormatOptions, { builder, schemas, tools, many }: CallGrammarRequest): string {
+export function xmlGrammar(options: XmlFormatOptions, { builder, schemas, tools, many, parameters }: CallGrammarRequest): string {
   const lineAfterName = options.nameEnd.endsWith('\n') ? '' : '\n';
+  const valueEnd = literal(`${options.afterValue}${options.valueEnd}\n`);
+  let anyText: string | undefined;
+  const valueRule = (name: string, bare: BareText, placed: Placed, root: Placed): string => {
+    if (bare === undefined) return joined(schemas.rule(name, placed, root), valueEnd);
+    if (bare !== 'any') return joined(`(${bare.map(literal).join(' | ')})`, valueEnd);
+    // The automaton takes the end of the value along.
+    anyText ??= untilText(builder, options.afterValue + options.valueEnd);
+    return joined(anyText, literal('\n'));
+  };
   const calls = tools.map((tool) => {
-    const schema = tool.parameters ?? {};
-    const properties = (schema['properties'] ?? {}) as Readonly<Record<string, unknown>>;
-    const required = new Set(Array.isArray(schema['required']) ? (schema['required'] as readonly unknown[]) : []);
-    const parameters = Object.keys(properties).map((key) => {
-      const path = ['properties', key];
-      const bare = bareText(properties[key], path);
+    const root = parameters(tool);
+    const written = parameterList(root).map(({ key, placed, required }) => {
+      const bare = bareText(placed);
       const attribute = options.typeAttribute === true ? `" string="${bare !== undefined}` : '';
       const begin = literal(`${options.parameterOpen}${key}${attribute}${options.keyEnd}${options.beforeValue}`);
-      const end = literal(`${options.afterValue}${options.valueEnd}\n`);
-      // `untilText` takes the end of the value along.
-      const value =
-        bare === 'any'
-          ? `${untilText(builder, options.afterValue + options.valueEnd)} ${literal('\n')}`
-          : bare === undefined
-            ? `${schemas.rule(`${tool.name}-${key}`, properties[key], schema, path)} ${end}`
-            : `(${bare.map(literal).join(' | ')}) ${end}`;
-      return required.has(key) ? `${begin} ${value}` : `(${begin} ${value})?`;
+      const parameter = joined(begin, valueRule(`${tool.name}-${key}`, bare, placed, root));
+      return required ? parameter : `(${parameter})?`;
     });
-    return [
-      literal(
-        `${options.open}${options.functionOpen === '' ? '' : '\n'}${options.functionOpen}${tool.name}${options.nameEnd}${lineAfterName}`,
-      ),
-      ...parameters,
-      literal(`${options.functionEnd === '' ? '' : `${options.functionEnd}\n`}${options.close}`),
-    ].join(' ');
+    const header = `${options.open}${options.functionOpen === '' ? '' : '\n'}${options.functionOpen}${tool.name}${options.nameEnd}${lineAfterName}`;
+    const footer = `${options.functionEnd === '' ? '' : `${options.functionEnd}\n`}${options.close}`;
+    return joined(literal(header), ...written, literal(footer));
   });
   const call = builder.add('call', calls.join(' | '));
   return many ? `${call} (${literal('\n')} ${call}){0,15}` : call;
 }
 
-/** Keywords that say nothing about the value. */
-const ANNOTATIONS = new Set(['type', 'title', 'description', 'default', 'examples', 'enum', 'const']);
-
 /** The texts a bare value may be: any, some, or undefined where the value is JSON. */
-function bareText(schema: unknown, path: readonly string[]): 'any' | readonly string[] | undefined {
+type BareText = 'any' | readonly string[] | undefined;
+
+/** Keywords that say nothing about a text. */
+const ANNOTATIONS = new Set(['type', 'title', 'description', 'default', 'examples']);
+
+function bareText({ schema, path }: Placed): BareText {
   if (typeof schema !== 'object' || schema === null) return undefined;
   const {
     type,

@@ -1,0 +1,100 @@
+import type { ChatRequest, TokenId, ToolDefinition } from '@pippa/core';
+import { joined, literal } from '../schema/gbnf.ts';
+import { GrammarBuilder } from '../schema/grammar-builder.ts';
+import { JsonRules } from '../schema/json-rules.ts';
+import { SchemaRules } from '../schema/schema-rules.ts';
+import type { Placed, SchemaObject } from '../schema/schema-source.ts';
+import { untilText } from '../schema/until-text.ts';
+import type { CallGrammarRequest } from '../tools/tool-call-format.ts';
+import type { AnswerFormat } from './answer-format.ts';
+import { harmonyCalls, HARMONY_ANALYSIS, HARMONY_ANALYSIS_END, HARMONY_FINAL, HARMONY_NEXT } from './harmony-grammar.ts';
+
+export interface AnswerGrammarOptions {
+  readonly format: AnswerFormat;
+  readonly responseFormat: ChatRequest['responseFormat'];
+  /** Tools that may be called; empty: none. */
+  readonly tools: readonly ToolDefinition[];
+  /** The answer must be a call. */
+  readonly callsOnly: boolean;
+  readonly manyCalls: boolean;
+  /** Where the prompt left the model: inside reasoning, after it, or before it. */
+  readonly reasoning: 'inside' | 'before' | 'none';
+  /** The single token of a marker, if it has one. */
+  readonly markerToken: (marker: string) => TokenId | undefined;
+}
+
+/**
+ * GBNF text for an answer that is to be JSON or a call, with the model's reasoning before it left free; undefined when nothing is
+ * demanded. Throws `UnsupportedSchemaError` and `InvalidInputError` for schemas that cannot be constrained.
+ */
+export function answerGrammar(options: AnswerGrammarOptions): string | undefined {
+  const { format, responseFormat, tools, callsOnly } = options;
+  if (responseFormat.kind === 'text' && !callsOnly) return undefined;
+  const builder = new GrammarBuilder();
+  const schemas = new SchemaRules(builder);
+  const alternatives: string[] = [];
+  if (tools.length > 0) {
+    const request = callRequest(builder, schemas, tools, options.manyCalls);
+    const calls = format.harmony ? harmonyCalls(request) : format.calls?.grammar(request);
+    if (calls !== undefined) alternatives.push(calls);
+  }
+  if (!callsOnly && responseFormat.kind !== 'text') {
+    const rule =
+      responseFormat.kind === 'json'
+        ? new JsonRules(builder).object()
+        : schemas.rule('answer', { schema: responseFormat.schema, path: [] });
+    alternatives.push(format.harmony ? joined(literal(HARMONY_FINAL), rule) : rule);
+  }
+  const answer = builder.add('visible', alternatives.join(' | '));
+  return builder.text(joined(reasoningBefore(builder, options), answer));
+}
+
+function reasoningBefore(builder: GrammarBuilder, { format, reasoning, markerToken }: AnswerGrammarOptions): string {
+  if (format.harmony) {
+    return `(${joined(literal(HARMONY_ANALYSIS), through(builder, HARMONY_ANALYSIS_END, markerToken), literal(HARMONY_NEXT))})?`;
+  }
+  if (format.reasoning === undefined || reasoning === 'none') return '';
+  const { open, close } = format.reasoning;
+  const rest = joined(through(builder, close, markerToken), builder.add('gap', '[ \\t\\n]{0,4}'));
+  return reasoning === 'inside' ? rest : `(${literal(open)} ${rest})?`;
+}
+
+/** Any text up to and with `marker`. */
+function through(builder: GrammarBuilder, marker: string, markerToken: AnswerGrammarOptions['markerToken']): string {
+  const token = markerToken(marker);
+  // One token that is not the marker's is one step for the engine; letters are many.
+  return token === undefined ? untilText(builder, marker) : `!<[${token}]>* <[${token}]>`;
+}
+
+function callRequest(
+  builder: GrammarBuilder,
+  schemas: SchemaRules,
+  tools: readonly ToolDefinition[],
+  many: boolean,
+): CallGrammarRequest {
+  const roots = new Map(tools.map((tool) => [tool.name, parametersOf(tool)]));
+  const parameters = (tool: ToolDefinition) => roots.get(tool.name) ?? parametersOf(tool);
+  return {
+    builder,
+    schemas,
+    tools,
+    many,
+    parameters,
+    argumentsRule: (tool) => schemas.rule(`${tool.name}-arguments`, parameters(tool)),
+  };
+}
+
+/** Arguments are always an object, and one without declared parameters is empty. */
+function parametersOf(tool: ToolDefinition): Placed & { readonly schema: SchemaObject } {
+  const given = tool.parameters ?? {};
+  const properties = given['properties'];
+  const empty =
+    properties === undefined || (typeof properties === 'object' && properties !== null && Object.keys(properties).length === 0);
+  const bare =
+    empty &&
+    !['additionalProperties', 'patternProperties', '$ref', 'allOf', 'anyOf', 'oneOf'].some((key) => given[key] !== undefined);
+  return {
+    schema: { type: 'object', ...given, ...(bare && { additionalProperties: false }) },
+    path: ['tools', tool.name, 'parameters'],
+  };
+}

@@ -1,0 +1,4 @@
+/** What a running parser tells besides its pieces. */
+export interface ParserState {
+  inReasoning: boolean;
+}

@@ -1,0 +1,166 @@
+import {
+  InvalidInputError,
+  PromptTooLongError,
+  type ChatRequest,
+  type CompletionRequest,
+  type SamplerSettings,
+  type ServedModel,
+  type TextEvent,
+  type TextRequest,
+} from '@pippa/core';
+import { answerGrammar } from './answer/answer-grammar.ts';
+import { PLAIN_ANSWER } from './answer/answer-format.ts';
+import { AnswerStream, type AnswerStreamOptions } from './answer/answer-stream.ts';
+import { generateAnswer } from './answer/generate-answer.ts';
+import { checkChat, checkStops } from './check-request.ts';
+import { ModelChat, type PreparedChat } from './model-chat.ts';
+import { firstUnknownToken } from './prompt/encode-prompt.ts';
+import { samplerSettings } from './sampler-settings.ts';
+import type { ServedModelParts } from './served-model.ts';
+
+interface Answering {
+  readonly prompt: Int32Array;
+  readonly request: TextRequest;
+  readonly sampler: Partial<SamplerSettings>;
+  readonly answer: Omit<AnswerStreamOptions, 'tokenizer' | 'randomSeed'>;
+  /** Text that the prompt already holds of the answer. */
+  readonly begun?: string;
+  readonly signal: AbortSignal;
+}
+
+export class TextModel implements ServedModel {
+  readonly name: string;
+  readonly createdMs: number;
+  readonly contextTokens: number;
+  readonly architecture: string;
+  readonly parameterCount: number;
+  readonly fileBytes: number;
+  readonly #parts: ServedModelParts;
+  #chat: Promise<ModelChat> | undefined;
+
+  constructor(parts: ServedModelParts) {
+    this.name = parts.name;
+    this.createdMs = parts.createdMs;
+    this.contextTokens = parts.generator.contextTokens;
+    this.architecture = parts.architecture;
+    this.parameterCount = parts.parameterCount;
+    this.fileBytes = parts.fileBytes;
+    this.#parts = parts;
+  }
+
+  async *chat(request: ChatRequest, { signal }: { readonly signal: AbortSignal }): AsyncGenerator<TextEvent, void, undefined> {
+    checkChat(request);
+    this.#chat ??= ModelChat.open(this.#parts);
+    const chat = await this.#chat;
+    const prepared = await chat.prepare(request);
+    const grammar = chatGrammar(request, prepared);
+    yield* this.#answer({
+      prompt: prepared.prompt,
+      request,
+      sampler: grammar === undefined ? request.sampler : { ...request.sampler, grammar },
+      answer: {
+        format: prepared.format,
+        tools: prepared.tools,
+        opensInReasoning: prepared.reasoning === 'inside',
+        stops: [...request.stop, ...chat.stops],
+        maxCalls: request.parallelToolCalls === false ? 1 : Infinity,
+      },
+      begun: prepared.begun,
+      signal,
+    });
+  }
+
+  async *complete(
+    request: CompletionRequest,
+    { signal }: { readonly signal: AbortSignal },
+  ): AsyncGenerator<TextEvent, void, undefined> {
+    checkStops(request.stop);
+    const prompt = await this.#completionPrompt(request.prompt);
+    if (request.echo) yield { kind: 'text', text: this.#echo(request.prompt) };
+    yield* this.#answer({
+      prompt,
+      request,
+      sampler: request.sampler,
+      answer: { format: PLAIN_ANSWER, tools: [], opensInReasoning: false, stops: request.stop, maxCalls: 0 },
+      signal,
+    });
+  }
+
+  async *#answer({ prompt, request, sampler, answer, begun, signal }: Answering): AsyncGenerator<TextEvent, void, undefined> {
+    signal.throwIfAborted();
+    const { generator, tokenizer, samplerDefaults, randomSeed, clock } = this.#parts;
+    const left = generator.contextTokens - prompt.length;
+    if (left < 1) throw new PromptTooLongError(prompt.length, generator.contextTokens);
+    const maxTokens = request.maxTokens ?? left;
+    if (maxTokens === 0) {
+      yield { kind: 'finish', reason: 'length', usage: nothingGenerated(prompt.length) };
+      return;
+    }
+    const stream = new AnswerStream({ ...answer, tokenizer, randomSeed });
+    if (begun !== undefined) stream.prime(begun);
+    yield* generateAnswer({
+      generator,
+      request: {
+        prompt,
+        sampler: samplerSettings(sampler, samplerDefaults, randomSeed),
+        maxTokens,
+        logprobs: request.logprobs ?? -1,
+        lane: request.lane,
+      },
+      answer: stream,
+      clock,
+      signal,
+    });
+  }
+
+  async #completionPrompt(prompt: string | readonly number[]): Promise<Int32Array> {
+    const { tokenizer } = this.#parts;
+    if (typeof prompt !== 'string') {
+      const unknown = firstUnknownToken(tokenizer, prompt);
+      if (unknown !== undefined) {
+        throw new InvalidInputError(`The token ${unknown} is not in the model's vocabulary of ${tokenizer.vocabularySize}.`, {
+          path: 'prompt',
+        });
+      }
+    }
+    const tokens =
+      typeof prompt === 'string'
+        ? await tokenizer.tokenize(prompt, { addSpecial: true, parseSpecial: true })
+        : Int32Array.from(prompt);
+    if (tokens.length > 0) return tokens;
+    const begin = tokenizer.beginOfSequence;
+    if (begin === undefined) {
+      throw new InvalidInputError('The prompt is empty, and this model has no token to begin from.', { path: 'prompt' });
+    }
+    return Int32Array.of(begin);
+  }
+
+  #echo(prompt: string | readonly number[]): string {
+    if (typeof prompt === 'string') return prompt;
+    return new TextDecoder().decode(Buffer.concat(prompt.map((token) => this.#parts.tokenizer.piece(token))));
+  }
+}
+
+function chatGrammar(request: ChatRequest, { format, tools, reasoning, markerToken }: PreparedChat): string | undefined {
+  const { toolChoice, responseFormat } = request;
+  const named = typeof toolChoice === 'object' ? toolChoice.name : undefined;
+  const grammar = answerGrammar({
+    format,
+    responseFormat,
+    tools: named === undefined ? tools : tools.filter((tool) => tool.name === named),
+    callsOnly: toolChoice === 'required' || named !== undefined,
+    manyCalls: named === undefined && request.parallelToolCalls !== false,
+    reasoning,
+    markerToken,
+  });
+  if (grammar !== undefined && request.sampler.grammar !== undefined) {
+    throw new InvalidInputError('A grammar of your own cannot be combined with a response format or a forced tool call.', {
+      path: 'grammar',
+    });
+  }
+  return grammar;
+}
+
+function nothingGenerated(promptTokens: number) {
+  return { promptTokens, cachedTokens: 0, generatedTokens: 0, queueMs: 0, prefillMs: 0, decodeMs: 0 };
+}
