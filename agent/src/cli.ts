@@ -23,7 +23,7 @@ export interface CliSurroundings {
 
 /** Runs one command line to its end. Never rejects: what goes wrong is on stderr, and in the code. */
 export async function runCli({ words, environment, terminal, signals }: CliSurroundings): Promise<ExitCode> {
-  const interrupts = new Interrupts(signals);
+  const interrupts = new Interrupts(signals, () => performance.now());
   const version = packageVersion();
   let debugging = words.includes('debug') || environment['PIPPA_LOG_LEVEL'] === 'debug';
   let code: ExitCode = EXIT.ok;

@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 
 /** What the agent knows of the computer it runs on. */
 export interface Machine {
   readonly chip: string;
+  /** Physical cores that this process may use: a core's second thread adds nothing to matrix multiplication. */
   readonly cores: number;
   readonly totalBytes: number;
   readonly freeBytes: number;
@@ -21,9 +23,21 @@ export function readMachine(): Machine {
   const totalBytes = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
   return {
     chip: cpus()[0]?.model.trim() ?? process.arch,
-    cores: availableParallelism(),
+    cores: Math.min(availableParallelism(), physicalCores() ?? Infinity),
     totalBytes,
     freeBytes: Math.min(freemem(), totalBytes),
     budgetBytes: totalBytes * (process.platform === 'darwin' ? MAC_BUDGET : OTHER_BUDGET),
   };
+}
+
+/** Linux tells which threads share a core; undefined elsewhere. */
+function physicalCores(): number | undefined {
+  try {
+    const siblings = cpus().map((_, index) =>
+      readFileSync(`/sys/devices/system/cpu/cpu${index}/topology/thread_siblings_list`, 'utf8').trim(),
+    );
+    return new Set(siblings).size;
+  } catch {
+    return undefined;
+  }
 }

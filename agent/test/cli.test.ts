@@ -118,7 +118,7 @@ describe('the command line', () => {
     const url = /http:\/\/[\d.:]+/.exec(banner)?.[0];
     const health: unknown = await (await fetch(`${url}/health`)).json();
     expect(health).toMatchObject({ status: 'no_model' });
-    signals.emit('SIGTERM');
+    signals.emit('SIGTERM', 'SIGTERM');
     expect(await code).toBe(0);
     await expect(fetch(`${url}/health`)).rejects.toThrow();
   });
@@ -127,12 +127,12 @@ describe('the command line', () => {
     for (const surroundings of [{ isTTY: false }, { isTTY: true, environment: { NO_COLOR: '1' } }]) {
       const { terminal, signals, code } = command(['--model', 'none', '--port', '0'], surroundings);
       expect(await terminal.stdout.waitFor('Ctrl-C')).not.toContain('\u001B');
-      signals.emit('SIGINT');
+      signals.emit('SIGINT', 'SIGINT');
       await code;
     }
     const { terminal, signals, code } = command(['--model', 'none', '--port', '0'], { isTTY: true });
     expect(await terminal.stdout.waitFor('Ctrl-C')).toContain('\u001B[');
-    signals.emit('SIGINT');
+    signals.emit('SIGINT', 'SIGINT');
     await code;
   });
 });

@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
-import { NotGgufError } from './errors.ts';
+import { errorMessage } from '@pippa/core';
+import { NotGgufError, UnreadableGgufError } from './errors.ts';
 
 /** Random access to the bytes of a header: a file, or what a peer sent. */
 export interface ByteSource {
@@ -12,8 +13,11 @@ export function bufferSource(bytes: Uint8Array): ByteSource {
   return { byteLength: bytes.length, read: async (offset, length) => bytes.subarray(offset, offset + length) };
 }
 
+/** Throws `UnreadableGgufError` (its `cause` is the file system's) or `NotGgufError`. */
 export async function openFileSource(path: string): Promise<ByteSource & AsyncDisposable> {
-  const handle = await open(path, 'r');
+  const handle = await open(path, 'r').catch((cause: unknown) => {
+    throw unreadable(path, cause);
+  });
   let size: number;
   try {
     const status = await handle.stat();
@@ -38,4 +42,15 @@ export async function openFileSource(path: string): Promise<ByteSource & AsyncDi
     },
     [Symbol.asyncDispose]: () => handle.close(),
   };
+}
+
+function unreadable(path: string, cause: unknown): UnreadableGgufError {
+  const code = errorCode(cause);
+  if (code === 'ENOENT') return new UnreadableGgufError(`There is no file ${path}.`, { cause, hint: 'Check the path.' });
+  return new UnreadableGgufError(`The file ${path} cannot be opened: ${errorMessage(cause)}.`, { cause });
+}
+
+/** `ENOENT`, `ENOSPC` ...; undefined for what the file system did not throw. */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }

@@ -9,6 +9,15 @@ export class NotGgufError extends PippaError {
   }
 }
 
+/** The file is not there or may not be read. */
+export class UnreadableGgufError extends PippaError {
+  readonly code = 'unreadable_gguf';
+
+  constructor(message: string, options: PippaErrorOptions = {}) {
+    super(message, { hint: 'Check the path and the rights of the file.', ...options });
+  }
+}
+
 /** The file ends before its header says it does. */
 export class TruncatedGgufError extends PippaError {
   readonly code = 'truncated_gguf';
@@ -45,6 +54,16 @@ export class MissingSplitError extends PippaError {
       hint: 'All files of the model must lie in one folder, under the names they were published with.',
       ...options,
     });
+  }
+}
+
+/** The disk has no room for a shard. */
+export class DiskFullError extends PippaError {
+  readonly code = 'disk_full';
+  override readonly retryable = true;
+
+  constructor(message: string, options: PippaErrorOptions = {}) {
+    super(message, { hint: 'Free some space there, or choose another folder.', ...options });
   }
 }
 

@@ -11,10 +11,12 @@ export type {
 export {
   CorruptGgufError,
   CutNotAllowedError,
+  DiskFullError,
   MissingSplitError,
   NotGgufError,
   NotSplittableError,
   TruncatedGgufError,
+  UnreadableGgufError,
   UnsupportedGgufError,
 } from './errors.ts';
 export { GGUF_LIMITS } from './limits.ts';

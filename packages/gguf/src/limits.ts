@@ -1,4 +1,7 @@
-/** Bounds on what a header may claim. The largest real models stay one order of magnitude below each. */
+/**
+ * Bounds on what a header may claim, so that a lying one costs neither memory nor time. Beside each stands what real models reach;
+ * the bound leaves room above it.
+ */
 export const GGUF_LIMITS = {
   /** Real models have below 100. */
   metadataKeys: 4096,
@@ -16,7 +19,10 @@ export const GGUF_LIMITS = {
   dimensions: 4,
   /** The whole header, vocabulary included; real ones stay below 20 MB. */
   headerBytes: 256 * 1024 * 1024,
+  /** Files use 32, at times 64 or 4096 (a page). */
   alignment: 65_536,
+  /** The largest models come in some 40 files; the name has five digits. */
   splitFiles: 1024,
-  layers: 4096,
+  /** llama.cpp's own (`LLAMA_MAX_LAYERS`); real models stay below 130. */
+  layers: 512,
 } as const;

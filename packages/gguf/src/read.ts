@@ -18,7 +18,7 @@ export interface ModelPart {
 
 /**
  * Reads a model's header from a file, or from all files of a split model when `path` names one of them.
- * Throws the errors of `errors.ts`, and the file system's own when the file cannot be opened.
+ * Throws the errors of `errors.ts`, or the signal's reason.
  */
 export async function readGgufModel(path: string, options: { readonly signal?: AbortSignal } = {}): Promise<GgufModel> {
   const paths = splitPaths(path);
@@ -86,8 +86,8 @@ async function readMagicAndVersion(cursor: Cursor): Promise<number> {
 async function readTensor(cursor: Cursor, alignment: number): Promise<Omit<GgufTensor, 'file'>> {
   const name = await readString(cursor, GGUF_LIMITS.tensorNameBytes, 'a tensor name');
   const dimensionCount = await cursor.uint32();
-  if (dimensionCount < 1 || dimensionCount > GGUF_LIMITS.dimensions)
-    throw new CorruptGgufError(`The tensor ${name} has ${dimensionCount} dimensions.`);
+  // None is a single value.
+  if (dimensionCount > GGUF_LIMITS.dimensions) throw new CorruptGgufError(`The tensor ${name} has ${dimensionCount} dimensions.`);
   const dimensions: number[] = [];
   let elements = 1n;
   for (let index = 0; index < dimensionCount; index += 1) {

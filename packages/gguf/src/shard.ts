@@ -4,12 +4,14 @@ import { DEFAULT_ALIGNMENT, encodeGgufHeader, isArray, string, uint32 } from './
 import { CutNotAllowedError } from './errors.ts';
 import { hasTiedHead, layerCount, tensorLayer } from './layout.ts';
 import { getUnsigned } from './metadata.ts';
-import { tensorBytes, tensorTypeNumber } from './tensor-types.ts';
+import { tensorBytes, tensorType, tensorTypeNumber } from './tensor-types.ts';
 import { sliceArray } from './values.ts';
 import type { ArchitectureRule, GgufModel, GgufTensor, GgufValue } from './types.ts';
 
 /** The vocabulary of a stage that sees no tokens: llama.cpp wants one, and every row costs logits. */
 const DUMMY_VOCABULARY_SIZE = 32;
+/** Densest first; the CPU, where embeddings lie, can look up rows of each. */
+const DENSE_TYPES: readonly number[] = ['q1_0', 'q2_0', 'q4_0', 'q8_0'].map(tensorTypeNumber);
 /** Arrays that a model with as many layers would have by chance: the sections of multi-axis RoPE (4). */
 const NOT_PER_LAYER = /\.rope\.dimension_sections$/;
 
@@ -36,7 +38,7 @@ export interface Shard {
 
 /**
  * Plans the shard `[from, to)`: same metadata with fewer layers, tensors renamed to begin at layer 0, dummies for what the stage
- * does not use but llama.cpp insists on. Throws `CutNotAllowedError`.
+ * does not use but llama.cpp insists on. All layers need no shard: the model's own files are one. Throws `CutNotAllowedError`.
  */
 export function planShard(model: GgufModel, from: number, to: number, rule: ArchitectureRule): Shard {
   const layers = layerCount(model);
@@ -65,7 +67,9 @@ function checkCuts(model: GgufModel, from: number, to: number, layers: number, r
   for (const boundary of [from, to]) {
     if (boundary !== 0 && boundary !== layers && !cuts.includes(boundary)) {
       throw new CutNotAllowedError(
-        `A ${model.architecture} model cannot be cut before layer ${boundary}. Allowed: ${cuts.join(', ')}.`,
+        cuts.length === 0
+          ? `This ${model.architecture} model cannot be cut at all.`
+          : `This ${model.architecture} model cannot be cut before layer ${boundary}. Allowed: ${cuts.join(', ')}.`,
       );
     }
   }
@@ -114,7 +118,7 @@ function shardTensors(model: GgufModel, from: number, to: number, layers: number
   const isTied = hasTiedHead(model);
   const planned: PlannedTensor[] = [];
   const keep = (tensor: GgufTensor, name = tensor.name): void => {
-    planned.push({ name, dimensions: tensor.dimensions, type: tensor.type, source: tensor });
+    planned.push({ ...tensor, name, source: tensor });
   };
   for (const tensor of model.tensors) {
     const layer = tensorLayer(tensor.name);
@@ -125,10 +129,10 @@ function shardTensors(model: GgufModel, from: number, to: number, layers: number
       else planned.push(dummyEmbedding(tensor, isLast));
     } else if (tensor.name.startsWith('output_norm')) {
       if (isLast) keep(tensor);
-      else planned.push({ name: tensor.name, dimensions: tensor.dimensions, type: tensor.type, source: undefined });
+      else planned.push({ ...tensor, source: undefined });
     } else if (tensor.name.startsWith('output')) {
       if (isLast) keep(tensor);
-      else if (needsHead && tensor.name === 'output.weight') planned.push(dummyEmbedding(tensor, isFirst));
+      else if (needsHead && tensor.name === 'output.weight') planned.push(dummyHead(tensor, isFirst));
     } else {
       keep(tensor);
     }
@@ -136,15 +140,31 @@ function shardTensors(model: GgufModel, from: number, to: number, layers: number
   return planned;
 }
 
-/** A stage with the real vocabulary needs as many rows in an unused embedding or head; the others get by with the dummy's. */
-function dummyEmbedding(tensor: GgufTensor, hasVocabulary: boolean): PlannedTensor {
-  const [width, rows] = tensor.dimensions as [number, number];
-  return hasVocabulary
-    ? { name: tensor.name, dimensions: [width, rows], type: tensor.type, source: undefined }
-    : { name: tensor.name, dimensions: [width, DUMMY_VOCABULARY_SIZE], type: tensorTypeNumber('f32'), source: undefined };
+/**
+ * What a stage without a use for the embedding has in its place. The last stage has the real vocabulary and needs as many rows, which
+ * would take a gigabyte in a large model: they are of the densest type that fits.
+ */
+function dummyEmbedding(tensor: GgufTensor, isLast: boolean): PlannedTensor {
+  const [width = 1, rows = 1] = tensor.dimensions;
+  if (!isLast) return smallDummy(tensor);
+  const type = DENSE_TYPES.find((candidate) => width % tensorType(candidate).blockElements === 0) ?? tensor.type;
+  return { name: tensor.name, dimensions: [width, rows], type, source: undefined };
 }
 
-/** A name for the shard that changes with the model's files, their headers and the range: for files kept between runs. */
+/** A head of the model's own type where there is the real vocabulary: the engine must place it where it would place the real one. */
+function dummyHead(tensor: GgufTensor, isFirst: boolean): PlannedTensor {
+  return isFirst ? { ...tensor, source: undefined } : smallDummy(tensor);
+}
+
+function smallDummy(tensor: GgufTensor): PlannedTensor {
+  const [width = 1] = tensor.dimensions;
+  return { name: tensor.name, dimensions: [width, DUMMY_VOCABULARY_SIZE], type: tensorTypeNumber('f32'), source: undefined };
+}
+
+/**
+ * A file name for the shard that changes with the model's header, the range, and the size and time of the model's files: equal keys,
+ * equal shards. The time is there because a repaired download has the size and the header of the damaged one.
+ */
 export async function shardKey(model: GgufModel, shard: Shard): Promise<string> {
   const hash = createHash('sha256').update(shard.header);
   for (const file of model.files) hash.update(`${file.byteLength}:${(await stat(file.path)).mtimeMs}:`);

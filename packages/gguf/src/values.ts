@@ -18,7 +18,8 @@ const FIXED_BYTES: Readonly<Record<Exclude<GgufScalarType, 'string'>, number>> =
   int64: 8,
   float64: 8,
 };
-const utf8 = new TextDecoder();
+// A byte order mark is kept: vocabularies hold it as a token of its own.
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
 export async function readString(cursor: Cursor, limit: number, what: string): Promise<string> {
   return utf8.decode(await cursor.bytes(await cursor.count(limit, `bytes of ${what}`)));
