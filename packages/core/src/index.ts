@@ -10,3 +10,6 @@ export * from './generation.ts';
 export * from './service.ts';
 export * from './service-errors.ts';
 export * from './cleanup.ts';
+export * from './manifest.ts';
+export * from './node-card.ts';
+export * from './mesh.ts';
