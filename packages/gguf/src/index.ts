@@ -46,6 +46,8 @@ export { decodeArray } from './values.ts';
 export { chatTemplate, getArchitectureNumber, getNumber, getPerLayer, getString, getUnsigned } from './metadata.ts';
 export { tensorBytes, tensorType, tensorTypeNumber, type TensorType } from './tensor-types.ts';
 export { describeModel, hasTiedHead, layerCount, tensorLayer, type ModelLayout } from './layout.ts';
+export { manifestOf } from './manifest.ts';
+export { modelFingerprint } from './fingerprint.ts';
 export { quantisationName } from './quantisation-name.ts';
 export { kvBytesPerToken, type CacheTypes, type LayerContextBytes } from './context-bytes.ts';
 export { memoryEstimate, type MemoryEstimate, type StageShape } from './memory-estimate.ts';
