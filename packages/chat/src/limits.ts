@@ -6,8 +6,12 @@ export const MAX_MESSAGES = 16_384;
 export const MAX_TOOLS = 1024;
 /** Longest text a template may render, in characters; a million tokens of English have about four million. */
 export const MAX_RENDERED_CHARACTERS = 16 * 1024 * 1024;
-/** Nodes a template may evaluate in one rendering: about 2 s of work. A message takes some dozens. */
+/** Nodes a template may evaluate in any one rendering, however much it is given: about 5 s of work. */
 export const MAX_TEMPLATE_STEPS = 8_000_000;
+/** Nodes it may evaluate on next to nothing: about 0.3 s. */
+export const TEMPLATE_STEPS = 500_000;
+/** Nodes it may evaluate besides for each value that it is given; a message has some three values and takes some dozens of steps. */
+export const TEMPLATE_STEPS_PER_VALUE = 500;
 /** Wall time of one rendering; what the step limit does not see is work inside a single step, such as splitting a long text. */
 export const MAX_TEMPLATE_MS = 10_000;
 /** Longest list that `range()` gives to a template. */

@@ -1,6 +1,14 @@
 import { TemplateError, type ChatMessage, type Clock, type ToolDefinition } from '@pippa/core';
 import { CompiledTemplate } from './compiled-template.ts';
-import { hasCalls, isSystem, mergeNeighbours, placeSystemMessages, type SystemPlacement } from './message-shaping.ts';
+import { TemplateWorkError } from './interpreter.ts';
+import {
+  answerResults,
+  hasCalls,
+  isSystem,
+  mergeNeighbours,
+  placeSystemMessages,
+  type SystemPlacement,
+} from './message-shaping.ts';
 import { messageVariables, toolVariables, type VariableStyle } from './message-variables.ts';
 import { withPromptedTools } from './prompted-tools.ts';
 import { detectFeatures, type TemplateFeatures } from './template-features.ts';
@@ -37,6 +45,7 @@ const RESERVED = new Set([
 
 interface Attempt {
   readonly systems: SystemPlacement;
+  /** Makes user and assistant alternate. */
   readonly merge: boolean;
   readonly style: VariableStyle;
 }
@@ -49,7 +58,7 @@ export class ChatTemplate {
   readonly source: string;
   readonly #template: CompiledTemplate;
   readonly #globals: Readonly<Record<string, unknown>>;
-  #features: TemplateFeatures | undefined;
+  #features: TemplateFeatures | TemplateError | undefined;
 
   /** Throws `TemplateError` when the source is no template. */
   constructor({ source, beginText, endText, clock }: ChatTemplateOptions) {
@@ -58,21 +67,35 @@ export class ChatTemplate {
     this.#globals = { bos_token: beginText, eos_token: endText };
   }
 
+  /** Throws `TemplateError`, each time the same, when the template cannot be worked with at all. */
   get features(): TemplateFeatures {
-    return (this.#features ??= detectFeatures(this.#template, this.#globals));
+    this.#features ??= this.#detect();
+    if (this.#features instanceof TemplateError) throw this.#features;
+    return this.#features;
+  }
+
+  #detect(): TemplateFeatures | TemplateError {
+    try {
+      return detectFeatures(this.#template, this.#globals);
+    } catch (error) {
+      if (error instanceof TemplateError) return error;
+      throw error;
+    }
   }
 
   /** The prompt's text up to where the answer begins. Throws `TemplateError` with the template's own message. */
   render(request: RenderRequest): string {
     const { features } = this;
-    const messages = features.tools ? request.messages : withPromptedTools(request.messages, request.tools);
-    const tools = features.tools ? request.tools : [];
+    // What the model is told about tools and how earlier calls are written must be of one kind.
+    const native = request.tools.length > 0 ? features.tools : features.calls;
+    const messages = native ? request.messages : withPromptedTools(request.messages, request.tools);
+    const tools = native ? request.tools : [];
     let firstError: TemplateError | undefined;
     for (const attempt of attempts(features, messages)) {
       try {
         return this.#template.render(this.#variables(request, messages, tools, attempt));
       } catch (error) {
-        if (!(error instanceof TemplateError)) throw error;
+        if (!(error instanceof TemplateError) || error.cause instanceof TemplateWorkError) throw error;
         firstError ??= error;
       }
     }
@@ -86,7 +109,7 @@ export class ChatTemplate {
     { systems, merge, style }: Attempt,
   ): Record<string, unknown> {
     const placed = placeSystemMessages(messages, systems);
-    const shaped = merge ? mergeNeighbours(placed) : placed;
+    const shaped = merge ? mergeNeighbours(answerResults(placed)) : placed;
     const extra = Object.entries(variables).filter(([name]) => !RESERVED.has(name));
     return {
       ...protectTexts(Object.fromEntries(extra), (text) => protect(text, { role: undefined })),

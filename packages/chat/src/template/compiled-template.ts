@@ -1,5 +1,5 @@
 import { TemplateError, type Clock } from '@pippa/core';
-import { MAX_TEMPLATE_CHARACTERS } from '../limits.ts';
+import { MAX_TEMPLATE_CHARACTERS, MAX_TEMPLATE_STEPS, TEMPLATE_STEPS, TEMPLATE_STEPS_PER_VALUE } from '../limits.ts';
 import { boundedRange, TemplateInterpreter, TemplateWorkError } from './interpreter.ts';
 import {
   functionValue,
@@ -66,11 +66,21 @@ export class CompiledTemplate {
     );
     try {
       for (const [name, value] of Object.entries(variables)) scope.setVariable(name, toRuntimeValue(value));
-      return pythonText(new TemplateInterpreter(scope, () => this.#clock.nowMs()).run(this.#program));
+      return pythonText(new TemplateInterpreter(scope, stepsFor(variables), () => this.#clock.nowMs()).run(this.#program));
     } catch (cause) {
       throw new TemplateError(renderFailure(cause), { cause });
     }
   }
+}
+
+/** The work a template may do grows with what it is given, so that one which does nothing useful ends soon. */
+function stepsFor(variables: Readonly<Record<string, unknown>>): number {
+  return Math.min(MAX_TEMPLATE_STEPS, TEMPLATE_STEPS + TEMPLATE_STEPS_PER_VALUE * valueCount(variables));
+}
+
+function valueCount(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 1;
+  return Object.values(value).reduce<number>((count, inner) => count + valueCount(inner), 1);
 }
 
 function renderFailure(cause: unknown): string {

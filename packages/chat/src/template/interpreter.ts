@@ -1,4 +1,4 @@
-import { MAX_RANGE_ITEMS, MAX_RENDERED_CHARACTERS, MAX_TEMPLATE_MS, MAX_TEMPLATE_STEPS } from '../limits.ts';
+import { MAX_RANGE_ITEMS, MAX_RENDERED_CHARACTERS, MAX_TEMPLATE_MS } from '../limits.ts';
 import {
   arrayValue,
   BaseInterpreter,
@@ -71,17 +71,20 @@ class EvaluatedNode implements SyntaxNode {
 export class TemplateInterpreter extends BaseInterpreter {
   readonly #nowMs: () => number;
   readonly #deadlineMs: number;
+  readonly #maxSteps: number;
   #steps = 0;
 
-  constructor(scope: Scope, nowMs: () => number) {
+  /** @param maxSteps how many nodes may be evaluated */
+  constructor(scope: Scope, maxSteps: number, nowMs: () => number) {
     super(scope);
+    this.#maxSteps = maxSteps;
     this.#nowMs = nowMs;
     this.#deadlineMs = nowMs() + MAX_TEMPLATE_MS;
   }
 
   override evaluate(node: SyntaxNode | undefined, scope: Scope): RuntimeValue {
     this.#steps += 1;
-    if (this.#steps > MAX_TEMPLATE_STEPS || ((this.#steps & 0xfff) === 0 && this.#nowMs() > this.#deadlineMs)) {
+    if (this.#steps > this.#maxSteps || ((this.#steps & 0xfff) === 0 && this.#nowMs() > this.#deadlineMs)) {
       throw new TemplateWorkError('The chat template takes too much work on these messages.');
     }
     if (node === undefined) return super.evaluate(node, scope);

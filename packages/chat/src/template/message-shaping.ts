@@ -41,6 +41,13 @@ export function mergeNeighbours(messages: readonly ChatMessage[]): readonly Chat
   return merged;
 }
 
+/** Puts an empty answer between the results of calls and a user who went on without one, for templates that want one there. */
+export function answerResults(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+  return messages.flatMap((message, index) =>
+    message.role === 'user' && messages[index - 1]?.role === 'tool' ? [{ role: 'assistant', content: '' }, message] : [message],
+  );
+}
+
 export function isSystem(message: ChatMessage): boolean {
   return message.role === 'system' || message.role === 'developer';
 }

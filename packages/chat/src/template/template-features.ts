@@ -1,5 +1,6 @@
 import { TemplateError, type ChatMessage, type ToolDefinition } from '@pippa/core';
 import type { CompiledTemplate } from './compiled-template.ts';
+import { TemplateWorkError } from './interpreter.ts';
 import { messageVariables, toolVariables, type VariableStyle } from './message-variables.ts';
 
 /** What a template can do, found by rendering small conversations with it. */
@@ -8,6 +9,8 @@ export interface TemplateFeatures {
   readonly developer: boolean;
   /** It shows tools to the model and renders calls and their results. */
   readonly tools: boolean;
+  /** It renders earlier calls and their results, whether or not it can show tools (DeepSeek R1 cannot). */
+  readonly calls: boolean;
   /** It wants content as a list of parts. */
   readonly typedContent: boolean;
   /** It wants the arguments of tool calls as JSON text. */
@@ -37,7 +40,10 @@ const CALL: readonly ChatMessage[] = [
   { role: 'tool', content: RESULT, toolCallId: 'pippa1234', name: TOOL.name },
 ];
 
-/** `globals`: variables that every rendering gets, such as `bos_token`. */
+/**
+ * `globals`: variables that every rendering gets, such as `bos_token`. Throws `TemplateError` for a template that takes too much work on
+ * the least conversation.
+ */
 export function detectFeatures(template: CompiledTemplate, globals: Readonly<Record<string, unknown>>): TemplateFeatures {
   const plain: VariableStyle = {
     argumentsAsText: false,
@@ -64,14 +70,17 @@ export function detectFeatures(template: CompiledTemplate, globals: Readonly<Rec
   const style = { ...plain, typedContent };
   const listed = template.source.includes('tools') && shows([TOOL.name], [USER], style, [TOOL]);
   const called = [TOOL.name, 'pippa_probe_key', 'pippa_probe_value', RESULT];
-  const objects = listed && shows(called, CALL, style, [TOOL]);
-  const texts = listed && !objects && shows(called, CALL, { ...style, argumentsAsText: true }, [TOOL]);
+  const offered = listed ? [TOOL] : [];
+  const mentioned = listed || template.source.includes('tool_calls');
+  const objects = mentioned && shows(called, CALL, style, offered);
+  const texts = mentioned && !objects && shows(called, CALL, { ...style, argumentsAsText: true }, offered);
   return {
     system: shows([INSTRUCTION, QUESTION], [{ role: 'system', content: INSTRUCTION }, USER], style),
     developer:
       /['"]developer['"]/.test(template.source) &&
       shows([INSTRUCTION, QUESTION], [{ role: 'developer', content: INSTRUCTION }, USER], style),
-    tools: objects || texts,
+    tools: listed && (objects || texts),
+    calls: objects || texts,
     typedContent,
     argumentsAsText: texts,
   };
@@ -81,7 +90,8 @@ function tryRender(template: CompiledTemplate, variables: Readonly<Record<string
   try {
     return template.render(variables);
   } catch (error) {
-    if (error instanceof TemplateError) return undefined;
+    // One that does not end on a probe ends on nothing: no further attempt is worth its time.
+    if (error instanceof TemplateError && !(error.cause instanceof TemplateWorkError)) return undefined;
     throw error;
   }
 }
