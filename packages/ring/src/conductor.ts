@@ -1,9 +1,7 @@
 import {
   chainLimits,
   GrammarError,
-  InvalidInputError,
   OverloadedError,
-  PromptTooLongError,
   sequenceId,
   StageError,
   StoppedError,
@@ -12,50 +10,49 @@ import {
   type GenerationEvent,
   type GenerationRequest,
   type Logger,
-  type MemoryOperation,
-  type SamplerOperation,
+  type Sample,
   type StageChain,
   type Startable,
-  type Step,
   type StepResult,
   type TokenGenerator,
 } from '@pippa/core';
+import { checkRequest } from './check-request.ts';
+import { EventStream } from './event-stream.ts';
+import { decideAdmission } from './plan-admission.ts';
+import { decideRoom } from './plan-room.ts';
 import { planStep, type PlannedRows } from './plan-step.ts';
 import { Sequence } from './sequence.ts';
-import type { ConductorSettings } from './settings.ts';
-import { Slots } from './slots.ts';
+import { checkSettings, stepsInFlight, type ConductorSettings } from './settings.ts';
+import { SlotTable } from './slot-table.ts';
+import type { ConductorSnapshot, ConductorState } from './snapshot.ts';
+import { StepBuilder, type StepEntry } from './step-builder.ts';
+import { StepStatistics } from './step-statistics.ts';
 import { WaitingLine } from './waiting-line.ts';
-
-export interface ConductorSnapshot {
-  readonly running: number;
-  readonly waiting: number;
-  readonly freeSlots: number;
-  /** KV cells that hold tokens, idle caches included. */
-  readonly usedCells: number;
-  readonly contextCells: number;
-  readonly steps: number;
-  readonly stepsInFlight: number;
-  readonly promptTokens: number;
-  readonly cachedTokens: number;
-  readonly generatedTokens: number;
-  readonly preemptions: number;
-}
 
 export type Conductor = TokenGenerator & Startable & { snapshot(): ConductorSnapshot };
 
-/** Holds a ring's sequences, batches them into steps and drives the steps through the stages. */
+/**
+ * Holds a ring's sequences, batches them into steps and drives the steps through the stages. What to do next is decided by the pure
+ * functions of `plan-*.ts`; here it is done. Throws `InvalidInputError` for settings out of range.
+ */
 export function createConductor(parts: {
   readonly chain: StageChain;
   readonly settings: ConductorSettings;
   readonly clock: Clock;
   readonly logger: Logger;
 }): Conductor {
+  checkSettings(parts.settings);
   return new RingConductor(parts.chain, parts.settings, parts.clock, parts.logger);
 }
 
-/** Weight of the newest measurement in running averages. */
-const AVERAGE_WEIGHT = 0.2;
+/** What a request is taken to last before the first one got done. */
+const ASSUMED_REQUEST_MS = 1000;
 const MAX_RETRY_AFTER_SECONDS = 60;
+
+type Outcome =
+  | { readonly kind: 'completed' }
+  | { readonly kind: 'cancelled'; readonly reason: unknown }
+  | { readonly kind: 'failed'; readonly reason: Error };
 
 class RingConductor implements Conductor {
   readonly contextTokens: number;
@@ -65,22 +62,34 @@ class RingConductor implements Conductor {
   readonly #logger: Logger;
   readonly #limits: ReturnType<typeof chainLimits>;
   readonly #vocabularySize: number;
-  readonly #slots: Slots;
+  /** Steps that may be under way, and groups that decoding sequences are dealt over. */
+  readonly #groups: number;
+  readonly #slots: SlotTable;
+  readonly #steps: StepBuilder;
+  readonly #statistics = new StepStatistics();
   readonly #waiting: WaitingLine;
+  /** In the order of admission. */
   readonly #running: Sequence[] = [];
-  readonly #memory: MemoryOperation[] = [];
-  readonly #samplers: SamplerOperation[] = [];
-  #stepId = 0;
-  #stepsInFlight = 0;
-  #nextSequence = 0;
+  readonly #counts = {
+    promptTokens: 0,
+    cachedTokens: 0,
+    generatedTokens: 0,
+    completed: 0,
+    cancelled: 0,
+    failed: 0,
+    rejected: 0,
+    preemptions: 0,
+  };
+  #state: ConductorState = 'created';
+  /** What later callers are told once the ring has failed or stopped. */
   #ended: Error | undefined;
-  #draining = false;
+  #stepsInFlight = 0;
+  #turnScheduled = false;
+  #sequences = 0;
+  /** How many sequences left their slots so far. */
+  #departures = 0;
   #onIdle: (() => void) | undefined;
-  #averageRequestMs = 1000;
-  #promptTokens = 0;
-  #cachedTokens = 0;
-  #generatedTokens = 0;
-  #preemptions = 0;
+  #stopping: Promise<void> | undefined;
 
   constructor(chain: StageChain, settings: ConductorSettings, clock: Clock, logger: Logger) {
     this.#chain = chain;
@@ -89,51 +98,55 @@ class RingConductor implements Conductor {
     this.#logger = logger;
     this.#limits = chainLimits(chain.stages);
     this.#vocabularySize = chain.stages[0]?.vocabularySize ?? 0;
+    this.#groups = stepsInFlight(settings, chain.stages.length);
     this.contextTokens = Math.min(settings.contextTokens, this.#limits.contextCells);
-    this.#slots = new Slots(this.#limits.parallelSequences, this.#limits.canTruncate);
+    this.#slots = new SlotTable(this.#limits.parallelSequences);
+    this.#steps = new StepBuilder(this.#slots);
     this.#waiting = new WaitingLine(settings.batchAgeingMs);
   }
 
-  async start(): Promise<void> {}
+  async start(): Promise<void> {
+    if (this.#ended !== undefined) throw this.#ended;
+    if (this.#state === 'created') this.#state = 'ready';
+  }
 
-  async *generate(
+  generate(
     request: GenerationRequest,
-    options: { readonly signal?: AbortSignal } = {},
-  ): AsyncGenerator<GenerationEvent, void, undefined> {
-    options.signal?.throwIfAborted();
-    this.#check(request);
-    const sequence = new Sequence(sequenceId((this.#nextSequence += 1)), request, this.#clock.nowMs());
-    const onAbort = (): void => this.#finish(sequence, { reason: options.signal?.reason });
-    options.signal?.addEventListener('abort', onAbort, { once: true });
-    this.#waiting.add(sequence);
-    this.#drive();
-    try {
-      yield* sequence.events.drain();
-    } finally {
-      options.signal?.removeEventListener('abort', onAbort);
-      this.#finish(sequence, { reason: undefined });
-    }
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): AsyncIterableIterator<GenerationEvent, undefined> {
+    let leave: (() => void) | undefined;
+    return new EventStream<GenerationEvent>(
+      (events) => {
+        leave = this.#enter(request, events, signal);
+      },
+      () => leave?.(),
+    );
   }
 
   snapshot(): ConductorSnapshot {
     return {
+      state: this.#state,
       running: this.#running.length,
       waiting: this.#waiting.length,
-      freeSlots: this.#slots.all.filter((state) => state.owner === undefined).length,
-      usedCells: this.#slots.usedCells,
+      slots: this.#slots.all.length,
+      freeSlots: this.#slots.all.filter((slot) => slot.owner === undefined).length,
+      usedCells: this.#slots.ledger.used,
       contextCells: this.#limits.contextCells,
-      steps: this.#stepId,
       stepsInFlight: this.#stepsInFlight,
-      promptTokens: this.#promptTokens,
-      cachedTokens: this.#cachedTokens,
-      generatedTokens: this.#generatedTokens,
-      preemptions: this.#preemptions,
+      steps: this.#steps.stepId,
+      ...this.#counts,
+      speed: this.#statistics.snapshot(this.#clock.nowMs()),
     };
   }
 
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
     if (this.#ended !== undefined) return;
-    this.#draining = true;
+    this.#state = 'draining';
     if (this.#running.length + this.#waiting.length > 0) {
       await new Promise<void>((resolve) => {
         const cancelTimer = this.#clock.schedule(this.#settings.drainMs, resolve);
@@ -143,102 +156,165 @@ class RingConductor implements Conductor {
         };
       });
     }
-    this.#endAll(new StoppedError('The model was taken down while it answered.'));
+    this.#endAll('stopped', new StoppedError('The model was taken down.'));
   }
 
-  #check(request: GenerationRequest): void {
+  /** Queues a request; returns what to call when its consumer leaves. */
+  #enter(request: GenerationRequest, events: EventStream<GenerationEvent>, signal: AbortSignal | undefined): () => void {
+    signal?.throwIfAborted();
     if (this.#ended !== undefined) throw this.#ended;
-    if (this.#draining) throw new StoppedError('The model is being taken down.');
-    const { prompt } = request;
-    if (prompt.length === 0) throw new InvalidInputError('The prompt is empty.', { path: 'prompt' });
-    if (prompt.length >= this.contextTokens) throw new PromptTooLongError(prompt.length, this.contextTokens);
-    for (const token of prompt) {
-      if (token < 0 || token >= this.#vocabularySize) {
-        throw new InvalidInputError(`The token ${token} is not in the model's vocabulary of ${this.#vocabularySize}.`, {
-          path: 'prompt',
-        });
-      }
+    if (this.#state === 'created') throw new StoppedError('The model is not started yet.');
+    if (this.#state === 'draining') throw new StoppedError('The model is being taken down.');
+    checkRequest(request, { contextTokens: this.contextTokens, vocabularySize: this.#vocabularySize });
+    this.#sequences += 1;
+    const sequence = new Sequence(sequenceId(this.#sequences), request, events, this.#clock.nowMs());
+    if (request.maxTokens === 0) {
+      this.#complete(sequence, 'length');
+      return () => {};
     }
-    if (this.#waiting.length >= this.#settings.maxQueued) {
-      const seconds = Math.ceil((this.#waiting.length * this.#averageRequestMs) / this.#limits.parallelSequences / 1000);
-      throw new OverloadedError(
-        `${this.#waiting.length} requests are waiting already.`,
-        Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, seconds)),
-      );
+    this.#requireRoomInLine(request);
+    const cancel = (reason: unknown): void => this.#turn(() => this.#finish(sequence, { kind: 'cancelled', reason }));
+    if (signal !== undefined) {
+      const onAbort = (): void => cancel(signal.reason);
+      signal.addEventListener('abort', onAbort, { once: true });
+      sequence.onEnded = () => signal.removeEventListener('abort', onAbort);
+    }
+    this.#waiting.add(sequence);
+    this.#admit();
+    // The step is left to the end of this turn: requests that come together start together.
+    this.#scheduleTurn();
+    return () => cancel(undefined);
+  }
+
+  #requireRoomInLine({ lane }: GenerationRequest): void {
+    const waiting = this.#waiting.lengthOf(lane);
+    const hasFreeSlot = this.#slots.all.some((slot) => slot.owner === undefined);
+    if (waiting < this.#settings.maxQueued || (waiting === 0 && hasFreeSlot)) return;
+    this.#counts.rejected += 1;
+    const requestMs = this.#statistics.requestMs ?? ASSUMED_REQUEST_MS;
+    const seconds = Math.ceil(((waiting + 1) * requestMs) / this.#slots.all.length / 1000);
+    throw new OverloadedError(
+      `${waiting} requests are waiting already, which is all that may.`,
+      Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, seconds)),
+    );
+  }
+
+  #scheduleTurn(): void {
+    if (this.#turnScheduled) return;
+    this.#turnScheduled = true;
+    queueMicrotask(() => {
+      this.#turnScheduled = false;
+      this.#turn(() => {});
+    });
+  }
+
+  /** Something happened; then the ring goes on. A mistake in here must not leave callers waiting forever. */
+  #turn(event: () => void): void {
+    try {
+      event();
+      this.#drive();
+    } catch (error) {
+      this.#fail(error);
     }
   }
 
-  /** Submits steps until every stage has one or there is nothing to do. */
+  /** Submits steps until as many are under way as may be, or there is nothing to do. */
   #drive(): void {
-    while (this.#ended === undefined && this.#stepsInFlight < this.#chain.stages.length) {
+    if (this.#running.length + this.#waiting.length === 0) this.#onIdle?.();
+    while (this.#ended === undefined) {
       this.#admit();
+      if (this.#stepsInFlight >= this.#groups) return;
       this.#makeRoom();
-      const rows = planStep(this.#running, this.#settings, { stages: this.#chain.stages.length, maxRows: this.#limits.maxRows });
+      const rows = planStep(this.#running, {
+        settings: this.#settings,
+        stages: this.#chain.stages.length,
+        groups: this.#groups,
+        maxRows: this.#limits.maxRows,
+        nowMs: this.#clock.nowMs(),
+        prefillMsPerRow: this.#statistics.prefillMsPerRow,
+      });
       if (rows.length === 0) return;
       this.#submit(rows);
     }
   }
 
   #admit(): void {
-    while (this.#slots.hasFree()) {
-      const sequence = this.#waiting.next(this.#clock.nowMs());
+    for (;;) {
+      const sequence = this.#waiting.next(this.#clock.nowMs(), (candidate) => !candidate.waitsForPrefix);
       if (sequence === undefined) return;
-      // What runs keeps room for one more token each; a prompt that does not fit beside it waits.
-      const reserved = this.#running.reduce((sum, running) => sum + running.tokens.length + 1, 0);
-      if (this.#running.length > 0 && reserved + sequence.tokens.length + 1 > this.#limits.contextCells) return;
-      const operations = this.#slots.assign(sequence, this.#stepId);
-      if (operations === undefined) return;
-      this.#memory.push(...operations);
-      this.#waiting.remove(sequence);
-      this.#running.push(sequence);
-      sequence.admissions += 1;
-      if (sequence.admittedMs === 0) {
-        sequence.admittedMs = this.#clock.nowMs();
-        sequence.cachedTokens = sequence.submitted;
-        this.#promptTokens += sequence.request.prompt.length;
-        this.#cachedTokens += sequence.submitted;
+      if (sequence.waitsFor?.kind === 'departure' && sequence.waitsFor.departures === this.#departures) return;
+      const decision = decideAdmission(sequence, {
+        running: this.#running,
+        slots: this.#slots.all,
+        ledger: this.#slots.ledger,
+        contextCells: this.#limits.contextCells,
+        contextTokens: this.contextTokens,
+        marginTokens: this.#settings.marginTokens,
+        rules: { canTruncate: this.#limits.canTruncate, reuse: this.#settings.fixedShapes === undefined },
+      });
+      switch (decision.kind) {
+        case 'wait':
+          sequence.waitsFor = { kind: 'departure', departures: this.#departures };
+          return;
+        case 'follow':
+          sequence.waitsFor = { kind: 'prefix', leader: decision.leader, stay: decision.leader.stay, until: decision.until };
+          break;
+        case 'preempt':
+          this.#preempt(decision.victim);
+          break;
+        case 'admit': {
+          const { placement } = decision;
+          this.#waiting.remove(sequence);
+          this.#slots.occupy(placement, sequence);
+          if (sequence.admittedMs === undefined) {
+            this.#counts.promptTokens += sequence.request.prompt.length;
+            this.#counts.cachedTokens += placement.cached;
+          }
+          sequence.enter(placement.target, placement.cached, this.#clock.nowMs());
+          this.#running.push(sequence);
+          break;
+        }
       }
     }
   }
 
-  /** Sees that the next step finds cells: idle caches go first, then the youngest sequence, batch before interactive. */
   #makeRoom(): void {
-    const wanted = (): number =>
-      this.#slots.all.reduce(
-        (sum, state) => sum + (state.owner === undefined ? state.heldLength : state.owner.tokens.length + 1),
-        0,
-      );
-    while (wanted() > this.#limits.contextCells) {
-      const dropped = this.#slots.dropOldestCache();
-      if (dropped !== undefined) {
-        this.#memory.push(dropped);
-        continue;
-      }
-      const victim = this.#running.toSorted((a, b) => laneRank(b) - laneRank(a) || b.admittedMs - a.admittedMs)[0];
-      if (victim === undefined || this.#running.length === 1) return;
-      this.#preempt(victim);
+    for (;;) {
+      const decision = decideRoom({
+        running: this.#running,
+        slots: this.#slots.all,
+        usedCells: this.#slots.ledger.used,
+        contextCells: this.#limits.contextCells,
+        canTruncate: this.#limits.canTruncate,
+      });
+      if (decision === undefined) return;
+      if (decision.kind === 'trim') this.#slots.trim(decision.slot, decision.length);
+      else this.#preempt(decision.victim);
     }
   }
 
+  /** The sequence gives up its place and its KV and waits to be replayed; its consumer sees only a pause. */
   #preempt(sequence: Sequence): void {
-    this.#preemptions += 1;
-    this.#leaveSlot(sequence, true);
-    sequence.submitted = 0;
-    sequence.stepsInFlight = 0;
-    sequence.admissions += 1;
-    this.#waiting.addFirst(sequence);
+    const { slot } = sequence;
+    this.#leaveSlot(sequence);
+    if (slot !== undefined) this.#slots.trim(slot, 0);
+    sequence.pushedOut(this.#clock.nowMs());
+    this.#waiting.add(sequence);
+    this.#counts.preemptions += 1;
+    this.#logger.debug({ sequence: sequence.id, tokens: sequence.tokens.length }, 'preempted');
   }
 
-  #submit(planned: readonly PlannedRows[]): void {
-    // A sequence may be preempted and admitted again before the step is back: then its result is nobody's.
-    const admissions = planned.map(({ sequence }) => sequence.admissions);
-    const step = this.#buildStep(planned);
+  #submit(planned: readonly PlannedRows<Sequence>[]): void {
+    const { step, entries } = this.#steps.build(planned);
+    const submittedMs = this.#clock.nowMs();
     this.#stepsInFlight += 1;
     this.#chain.submit(step).then(
       (result) => {
         this.#stepsInFlight -= 1;
-        this.#take(planned, admissions, result);
-        this.#drive();
+        this.#turn(() => {
+          this.#statistics.addStep(entries, result.timings, this.#clock.nowMs() - submittedMs);
+          this.#take(entries, result);
+        });
       },
       (error: unknown) => {
         this.#stepsInFlight -= 1;
@@ -247,65 +323,43 @@ class RingConductor implements Conductor {
     );
   }
 
-  #buildStep(planned: readonly PlannedRows[]): Step {
-    const total = planned.reduce((sum, rows) => sum + rows.count, 0);
-    const slots = new Int32Array(total);
-    const positions = new Int32Array(total);
-    const tokens = new Int32Array(total);
-    const outputs: { row: number; slot: NonNullable<Sequence['slot']>['index']; logprobs: number }[] = [];
-    const samplers = this.#samplers.splice(0);
-    let row = 0;
-    for (const { sequence, from, count, wantsToken } of planned) {
-      const state = sequence.slot as NonNullable<Sequence['slot']>;
-      slots.fill(state.index, row, row + count);
-      for (let index = 0; index < count; index += 1) positions[row + index] = from + index;
-      tokens.set(sequence.tokens.view(from, from + count), row);
-      row += count;
-      if (wantsToken) {
-        if (!sequence.samplerOpen) samplers.push(openSampler(sequence, state.index));
-        sequence.samplerOpen = true;
-        outputs.push({ row: row - 1, slot: state.index, logprobs: sequence.request.logprobs });
-      }
-      sequence.submitted += count;
-      sequence.stepsInFlight += 1;
-      state.heldLength = sequence.submitted;
-      state.lastUsed = this.#stepId;
+  #take(entries: readonly StepEntry[], { samples, samplerFailures }: StepResult): void {
+    let sampled = 0;
+    for (const { sequence, slot, stay, wantsToken } of entries) {
+      const sample = wantsToken && samples[sampled]?.slot === slot ? samples[sampled] : undefined;
+      if (sample !== undefined) sampled += 1;
+      // It ended or lost its place while the step was under way: the result is nobody's.
+      if (sequence.stay !== stay) continue;
+      sequence.stepsInFlight -= 1;
+      const failure = samplerFailures.find((each) => each.slot === slot);
+      if (failure !== undefined) this.#finish(sequence, { kind: 'failed', reason: new GrammarError(failure.message) });
+      else if (sample !== undefined) this.#accept(sequence, sample);
+      else if (wantsToken) throw new StageError(`The last stage gave no token for slot ${slot}.`);
     }
-    this.#stepId += 1;
-    return { id: this.#stepId, epoch: 0, memory: this.#memory.splice(0), samplers, slots, positions, tokens, outputs };
   }
 
-  #take(planned: readonly PlannedRows[], admissions: readonly number[], result: StepResult): void {
-    const samples = new Map(result.samples.map((sample) => [sample.slot, sample]));
-    for (const [place, { sequence, wantsToken }] of planned.entries()) {
-      if (sequence.admissions !== admissions[place]) continue;
-      sequence.stepsInFlight -= 1;
-      const index = sequence.slot?.index;
-      if (!wantsToken || index === undefined) continue;
-      const sample = samples.get(index);
-      if (sample === undefined) {
-        const failure = result.samplerFailures.find(({ slot }) => slot === index);
-        this.#finish(sequence, { reason: new GrammarError(failure?.message ?? 'The sampler gave no token.') });
-        continue;
-      }
-      if (sequence.firstTokenMs === 0) sequence.firstTokenMs = this.#clock.nowMs();
-      if (sample.endOfGeneration) {
-        this.#complete(sequence, 'end');
-        continue;
-      }
-      const position = sequence.tokens.length;
-      sequence.tokens.push(sample.token);
-      sequence.generated += 1;
-      this.#generatedTokens += 1;
-      const event = { kind: 'token', token: sample.token, position } as const;
-      sequence.events.push(sample.logprob === undefined ? event : { ...event, logprob: sample.logprob });
-      if (sequence.generated >= sequence.request.maxTokens) this.#complete(sequence, 'length');
-      else if (sequence.tokens.length >= this.contextTokens) this.#complete(sequence, 'context');
+  #accept(sequence: Sequence, sample: Sample): void {
+    const { request, tokens } = sequence;
+    const nowMs = this.#clock.nowMs();
+    sequence.firstTokenMs ??= nowMs;
+    if (sample.endOfGeneration && request.sampler.ignoreEndOfGeneration !== true) {
+      this.#complete(sequence, 'end');
+      return;
     }
+    const event = { kind: 'token', token: sample.token, position: tokens.length } as const;
+    tokens.push(sample.token);
+    sequence.generated += 1;
+    this.#counts.generatedTokens += 1;
+    this.#statistics.addTokens(1, nowMs);
+    sequence.events.push(sample.logprob === undefined ? event : { ...event, logprob: sample.logprob });
+    if (sequence.generated >= request.maxTokens) this.#complete(sequence, 'length');
+    else if (tokens.length >= this.contextTokens) this.#complete(sequence, 'context');
   }
 
   #complete(sequence: Sequence, reason: EndReason): void {
-    const now = this.#clock.nowMs();
+    const nowMs = this.#clock.nowMs();
+    const admittedMs = sequence.admittedMs ?? nowMs;
+    const firstTokenMs = sequence.firstTokenMs ?? nowMs;
     sequence.events.push({
       kind: 'end',
       reason,
@@ -313,64 +367,49 @@ class RingConductor implements Conductor {
         promptTokens: sequence.request.prompt.length,
         cachedTokens: sequence.cachedTokens,
         generatedTokens: sequence.generated,
-        queueMs: sequence.admittedMs - sequence.arrivedMs,
-        prefillMs: sequence.firstTokenMs - sequence.admittedMs,
-        decodeMs: now - sequence.firstTokenMs,
+        queueMs: admittedMs - sequence.arrivedMs,
+        prefillMs: firstTokenMs - admittedMs,
+        decodeMs: nowMs - firstTokenMs,
       },
     });
-    this.#averageRequestMs += AVERAGE_WEIGHT * (now - sequence.admittedMs - this.#averageRequestMs);
-    this.#finish(sequence, undefined);
+    this.#statistics.addRequest(nowMs - admittedMs);
+    this.#finish(sequence, { kind: 'completed' });
   }
 
-  /** Ends a sequence wherever it is; its slot is free from the next step on. `error.reason` goes to the consumer. */
-  #finish(sequence: Sequence, error: { readonly reason: unknown } | undefined): void {
+  /** Ends a sequence wherever it is; its slot is free from the next step on and keeps its tokens for whoever begins alike. */
+  #finish(sequence: Sequence, outcome: Outcome): void {
     if (sequence.ended) return;
     sequence.ended = true;
-    if (error === undefined) sequence.events.end();
-    else sequence.events.fail(error.reason);
+    this.#counts[outcome.kind] += 1;
+    if (outcome.kind === 'completed') sequence.events.end();
+    else sequence.events.fail(outcome.reason);
     this.#waiting.remove(sequence);
-    this.#leaveSlot(sequence, false);
-    if (this.#running.length + this.#waiting.length === 0) this.#onIdle?.();
-    else this.#drive();
+    this.#leaveSlot(sequence);
+    sequence.onEnded?.();
   }
 
-  #leaveSlot(sequence: Sequence, forget: boolean): void {
-    const index = this.#running.indexOf(sequence);
-    if (index >= 0) this.#running.splice(index, 1);
-    const { slot } = sequence;
+  #leaveSlot(sequence: Sequence): void {
+    const { slot, samplerOpen } = sequence;
     if (slot === undefined) return;
-    sequence.slot = undefined;
+    this.#departures += 1;
+    this.#running.splice(this.#running.indexOf(sequence), 1);
+    sequence.leave();
     this.#slots.release(slot);
-    if (forget) this.#memory.push(this.#slots.clear(slot));
-    if (sequence.samplerOpen) this.#samplers.push({ kind: 'close', slot: slot.index });
-    sequence.samplerOpen = false;
+    if (samplerOpen) this.#steps.closeSampler(slot.index);
   }
 
   #fail(cause: unknown): void {
     if (this.#ended !== undefined) return;
     const error = cause instanceof StageError ? cause : new StageError('A stage of the ring failed.', { cause });
-    this.#logger.error({ err: error, steps: this.#stepId }, 'ring failed');
-    this.#endAll(error);
+    this.#logger.error({ err: error, step: this.#steps.stepId, running: this.#running.length }, 'ring failed');
+    this.#endAll('failed', error);
   }
 
-  #endAll(error: Error): void {
-    this.#ended ??= error;
-    for (const sequence of [...this.#running, ...this.#waiting.drain()]) this.#finish(sequence, { reason: error });
+  #endAll(state: 'failed' | 'stopped', error: Error): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = error;
+    this.#state = state;
+    for (const sequence of [...this.#running, ...this.#waiting.all()]) this.#finish(sequence, { kind: 'failed', reason: error });
+    this.#onIdle?.();
   }
-}
-
-function openSampler(sequence: Sequence, slot: NonNullable<Sequence['slot']>['index']): SamplerOperation {
-  const { request, tokens, generated } = sequence;
-  const from = Math.max(0, tokens.length - Math.max(request.sampler.penaltyLastTokens, generated));
-  return {
-    kind: 'open',
-    slot,
-    settings: request.sampler,
-    history: tokens.view(from, tokens.length).slice(),
-    generatedTokens: generated,
-  };
-}
-
-function laneRank(sequence: Sequence): number {
-  return sequence.request.lane === 'interactive' ? 0 : 1;
 }

@@ -1,6 +1,7 @@
-export { createConductor, type Conductor, type ConductorSnapshot } from './conductor.ts';
-export { DEFAULT_CONDUCTOR_SETTINGS, type ConductorSettings } from './settings.ts';
-export { planStep, type PlannedRows, type StepLimits } from './plan-step.ts';
+export { createConductor, type Conductor } from './conductor.ts';
+export type { ConductorSnapshot, ConductorState } from './snapshot.ts';
+export type { SpeedSnapshot } from './step-statistics.ts';
+export { checkSettings, DEFAULT_CONDUCTOR_SETTINGS, type ConductorSettings, type FixedShapes } from './settings.ts';
 export {
   ACTIVATION_FORMATS,
   bytesPerActivation,

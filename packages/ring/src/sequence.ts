@@ -1,44 +1,113 @@
 import type { GenerationEvent, GenerationRequest, SequenceId } from '@pippa/core';
-import { EventQueue } from './event-queue.ts';
-import type { SlotState } from './slots.ts';
+import type { EventStream } from './event-stream.ts';
+import type { SlotState } from './slot-table.ts';
 import { TokenHistory } from './token-history.ts';
+
+/** A batch-lane sequence that was pushed out this often is left alone from then on, or it would only ever be replayed. */
+const MAX_BATCH_PREEMPTIONS = 2;
+
+/** What has to happen before a waiting sequence is looked at again. */
+export type WaitReason =
+  /** Somebody has to leave: more have left than `departures`. */
+  | { readonly kind: 'departure'; readonly departures: number }
+  /** `leader` has to reach position `until` in its stay `stay`: the beginning is copied then. */
+  | { readonly kind: 'prefix'; readonly leader: Sequence; readonly stay: number; readonly until: number };
 
 /** One generation, from the queue to its end. The conductor keeps all its token ids: a lost stage is rebuilt from them. */
 export class Sequence {
+  /** Increases with arrival. */
   readonly id: SequenceId;
   readonly request: GenerationRequest;
-  readonly events = new EventQueue<GenerationEvent>();
+  readonly events: EventStream<GenerationEvent>;
+  /** The prompt and what was generated. */
   readonly tokens: TokenHistory;
   readonly arrivedMs: number;
+  /** Goes before batch work: its lane is interactive, or it waited or was pushed out too often. */
+  urgent: boolean;
+  /** When it last began to wait. */
+  waitingSinceMs: number;
+  waitsFor: WaitReason | undefined;
   /** Where it runs; undefined while it waits. */
   slot: SlotState | undefined;
-  /** Tokens whose rows were sent into the ring. */
+  /** Tells the steps of one stay in a slot from those of another. */
+  stay = 0;
+  /** Positions whose KV is there, or will be once the steps under way are through. */
   submitted = 0;
+  /** This stay computes `[prefillFrom, prefillTo)` in chunks: the prompt, or all there was before a preemption. */
+  prefillFrom = 0;
+  prefillTo = 0;
   /** Steps under way that carry its rows. */
   stepsInFlight = 0;
-  /** Counts its ways in and out of slots: tells the steps of one stay from those of another. */
-  admissions = 0;
+  /** The last step that carried its rows. */
+  lastStep = 0;
   generated = 0;
+  /** Prompt tokens whose KV was there at the first admission. */
   cachedTokens = 0;
+  preemptions = 0;
+  /** Undefined before the first admission. */
+  admittedMs: number | undefined;
+  firstTokenMs: number | undefined;
   samplerOpen = false;
   ended = false;
-  admittedMs = 0;
-  firstTokenMs = 0;
+  /** Undoes what was set up for it elsewhere: the listener on its signal. */
+  onEnded: (() => void) | undefined;
 
-  constructor(id: SequenceId, request: GenerationRequest, arrivedMs: number) {
+  constructor(id: SequenceId, request: GenerationRequest, events: EventStream<GenerationEvent>, arrivedMs: number) {
     this.id = id;
     this.request = request;
+    this.events = events;
     this.tokens = new TokenHistory(request.prompt);
     this.arrivedMs = arrivedMs;
+    this.waitingSinceMs = arrivedMs;
+    this.urgent = request.lane === 'interactive';
   }
 
-  /** Tokens not yet in the ring; 1 while decoding with its token known. */
-  get pendingRows(): number {
+  /** Tokens known but not yet sent into the ring. */
+  get pending(): number {
     return this.tokens.length - this.submitted;
   }
 
-  /** More than the token that was just sampled is missing: the prompt, or a replay after a preemption. */
   get isPrefilling(): boolean {
-    return this.pendingRows > 1 || this.generated === 0;
+    return this.submitted < this.prefillTo;
+  }
+
+  /** Its next token can be computed as soon as a step has room. */
+  get isReadyToDecode(): boolean {
+    return !this.isPrefilling && this.stepsInFlight === 0 && this.pending > 0;
+  }
+
+  /** The beginning it waits for is still being computed. */
+  get waitsForPrefix(): boolean {
+    const reason = this.waitsFor;
+    if (reason?.kind !== 'prefix') return false;
+    return reason.leader.stay === reason.stay && reason.leader.submitted < reason.until;
+  }
+
+  /** Takes a place; `cached` positions are there already. */
+  enter(slot: SlotState, cached: number, nowMs: number): void {
+    this.slot = slot;
+    this.waitsFor = undefined;
+    this.submitted = cached;
+    this.prefillFrom = cached;
+    this.prefillTo = this.tokens.length;
+    if (this.admittedMs !== undefined) return;
+    this.admittedMs = nowMs;
+    this.cachedTokens = cached;
+  }
+
+  /** Steps under way no longer concern it. */
+  leave(): void {
+    this.slot = undefined;
+    this.stay += 1;
+    this.submitted = 0;
+    this.stepsInFlight = 0;
+    this.samplerOpen = false;
+  }
+
+  /** Left its place against its will and waits again. */
+  pushedOut(nowMs: number): void {
+    this.preemptions += 1;
+    this.waitingSinceMs = nowMs;
+    if (this.preemptions >= MAX_BATCH_PREEMPTIONS) this.urgent = true;
   }
 }

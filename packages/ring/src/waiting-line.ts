@@ -1,39 +1,61 @@
+import type { Lane } from '@pippa/core';
 import type { Sequence } from './sequence.ts';
 
-/** Requests that wait for a slot: interactive ones first, in the order of arrival; batch ones that waited long count as interactive. */
+/**
+ * Requests that wait for a slot: interactive ones first, each lane in the order of arrival. A sequence that lost its slot is older than
+ * those who have not had one, so it comes before them.
+ */
 export class WaitingLine {
-  readonly #sequences: Sequence[] = [];
+  readonly #urgent: Sequence[] = [];
+  readonly #batch: Sequence[] = [];
   readonly #batchAgeingMs: number;
+  readonly #waiting: Record<Lane, number> = { interactive: 0, batch: 0 };
 
   constructor(batchAgeingMs: number) {
     this.#batchAgeingMs = batchAgeingMs;
   }
 
   get length(): number {
-    return this.#sequences.length;
+    return this.#urgent.length + this.#batch.length;
+  }
+
+  /** How many requests of a lane wait. */
+  lengthOf(lane: Lane): number {
+    return this.#waiting[lane];
   }
 
   add(sequence: Sequence): void {
-    this.#sequences.push(sequence);
+    this.#waiting[sequence.request.lane] += 1;
+    insertByAge(sequence.urgent ? this.#urgent : this.#batch, sequence);
   }
 
-  /** A preempted sequence goes before everybody who has not run yet. */
-  addFirst(sequence: Sequence): void {
-    this.#sequences.unshift(sequence);
-  }
-
-  next(nowMs: number): Sequence | undefined {
-    const urgent = (sequence: Sequence): boolean =>
-      sequence.request.lane === 'interactive' || sequence.generated > 0 || nowMs - sequence.arrivedMs >= this.#batchAgeingMs;
-    return this.#sequences.find(urgent) ?? this.#sequences[0];
+  /** The first for which `isReady` holds. A batch request that waited too long is urgent from here on. */
+  next(nowMs: number, isReady: (sequence: Sequence) => boolean): Sequence | undefined {
+    for (const sequence of this.#batch.filter((each) => nowMs - each.waitingSinceMs >= this.#batchAgeingMs)) {
+      remove(this.#batch, sequence);
+      sequence.urgent = true;
+      sequence.waitsFor = undefined;
+      insertByAge(this.#urgent, sequence);
+    }
+    return this.#urgent.find(isReady) ?? this.#batch.find(isReady);
   }
 
   remove(sequence: Sequence): void {
-    const index = this.#sequences.indexOf(sequence);
-    if (index >= 0) this.#sequences.splice(index, 1);
+    if (remove(this.#urgent, sequence) || remove(this.#batch, sequence)) this.#waiting[sequence.request.lane] -= 1;
   }
 
-  drain(): Sequence[] {
-    return this.#sequences.splice(0);
+  all(): Sequence[] {
+    return [...this.#urgent, ...this.#batch];
   }
+}
+
+function insertByAge(line: Sequence[], sequence: Sequence): void {
+  // Newcomers go to the end, so the search from there is short.
+  line.splice(line.findLastIndex((other) => other.id < sequence.id) + 1, 0, sequence);
+}
+
+function remove(line: Sequence[], sequence: Sequence): boolean {
+  const index = line.indexOf(sequence);
+  if (index >= 0) line.splice(index, 1);
+  return index >= 0;
 }

@@ -40,7 +40,8 @@ export class SimulatedChain implements StageChain {
   readonly #time: VirtualTime;
   readonly #rowMs: number;
   readonly #stageFreeMs: number[];
-  readonly #slots = new Map<Slot, number[]>();
+  /** A cell is an object: a copied prefix takes none of its own, as in the engine's unified cache. */
+  readonly #slots = new Map<Slot, { readonly token: number }[]>();
   readonly #seeds = new Map<Slot, number>();
 
   constructor(
@@ -66,7 +67,7 @@ export class SimulatedChain implements StageChain {
   }
 
   get cells(): number {
-    return [...this.#slots.values()].reduce((sum, held) => sum + held.length, 0);
+    return new Set([...this.#slots.values()].flat()).size;
   }
 
   submit(step: Step): Promise<StepResult> {
@@ -96,14 +97,15 @@ export class SimulatedChain implements StageChain {
       const held = this.#slots.get(slot as Slot) ?? [];
       if (held.length !== step.positions[row])
         throw new Error(`slot ${slot} holds ${held.length}, row is for ${step.positions[row]}`);
-      held.push(step.tokens[row] as number);
+      held.push({ token: step.tokens[row] as number });
       this.#slots.set(slot as Slot, held);
     }
     if (this.cells > (this.stages[0] as StageInfo).contextCells) throw new Error('out of cells');
     const samples: Sample[] = step.outputs.map(({ slot }) => {
       const seed = this.#seeds.get(slot);
       if (seed === undefined) throw new Error(`slot ${slot} has no sampler`);
-      const token = nextToken(this.#slots.get(slot) ?? [], seed);
+      const history = (this.#slots.get(slot) ?? []).map((cell) => cell.token);
+      const token = nextToken(history, seed);
       return { slot, token, endOfGeneration: token === END_TOKEN };
     });
     return { id: step.id, epoch: step.epoch, samples, samplerFailures: [], timings: [] };

@@ -1,0 +1,87 @@
+import type { StageTiming } from '@pippa/core';
+import type { StepEntry } from './step-builder.ts';
+
+/** Weight of the newest measurement in running averages. */
+const AVERAGE_WEIGHT = 0.2;
+/** Steps with fewer prompt rows say little about the speed of prefill. */
+const MIN_MEASURED_ROWS = 16;
+/** How far back the token rate looks. */
+const RATE_WINDOW_MS = 10_000;
+
+export interface SpeedSnapshot {
+  /** Generated tokens a second over all sequences, averaged over the last 10 s. */
+  readonly tokensPerSecond: number;
+  /** Prompt rows a second while prompts are computed, all stages busy; 0 before the first measurement. */
+  readonly prefillTokensPerSecond: number;
+  /** From submission to result of steps that only decode, by how many rows they carried (up to the next power of two). */
+  readonly decodeStepMs: readonly { readonly rows: number; readonly ms: number }[];
+}
+
+/** Running averages over the steps that came back. */
+export class StepStatistics {
+  readonly #decodeStepMs = new Map<number, number>();
+  #prefillMsPerRow: number | undefined;
+  #slowestStageMsPerRow: number | undefined;
+  #tokenRate = 0;
+  #ratedMs = 0;
+  #requestMs: number | undefined;
+
+  /** Compute time of one prompt row over all stages; undefined before the first measurement. */
+  get prefillMsPerRow(): number | undefined {
+    return this.#prefillMsPerRow;
+  }
+
+  /** From admission to end of the requests that got done; undefined before the first. */
+  get requestMs(): number | undefined {
+    return this.#requestMs;
+  }
+
+  /** `elapsedMs`: from submission to result. */
+  addStep(entries: readonly StepEntry[], timings: readonly StageTiming[], elapsedMs: number): void {
+    let promptRows = 0;
+    let decodeRows = 0;
+    for (const { isDecode, count } of entries) {
+      if (isDecode) decodeRows += 1;
+      else promptRows += count;
+    }
+    if (promptRows === 0) {
+      const bucket = 2 ** Math.ceil(Math.log2(decodeRows));
+      this.#decodeStepMs.set(bucket, average(this.#decodeStepMs.get(bucket), elapsedMs));
+    } else if (promptRows >= MIN_MEASURED_ROWS && timings.length > 0) {
+      let total = 0;
+      let slowest = 0;
+      for (const { computeMs } of timings) {
+        total += computeMs;
+        slowest = Math.max(slowest, computeMs);
+      }
+      this.#prefillMsPerRow = average(this.#prefillMsPerRow, total / promptRows);
+      this.#slowestStageMsPerRow = average(this.#slowestStageMsPerRow, slowest / promptRows);
+    }
+  }
+
+  addTokens(count: number, nowMs: number): void {
+    this.#tokenRate = this.#decayedRate(nowMs) + (count * 1000) / RATE_WINDOW_MS;
+    this.#ratedMs = nowMs;
+  }
+
+  addRequest(durationMs: number): void {
+    this.#requestMs = average(this.#requestMs, durationMs);
+  }
+
+  snapshot(nowMs: number): SpeedSnapshot {
+    const perRow = this.#slowestStageMsPerRow ?? 0;
+    return {
+      tokensPerSecond: this.#decayedRate(nowMs),
+      prefillTokensPerSecond: perRow > 0 ? 1000 / perRow : 0,
+      decodeStepMs: [...this.#decodeStepMs].map(([rows, ms]) => ({ rows, ms })).sort((a, b) => a.rows - b.rows),
+    };
+  }
+
+  #decayedRate(nowMs: number): number {
+    return this.#tokenRate * Math.exp((this.#ratedMs - nowMs) / RATE_WINDOW_MS);
+  }
+}
+
+function average(before: number | undefined, newest: number): number {
+  return before === undefined ? newest : before + AVERAGE_WEIGHT * (newest - before);
+}
