@@ -1,2 +1,4 @@
 export { writeBenchModel, writeTinyModel, type RandomModelOptions } from './tiny-model.ts';
 export { tinyArchitectures, writeTinyArchitecture, type TinyArchitectureOptions } from './architectures/write.ts';
+export { blankCard } from './blank-card.ts';
+export { MemoryMesh, MemoryNetwork } from './memory-mesh.ts';

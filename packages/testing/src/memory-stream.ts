@@ -1,0 +1,126 @@
+import { PippaError, StreamLostError, type Frame, type FrameStream, type PeerId } from '@pippa/core';
+
+/** Frames under way before `send` makes its caller wait. */
+const WINDOW_FRAMES = 64;
+
+/** One end of a stream through memory. Frames are copied, as a network does. */
+export class MemoryStream implements FrameStream {
+  readonly peer: PeerId;
+  readonly protocol: string;
+  readonly closed: Promise<PippaError | undefined>;
+  readonly #isHeld: () => boolean;
+  /** Frames for this end that its consumer has not had. */
+  readonly #incoming: Frame[] = [];
+  readonly #waitingSenders: (() => void)[] = [];
+  #other: MemoryStream | undefined;
+  #consumer: ((frame: Frame) => void) | undefined;
+  #paused = false;
+  #ended = false;
+  #delivering = false;
+  #remoteSaidGoodbye = false;
+  #settle: (error: PippaError | undefined) => void = () => {};
+
+  constructor(peer: PeerId, protocol: string, isHeld: () => boolean) {
+    this.peer = peer;
+    this.protocol = protocol;
+    this.#isHeld = isHeld;
+    this.closed = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  join(other: MemoryStream): void {
+    this.#other = other;
+  }
+
+  async send(header: unknown, payload: Uint8Array = new Uint8Array(0)): Promise<void> {
+    const other = this.#other;
+    if (this.#ended || other === undefined) throw new StreamLostError(`The stream to ${this.peer} is closed.`);
+    // A fresh buffer begins 8-aligned.
+    other.#incoming.push({ header: structuredClone(header), payload: payload.slice() });
+    other.flush();
+    while (other.#incoming.length >= WINDOW_FRAMES && !this.#ended) {
+      await new Promise<void>((resolve) => other.#waitingSenders.push(resolve));
+    }
+    if (this.#ended) throw new StreamLostError(`The stream to ${this.peer} is closed.`);
+  }
+
+  onFrame(consumer: (frame: Frame) => void): void {
+    this.#consumer = consumer;
+    this.flush();
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.flush();
+  }
+
+  async close(): Promise<void> {
+    if (this.#ended) return;
+    const other = this.#other;
+    this.#end(undefined);
+    if (other === undefined) return;
+    other.#remoteSaidGoodbye = true;
+    other.flush();
+  }
+
+  abort(reason: PippaError): void {
+    if (this.#ended) return;
+    this.#end(reason);
+    this.#endOther(reason);
+  }
+
+  /** What a dead peer or a broken link looks like. */
+  break(): void {
+    this.#end(new StreamLostError(`The stream to ${this.peer} broke.`));
+    this.#endOther(new StreamLostError('The stream broke.'));
+  }
+
+  /** Hands over what may be handed over, each frame in a turn of its own. */
+  flush(): void {
+    if (this.#delivering) return;
+    this.#delivering = true;
+    queueMicrotask(() => {
+      this.#delivering = false;
+      if (this.#ended || this.#consumer === undefined || this.#paused || this.#isHeld()) return;
+      const frame = this.#incoming.shift();
+      if (frame !== undefined) {
+        for (const resolve of this.#waitingSenders.splice(0)) resolve();
+        this.#consumer(frame);
+        this.flush();
+      } else if (this.#remoteSaidGoodbye) {
+        this.#end(undefined);
+      }
+    });
+  }
+
+  #endOther(error: PippaError): void {
+    const other = this.#other;
+    if (other !== undefined) other.#end(error);
+  }
+
+  #end(error: PippaError | undefined): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#incoming.length = 0;
+    for (const resolve of this.#waitingSenders.splice(0)) resolve();
+    this.#settle(error);
+  }
+}
+
+export function memoryStreamPair(
+  opener: PeerId,
+  acceptor: PeerId,
+  protocol: string,
+  isHeld: () => boolean,
+): [near: MemoryStream, far: MemoryStream] {
+  const near = new MemoryStream(acceptor, protocol, isHeld);
+  const far = new MemoryStream(opener, protocol, isHeld);
+  near.join(far);
+  far.join(near);
+  return [near, far];
+}
