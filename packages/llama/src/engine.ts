@@ -88,6 +88,23 @@ function bind(libraries: Libraries) {
       'void',
       [p, 'int32', 'int32', 'int32', 'int32'],
     ),
+    stateBytes: typed<(context: Pointer, slot: number) => number | bigint>(llama, 'llama_state_seq_get_size', 'size_t', [
+      p,
+      'int32',
+    ]),
+    stateRead: typed<(context: Pointer, target: Uint8Array, size: number, slot: number) => number | bigint>(
+      llama,
+      'llama_state_seq_get_data',
+      'size_t',
+      [p, p, 'size_t', 'int32'],
+    ),
+    /** Bytes taken; 0 when they are no state of this model or find no room. */
+    stateWrite: typed<(context: Pointer, source: Uint8Array, size: number, slot: number) => number | bigint>(
+      llama,
+      'llama_state_seq_set_data',
+      'size_t',
+      [p, p, 'size_t', 'int32'],
+    ),
     tensorName: typed<(tensor: Pointer) => string>(base, 'ggml_get_name', 'const char*', [p]),
     tensorBytes: typed<(tensor: Pointer) => number>(base, 'ggml_nbytes', 'size_t', [p]),
     tensorGet: typed<(tensor: Pointer, data: Uint8Array | Float32Array, offset: number, size: number) => void>(

@@ -32,3 +32,8 @@ export class DecodeError extends PippaError {
 export class LoadCancelledError extends PippaError {
   readonly code = 'load_cancelled';
 }
+
+/** The saved state of a slot is not one of this stage: another model, layer range or cache type, or no room for it. */
+export class SlotStateError extends PippaError {
+  readonly code = 'slot_state';
+}

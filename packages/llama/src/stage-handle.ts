@@ -1,5 +1,5 @@
 import { Worker, type MessagePort } from 'node:worker_threads';
-import type { StageInfo } from '@pippa/core';
+import { StoppedError, type Slot, type StageInfo } from '@pippa/core';
 import { openEngine } from './engine.ts';
 import { ModelLoadError } from './errors.ts';
 import type { StageOptions } from './stage-options.ts';
@@ -14,6 +14,12 @@ export interface StageHandle extends AsyncDisposable {
   connect(input: MessagePort, output: MessagePort): void;
   /** Calls back once if the thread ends without having been asked to. */
   onLoss(callback: (error: Error) => void): void;
+  /**
+   * What `Stage.exportSlot` and `Stage.importSlot` do, in the stage's thread. They are not ordered against steps: no step with the slot
+   * may be under way. Reject with `SlotStateError`, or `StoppedError` when the stage ends first.
+   */
+  exportSlot(slot: Slot): Promise<Uint8Array<ArrayBuffer>>;
+  importSlot(slot: Slot, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
 }
 
 /** Starts a thread and loads the stage in it. Throws what `Stage` throws, or the signal's reason. */
@@ -36,6 +42,7 @@ export async function loadStage(
         if (report.kind === 'progress') control.onProgress?.(report.fraction);
         else if (report.kind === 'loaded') resolve(report.info);
         else if (report.kind === 'failed') reject(reviveFailure(report.failure));
+        else if (report.kind === 'slot') handle?.exchanged(report);
       });
       worker.on('error', (error: Error) => {
         reject(error);
@@ -67,6 +74,8 @@ class WorkerStage implements StageHandle {
   #resolveEnded: () => void = () => {};
   #closing = false;
   #reportLoss: ((error: Error) => void) | undefined;
+  readonly #exchanges = new Map<number, { resolve: (bytes: Uint8Array<ArrayBuffer>) => void; reject: (error: Error) => void }>();
+  #nextExchange = 0;
 
   constructor(worker: Worker, info: StageInfo) {
     this.info = info;
@@ -78,7 +87,33 @@ class WorkerStage implements StageHandle {
 
   exited(code: number): void {
     if (!this.#closing) this.lose(new Error(`The thread of stage ${this.info.from}-${this.info.to} ended with code ${code}.`));
+    for (const exchange of this.#exchanges.values()) exchange.reject(new StoppedError('The stage has stopped.'));
+    this.#exchanges.clear();
     this.#resolveEnded();
+  }
+
+  exportSlot(slot: Slot): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#exchange((id) => ({ kind: 'export', id, slot }));
+  }
+
+  async importSlot(slot: Slot, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    await this.#exchange((id) => ({ kind: 'import', id, slot, bytes }));
+  }
+
+  #exchange(command: (id: number) => StageWorkerCommand): Promise<Uint8Array<ArrayBuffer>> {
+    if (this.#closing) return Promise.reject(new StoppedError('The stage has stopped.'));
+    return new Promise((resolve, reject) => {
+      this.#nextExchange += 1;
+      this.#exchanges.set(this.#nextExchange, { resolve, reject });
+      this.#worker.postMessage(command(this.#nextExchange));
+    });
+  }
+
+  exchanged({ id, bytes, failure }: Extract<StageWorkerReport, { kind: 'slot' }>): void {
+    const exchange = this.#exchanges.get(id);
+    this.#exchanges.delete(id);
+    if (failure === undefined) exchange?.resolve(bytes ?? new Uint8Array(0));
+    else exchange?.reject(reviveFailure(failure));
   }
 
   connect(input: MessagePort, output: MessagePort): void {

@@ -1,4 +1,5 @@
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
+import { StoppedError } from '@pippa/core';
 import { Stage } from './stage.ts';
 import type { StageFrame, StageWorkerCommand, StageWorkerData, StageWorkerReport } from './worker-messages.ts';
 import { describeFailure } from './worker-failure.ts';
@@ -11,7 +12,7 @@ const owner = parentPort;
 if (owner === null) throw new Error('stage-worker.ts runs as a worker thread only.');
 const { options, cancelled } = workerData as StageWorkerData;
 const cancelFlag = new Uint8Array(cancelled);
-const report = (message: StageWorkerReport): void => owner.postMessage(message);
+const report = (message: StageWorkerReport, transfer: ArrayBuffer[] = []): void => owner.postMessage(message, transfer);
 
 let stage: Stage | undefined;
 try {
@@ -37,12 +38,32 @@ owner.on('message', (command: StageWorkerCommand) => {
     input.on('message', (frame: StageFrame) => forward(frame, command.output));
     return;
   }
+  if (command.kind !== 'close') {
+    exchangeSlot(command);
+    return;
+  }
   input?.close();
   stage?.[Symbol.dispose]();
   stage = undefined;
   report({ kind: 'closed' });
   owner.close();
 });
+
+function exchangeSlot(command: Extract<StageWorkerCommand, { kind: 'export' | 'import' }>): void {
+  const { id } = command;
+  try {
+    if (stage === undefined) throw new StoppedError('The stage has stopped.');
+    if (command.kind === 'export') {
+      const bytes = stage.exportSlot(command.slot);
+      report({ kind: 'slot', id, bytes }, [bytes.buffer]);
+    } else {
+      stage.importSlot(command.slot, command.bytes);
+      report({ kind: 'slot', id });
+    }
+  } catch (error) {
+    report({ kind: 'slot', id, failure: describeFailure(error) });
+  }
+}
 
 function forward(frame: StageFrame, output: MessagePort): void {
   if (frame.kind !== 'step' || stage === undefined) {

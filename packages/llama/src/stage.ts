@@ -2,7 +2,7 @@ import { Cleanup, errorMessage, GrammarError, type Sample, type Slot, type Stage
 import koffi from 'koffi';
 import { BatchBuffers } from './batch-buffers.ts';
 import { openEngine, type Engine, type Pointer } from './engine.ts';
-import { DecodeError, ModelLoadError } from './errors.ts';
+import { DecodeError, ModelLoadError, SlotStateError } from './errors.ts';
 import { HiddenCapture } from './hidden-capture.ts';
 import { loadModel, computeDevices, type LoadControl } from './model-loader.ts';
 import { GrammarScratch } from './sampling/grammar.ts';
@@ -131,6 +131,32 @@ export class Stage implements Disposable {
       this.#logitViews.set(pointer, view);
     }
     return view;
+  }
+
+  /**
+   * What the slot's KV cache (and recurrent state) holds, in the engine's own form: about its tokens x the stage's KV bytes a token.
+   * It is for a stage of the same model, layer range, cache types and engine release.
+   */
+  exportSlot(slot: Slot): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(Number(this.#engine.stateBytes(this.#context, slot)));
+    const written = Number(this.#engine.stateRead(this.#context, bytes, bytes.length, slot));
+    if (written !== bytes.length) throw new SlotStateError(`The state of slot ${slot} could not be read.`);
+    return bytes;
+  }
+
+  /**
+   * Puts an exported state into the slot in place of what it holds; on failure the slot is left empty. Throws `SlotStateError`. The
+   * engine checks the bytes against the model, but they become keys and values as they are: take them from trusted nodes only.
+   */
+  importSlot(slot: Slot, bytes: Uint8Array): void {
+    if (slot < 0 || slot >= this.#options.parallelSequences) throw new SlotStateError(`There is no slot ${slot}.`);
+    this.#engine.memoryRemove(this.#memory, slot, -1, -1);
+    const taken = bytes.length === 0 ? -1 : Number(this.#engine.stateWrite(this.#context, bytes, bytes.length, slot));
+    if (taken === bytes.length) return;
+    this.#engine.memoryRemove(this.#memory, slot, -1, -1);
+    throw new SlotStateError(`${bytes.length} bytes are no state that slot ${slot} can hold.`, {
+      hint: 'Replay the sequence: its tokens are known.',
+    });
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,5 @@
 import { errorMessage, PippaError } from '@pippa/core';
-import { DecodeError, LibraryError, LoadCancelledError, ModelLoadError } from './errors.ts';
+import { DecodeError, LibraryError, LoadCancelledError, ModelLoadError, SlotStateError } from './errors.ts';
 import type { WorkerFailure } from './worker-messages.ts';
 
 export function describeFailure(error: unknown): WorkerFailure {
@@ -18,6 +18,8 @@ export function reviveFailure(failure: WorkerFailure): Error {
       return new LoadCancelledError(failure.message, options);
     case 'DecodeError':
       return new DecodeError(failure.message, options);
+    case 'SlotStateError':
+      return new SlotStateError(failure.message, options);
     default:
       return new ModelLoadError(failure.message, options);
   }

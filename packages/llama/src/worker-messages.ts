@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { StageInfo, StageTiming, Step, StepResult } from '@pippa/core';
+import type { Slot, StageInfo, StageTiming, Step, StepResult } from '@pippa/core';
 import type { StageOptions } from './stage-options.ts';
 
 /** An error that crossed a thread: its class is lost, its name and words are not. */
@@ -21,11 +21,15 @@ export type StageWorkerReport =
   | { readonly kind: 'progress'; readonly fraction: number }
   | { readonly kind: 'loaded'; readonly info: StageInfo }
   | { readonly kind: 'failed'; readonly failure: WorkerFailure }
+  /** What became of an export (with `bytes`) or an import. */
+  | { readonly kind: 'slot'; readonly id: number; readonly bytes?: Uint8Array<ArrayBuffer>; readonly failure?: WorkerFailure }
   | { readonly kind: 'closed' };
 
 /** Owner to stage worker. */
 export type StageWorkerCommand =
   | { readonly kind: 'connect'; readonly input: MessagePort; readonly output: MessagePort }
+  | { readonly kind: 'export'; readonly id: number; readonly slot: Slot }
+  | { readonly kind: 'import'; readonly id: number; readonly slot: Slot; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'close' };
 
 /** What travels from the conductor through the stages and back to it. */

@@ -6,7 +6,7 @@ import { architectureRule, planShard, readGgufModel, writeShardFile } from '@pip
 import { writeTinyModel } from '@pippa/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkAbi } from '../src/abi-check.ts';
-import { computeDevices, openEngine, openLocalChain, openTokenizer, Stage, type StageOptions } from '../src/index.ts';
+import { computeDevices, loadStage, openEngine, openLocalChain, openTokenizer, Stage, type StageOptions } from '../src/index.ts';
 import { stageOptions } from './stage-options.ts';
 
 const LAYERS = 8;
@@ -145,6 +145,51 @@ describe('stages of one model', () => {
       expect(value).toBeCloseTo(produced[1]?.[index] as number, 3);
     fromFile[Symbol.dispose]();
     fromPlaces[Symbol.dispose]();
+  });
+});
+
+describe('the state of a slot', () => {
+  const continuation = (index: number): Step => step([[index, 5, 44]], { outputs: [output(0, index)] });
+
+  it('goes on in another context with the same bits', async () => {
+    const [first, last] = (await shardOptions([4])).map((options) => [new Stage(options), new Stage(options)] as const) as [
+      readonly [Stage, Stage],
+      readonly [Stage, Stage],
+    ];
+    const run = (stages: readonly [Stage, Stage], each: Step): Float32Array => {
+      const produced = stages[0].run(each);
+      stages[1].run(each, produced.kind === 'hidden' ? produced.hidden : undefined);
+      return stages[1].logits(each.outputs[0]?.row as number).slice();
+    };
+    const [there, here] = [[first[0], last[0]] as const, [first[1], last[1]] as const];
+    // The neighbours differ: slot 1 here, slot 3 there, where something else was before.
+    run(there, step(promptRows(1, [1, 5, 77, 200, 33]), { outputs: [output(4, 1)] }));
+    run(here, step(promptRows(3, [1, 2]), { outputs: [output(1, 3)] }));
+    for (const [index, stage] of there.entries()) here[index]?.importSlot(slot(3), stage.exportSlot(slot(1)));
+    expect(run(here, continuation(3))).toEqual(run(there, continuation(1)));
+    for (const stage of [...first, ...last]) stage[Symbol.dispose]();
+  });
+
+  it('is refused where it does not belong, and the slot then is empty', () => {
+    const stage = new Stage(stageOptions(modelPath, 0, LAYERS, LAYERS));
+    stage.run(step(promptRows(0, [1, 5, 77]), { outputs: [output(2, 0)] }));
+    const state = stage.exportSlot(slot(0));
+    for (const bytes of [state.slice(0, -100), new Uint8Array(64), new Uint8Array(0)])
+      expect(() => stage.importSlot(slot(1), bytes)).toThrow(expect.objectContaining({ name: 'SlotStateError' }));
+    expect(() => stage.importSlot(slot(4), state)).toThrow(expect.objectContaining({ name: 'SlotStateError' }));
+    expect(stage.exportSlot(slot(1)).length).toBe(stage.exportSlot(slot(2)).length);
+    stage.importSlot(slot(1), state);
+    expect(stage.exportSlot(slot(1)).length).toBe(state.length);
+    stage[Symbol.dispose]();
+  });
+
+  it('crosses threads', async () => {
+    const handle = await loadStage(stageOptions(modelPath, 0, LAYERS, LAYERS));
+    const empty = await handle.exportSlot(slot(0));
+    await handle.importSlot(slot(1), empty);
+    await expect(handle.importSlot(slot(1), new Uint8Array(9))).rejects.toMatchObject({ name: 'SlotStateError' });
+    await handle[Symbol.asyncDispose]();
+    await expect(handle.exportSlot(slot(0))).rejects.toMatchObject({ name: 'StoppedError' });
   });
 });
 
