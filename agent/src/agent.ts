@@ -1,5 +1,6 @@
 import { systemClock, type Logger } from '@pippa/core';
 import { createGateway } from '@pippa/gateway';
+import { createControlServer } from './control/server.ts';
 import { UsageError } from './errors.ts';
 import { modelDirectories } from './library/directories.ts';
 import { modelNameOf } from './library/find-models.ts';
@@ -8,6 +9,7 @@ import type { Machine } from './machine.ts';
 import { ModelRegistry } from './model-registry.ts';
 import type { OpenedModel, OpenedModelInfo } from './open-model.ts';
 import { openOptions } from './open-options.ts';
+import { agentOperations } from './operations/agent-operations.ts';
 import type { AgentPaths } from './paths.ts';
 import { NO_MODEL, type Settings } from './settings/schema.ts';
 
@@ -48,13 +50,20 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     healthDetails: () => ({ rings: opened.map((model) => model.snapshot()) }),
     ...(settings.apiKey === undefined ? {} : { apiKey: settings.apiKey }),
   });
+  let url: string | undefined;
+  const operations = agentOperations({ version, url: () => url });
+  const control = createControlServer({ socketPath: paths.socket, operations, version, logger });
   const stop = async (): Promise<void> => {
     await gateway.stop();
     for (const model of opened.toReversed()) await model.stop();
+    await control.stop();
   };
   try {
+    // Two agents would share one identity: the second one ends here.
+    await control.start();
     // Listening comes first: a taken port is found out before minutes of loading, and clients are told to wait.
     await gateway.start();
+    url = gateway.address().url;
     for (const [index, file] of files.entries()) {
       // Loaded when there is a model to open: an agent without one does without the engine.
       const { openModel } = await import('./open-model.ts');
@@ -69,7 +78,7 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     await stop();
     throw error;
   }
-  return { url: gateway.address().url, models: opened.map((model) => model.info), stop };
+  return { url, models: opened.map((model) => model.info), stop };
 }
 
 /** The files of the models asked for, each once. Throws `NoSuchModelError`, and `UsageError` for two of one name. */

@@ -29,8 +29,8 @@ export async function runCli({ words, environment, terminal, signals }: CliSurro
   let code: ExitCode = EXIT.ok;
 
   const prepare = async (flags: Flags): Promise<CommandContext> => {
-    const paths = agentPaths();
-    const { settings, given, warnings } = await loadSettings({ flags, environment, defaultConfigPath: paths.config });
+    const { settings, given, warnings } = await loadSettings({ flags, environment, defaultConfigPath: agentPaths().config });
+    const paths = agentPaths(settings.stateDir);
     debugging = settings.logLevel === 'debug';
     const logger = createLogger(settings.logLevel, terminal, environment);
     for (const warning of warnings) logger.warn({ scope: 'settings' }, warning);

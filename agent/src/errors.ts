@@ -56,3 +56,58 @@ export class UnusableModelError extends PippaError {
 export class TooManyStagesError extends PippaError {
   readonly code = 'too_many_stages';
 }
+
+/** A command needs the running agent, and there is none with this state folder. */
+export class AgentNotRunningError extends PippaError {
+  readonly code = 'agent_not_running';
+
+  constructor(socketPath: string, cause?: unknown) {
+    super(`No agent is running here (nothing listens at ${socketPath}).`, {
+      hint: 'Start it with: npx pippa-agent. If it runs with a --state-dir of its own, give this command the same one.',
+      cause,
+    });
+  }
+}
+
+/** Something listens at the agent's socket and does not answer: a stopped process, or one that is stuck. */
+export class AgentUnresponsiveError extends PippaError {
+  readonly code = 'agent_unresponsive';
+  override readonly retryable = true;
+
+  constructor(socketPath: string) {
+    super(`The agent at ${socketPath} does not answer.`, {
+      hint: 'It may be suspended (fg brings it back), or stuck: restart it.',
+    });
+  }
+}
+
+/** Two agents would share one identity. */
+export class AgentAlreadyRunningError extends PippaError {
+  readonly code = 'agent_already_running';
+
+  constructor(socketPath: string) {
+    super(`An agent runs here already (it listens at ${socketPath}).`, {
+      hint: '`pippa-agent status` shows it. A second one on this machine needs a folder and a port of its own: --state-dir <folder> --port 0',
+    });
+  }
+}
+
+/** A command asked for what the running agent does not know: it is of another version. */
+export class UnknownOperationError extends PippaError {
+  readonly code = 'unknown_operation';
+
+  constructor(name: string, version: string) {
+    super(`The running agent, version ${version}, knows no "${name}".`, {
+      hint: 'Restart the agent, so that it and this command are of one version.',
+    });
+  }
+}
+
+/** The agent's state would lie where other users of this machine could change it. */
+export class UnsafeFolderError extends PippaError {
+  readonly code = 'unsafe_folder';
+
+  constructor(path: string, what: string) {
+    super(`The folder ${path} ${what}.`, { hint: `Take those rights away (chmod go-w), or name another folder with --state-dir.` });
+  }
+}

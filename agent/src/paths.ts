@@ -1,4 +1,6 @@
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { tmpdir, userInfo } from 'node:os';
+import { join, resolve } from 'node:path';
 import envPaths from 'env-paths';
 
 /** Folders of this user's agent, as the platform has them. */
@@ -10,14 +12,36 @@ export interface AgentPaths {
   readonly shards: string;
   /** What was typed into `run`. */
   readonly history: string;
+  /** What makes one agent itself: its identity, its mesh's key, its socket. Never shared by two agents. */
+  readonly state: string;
+  /** Where commands reach the running agent. */
+  readonly socket: string;
+  /** Measurements of this machine, kept between runs; may be deleted at any time. */
+  readonly measurements: string;
 }
 
-export function agentPaths(): AgentPaths {
+/** A socket's address has room for 104 bytes on macOS, 108 on Linux, its end included. */
+const MAX_SOCKET_PATH_BYTES = 100;
+
+/** `stateDirectory`: another than the usual one, for several agents on one machine. */
+export function agentPaths(stateDirectory?: string): AgentPaths {
   const paths = envPaths('pippa-agent', { suffix: '' });
+  const state = stateDirectory === undefined ? join(paths.data, 'state') : resolve(stateDirectory);
   return {
     config: join(paths.config, 'config.toml'),
     models: join(paths.data, 'models'),
     shards: join(paths.cache, 'shards'),
     history: join(paths.data, 'history'),
+    state,
+    socket: socketPath(state),
+    measurements: join(paths.cache, 'measurements.json'),
   };
+}
+
+/** In the state folder; for one with a long name, in a folder of this user's under the system's temporary one. */
+function socketPath(state: string): string {
+  const path = join(state, 'agent.sock');
+  if (Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES) return path;
+  const digest = createHash('sha256').update(state).digest('hex').slice(0, 16);
+  return join(tmpdir(), `pippa-agent-${userInfo().uid}`, `${digest}.sock`);
 }

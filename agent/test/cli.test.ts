@@ -34,9 +34,8 @@ function command(words: readonly string[], { isTTY = false, environment = {}, in
   const signals = new EventEmitter();
   if (!isTTY) terminal.stdin.end(input);
   const config = join(directory, 'config.toml');
-  const code = writeFile(config, '').then(() =>
-    runCli({ words, environment: { PIPPA_CONFIG: config, ...environment }, terminal, signals }),
-  );
+  const surroundings = { PIPPA_CONFIG: config, PIPPA_STATE_DIR: join(directory, 'state'), ...environment };
+  const code = writeFile(config, '').then(() => runCli({ words, environment: surroundings, terminal, signals }));
   return { terminal, signals, code };
 }
 
@@ -110,6 +109,21 @@ describe('the command line', () => {
       code: 1,
       error: expect.stringContaining('no API key'),
     });
+  });
+
+  it('refuses to start twice with one state folder, and starts beside with another one', async () => {
+    const first = command(['--model', 'none', '--port', '0']);
+    await first.terminal.stdout.waitFor('Ctrl-C');
+    expect(await outcome(['--model', 'none', '--port', '0'])).toMatchObject({
+      code: 1,
+      error: expect.stringMatching(/runs here already[\s\S]*--state-dir <folder>/),
+    });
+    const second = command(['--model', 'none', '--port', '0', '--state-dir', join(directory, 'second')]);
+    await second.terminal.stdout.waitFor('Ctrl-C');
+    for (const { signals, code } of [first, second]) {
+      signals.emit('SIGINT', 'SIGINT');
+      expect(await code).toBe(0);
+    }
   });
 
   it('serves until it is told to stop, and then exits with 0', async () => {

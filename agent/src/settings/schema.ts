@@ -113,6 +113,13 @@ export const settingsSchema = z.strictObject({
     kind: 'number',
     default: '1',
   }),
+  stateDir: text.optional().register(texts, {
+    meaning: 'folder of what makes this agent itself: identity, mesh key, socket; several agents on one machine need one each',
+    argument: 'folder',
+    expects: 'a folder',
+    kind: 'text',
+    default: '',
+  }),
   logLevel: z
     .enum(LOG_LEVELS)
     .default('warn')
