@@ -7,6 +7,11 @@ export type Lane = 'interactive' | 'batch';
 /** One generation asked of a ring, in token ids. */
 export interface GenerationRequest {
   readonly prompt: Int32Array;
+  /**
+   * How many tokens at the end of `prompt` were generated already, by a conductor that was lost: they count for `maxTokens`, grammar and
+   * penalties, and are not reported again. 0 when left out.
+   */
+  readonly alreadyGenerated?: number;
   readonly sampler: SamplerSettings;
   /** Upper bound of generated tokens; the context is the other one. */
   readonly maxTokens: number;

@@ -116,3 +116,28 @@ export function chainLimits(
     canTruncate: stages.every((stage) => stage.canTruncate),
   };
 }
+
+/** What a stage made of a step. */
+export type StageRunnerOutput =
+  /** Not the last stage: `rows * embeddingLength` floats, row by row. */
+  | {
+      readonly kind: 'hidden';
+      readonly step: Step;
+      readonly hidden: Float32Array<ArrayBuffer>;
+      readonly timings: readonly StageTiming[];
+    }
+  | { readonly kind: 'result'; readonly result: StepResult }
+  | { readonly kind: 'failure'; readonly stepId: number; readonly code: string; readonly message: string };
+
+/** A loaded stage of this node, as its host drives it. Steps are computed in the order of submission, away from the calling thread. */
+export interface StageRunner extends AsyncDisposable {
+  readonly info: StageInfo;
+  /** `hidden`: the previous stage's output; its buffer is the stage's from then on. Left out on the first stage. */
+  submit(step: Step, hidden: Float32Array<ArrayBuffer> | undefined, timings: readonly StageTiming[]): void;
+  /** Empties the KV cache and closes all samplers, after the steps submitted so far. */
+  reset(): void;
+  /** Sets the one consumer of what comes out. */
+  onOutput(consumer: (output: StageRunnerOutput) => void): void;
+  /** Calls back once if the stage ends without having been asked to. */
+  onLoss(callback: (error: Error) => void): void;
+}

@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import { activationsField, codeField, layerField, messageField, modelIdField, nameField, peerField, ringField } from './fields.ts';
+import { RING_LIMITS } from './limits.ts';
+import { parseMessage } from './parse.ts';
+
+/**
+ * From the node that wishes a ring to the one that shall conduct it: one command; back come `progress` and at last `up`, `down` or
+ * `refused`. A ring outlives the stream that asked for it.
+ */
+export const RING_PROTOCOL = '/pippa/ring/1';
+
+const placedStageField = z.object({ peer: peerField, from: layerField, to: layerField });
+
+const wishField = z.object({
+  model: z.object({ id: modelIdField, name: nameField }),
+  contextTokens: z.int().min(2).max(RING_LIMITS.contextTokens).exactOptional(),
+  parallelSequences: z.int().min(1).max(RING_LIMITS.slots),
+  lane: z.enum(['interactive', 'batch']),
+  strategy: z.enum(['memory', 'speed', 'throughput']),
+  activations: activationsField,
+  /** Cut into so many stages, whatever the planner would choose. */
+  stageCount: z.int().min(1).max(RING_LIMITS.stages).exactOptional(),
+  /** Only these nodes may hold stages. */
+  only: z.array(peerField).min(1).max(RING_LIMITS.stages).exactOptional(),
+});
+
+const ringCommand = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('up'),
+    wish: wishField,
+    /** Where the wisher's planner puts the stages; the receiver holds the first. */
+    placement: z.array(placedStageField).min(1).max(RING_LIMITS.stages),
+  }),
+  z.object({ kind: z.literal('down'), ring: ringField }),
+]);
+
+const ringReport = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('progress'), message: messageField, fraction: z.number().min(0).max(1) }),
+  z.object({ kind: z.literal('up'), ring: ringField }),
+  z.object({ kind: z.literal('down') }),
+  z.object({ kind: z.literal('refused'), code: codeField, message: messageField, hint: messageField.exactOptional() }),
+]);
+
+/** What somebody wants a ring to be. */
+export type RingWish = z.output<typeof wishField>;
+export type PlacedStage = z.output<typeof placedStageField>;
+export type RingCommand = z.output<typeof ringCommand>;
+export type RingReport = z.output<typeof ringReport>;
+export type RingReportInput = z.input<typeof ringReport>;
+
+export const parseRingCommand = (header: unknown): RingCommand => parseMessage('ring command', ringCommand, header);
+export const parseRingReport = (header: unknown): RingReport => parseMessage('ring report', ringReport, header);

@@ -1,0 +1,125 @@
+import type { StepResult } from '@pippa/core';
+import { z } from 'zod';
+import {
+  activationsField,
+  codeField,
+  countField,
+  epochField,
+  layerField,
+  messageField,
+  modelIdField,
+  nameField,
+  peerField,
+  ringField,
+  slotField,
+  stageIndexField,
+  tokenField,
+} from './fields.ts';
+import { RING_LIMITS } from './limits.ts';
+import { parseMessage } from './parse.ts';
+import { logprobField } from './sampler-fields.ts';
+
+/** The conductor's stream to the host of one stage. The stage lives as long as the stream. */
+export const STAGE_PROTOCOL = '/pippa/stage/1';
+/** From a stage's host to the next one's: a `hello`, then steps. */
+export const STEPS_PROTOCOL = '/pippa/steps/1';
+
+const openMessage = z.object({
+  kind: z.literal('open'),
+  ring: ringField,
+  epoch: epochField,
+  model: z.object({ id: modelIdField, name: nameField }),
+  /** Layers `[from, to)` out of `layerCount`. */
+  from: layerField,
+  to: layerField,
+  layerCount: layerField,
+  index: stageIndexField,
+  stageCount: z.int().min(1).max(RING_LIMITS.stages),
+  contextCells: z.int().min(1).max(RING_LIMITS.contextTokens),
+  parallelSequences: z.int().min(1).max(RING_LIMITS.slots),
+  maxRows: z.int().min(1).max(RING_LIMITS.rows),
+  activations: activationsField,
+  /** What the planner expects the stage to take. */
+  expectedBytes: countField,
+});
+
+/** Conductor to host, besides `step` frames (to the first stage alone). */
+const conductorMessage = z.discriminatedUnion('kind', [
+  openMessage,
+  /** The stage goes on in this epoch with an empty KV cache and hands its output to `next`; null: it is the last, results come back here. */
+  z.object({
+    kind: z.literal('link'),
+    epoch: epochField,
+    index: stageIndexField,
+    stageCount: z.int().min(1).max(RING_LIMITS.stages),
+    next: z.object({ peer: peerField }).nullable(),
+  }),
+]);
+
+const stageInfoField = z.object({
+  from: layerField,
+  to: layerField,
+  layerCount: layerField,
+  embeddingLength: z.int().min(1).max(RING_LIMITS.embeddingLength),
+  vocabularySize: z.int().min(0).max(RING_LIMITS.vocabulary),
+  contextCells: z.int().min(1).max(RING_LIMITS.contextTokens),
+  parallelSequences: z.int().min(1).max(RING_LIMITS.slots),
+  maxRows: z.int().min(1).max(RING_LIMITS.rows),
+  canTruncate: z.boolean(),
+  memoryBytes: z.object({ weights: countField, context: countField, compute: countField }),
+  backend: nameField,
+});
+
+const resultMessage = z.object({
+  kind: z.literal('result'),
+  id: countField,
+  epoch: epochField,
+  samples: z
+    .array(z.object({ slot: slotField, token: tokenField, endOfGeneration: z.boolean(), logprob: logprobField.exactOptional() }))
+    .max(RING_LIMITS.slots),
+  samplerFailures: z.array(z.object({ slot: slotField, message: messageField })).max(RING_LIMITS.slots),
+  timings: z.array(z.object({ computeMs: z.number().min(0) })).max(RING_LIMITS.stages),
+});
+
+/** Host to conductor. */
+const hostMessage = z.discriminatedUnion('kind', [
+  /** `fetch`: pieces come from peers or the hub. `load`: weights go to the backend. */
+  z.object({ kind: z.literal('progress'), phase: z.enum(['fetch', 'load']), fraction: z.number().min(0).max(1) }),
+  z.object({ kind: z.literal('ready'), info: stageInfoField }),
+  /** The stage is not loaded: it does not fit, the model is not there, ... The stream ends after it. */
+  z.object({ kind: z.literal('refused'), code: codeField, message: messageField, hint: messageField.exactOptional() }),
+  z.object({ kind: z.literal('linked'), epoch: epochField }),
+  resultMessage,
+  /** A step could not be computed, or what came for it was no step. `index`: the stage at fault as this host sees it. */
+  z.object({ kind: z.literal('failure'), epoch: epochField, index: stageIndexField, code: codeField, message: messageField }),
+]);
+
+const helloMessage = z.object({ kind: z.literal('hello'), ring: ringField, epoch: epochField, index: stageIndexField });
+
+export type StageOpenMessage = z.output<typeof openMessage>;
+export type ConductorMessage = z.output<typeof conductorMessage>;
+export type HostMessage = z.output<typeof hostMessage>;
+export type StepsHello = z.output<typeof helloMessage>;
+
+export const parseConductorMessage = (header: unknown): ConductorMessage => parseMessage('stage command', conductorMessage, header);
+export const parseHostMessage = (header: unknown): HostMessage => parseMessage('stage report', hostMessage, header);
+export const parseStepsHello = (header: unknown): StepsHello => parseMessage('steps hello', helloMessage, header);
+
+/** Whether a frame's header is a step's; what it holds is checked by `decodeStep`. */
+export function isStepHeader(header: unknown): boolean {
+  return typeof header === 'object' && header !== null && 'kind' in header && header.kind === 'step';
+}
+
+export function resultMessageOf(result: StepResult): HostMessage {
+  return {
+    kind: 'result',
+    id: result.id,
+    epoch: result.epoch,
+    samples: result.samples.map((sample) => ({
+      ...sample,
+      ...(sample.logprob === undefined ? {} : { logprob: { ...sample.logprob, top: [...sample.logprob.top] } }),
+    })) as Extract<HostMessage, { kind: 'result' }>['samples'],
+    samplerFailures: [...result.samplerFailures],
+    timings: [...result.timings],
+  };
+}
