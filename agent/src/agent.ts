@@ -1,5 +1,5 @@
 import { systemClock, type Logger } from '@pippa/core';
-import { createGateway } from '@pippa/gateway';
+import { createGateway, Metrics, readThisProcess } from '@pippa/gateway';
 import { createControlServer } from './control/server.ts';
 import { UsageError } from './errors.ts';
 import { modelDirectories } from './library/directories.ts';
@@ -38,6 +38,8 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
   const files = await modelFiles(settings, paths);
   const registry = new ModelRegistry(files.map(modelNameOf));
   const opened: OpenedModel[] = [];
+  const metrics = new Metrics(readThisProcess);
+  metrics.addSource(() => ({ rings: opened.map((model) => model.snapshot()) }));
   const gateway = createGateway({
     models: registry,
     logger,
@@ -45,6 +47,7 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     host: settings.host,
     port: settings.port,
     version,
+    metrics,
     allowedHosts: settings.allowedHost,
     allowedOrigins: settings.allowedOrigin,
     healthDetails: () => ({ rings: opened.map((model) => model.snapshot()) }),
@@ -67,7 +70,8 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     for (const [index, file] of files.entries()) {
       // Loaded when there is a model to open: an agent without one does without the engine.
       const { openModel } = await import('./open-model.ts');
-      const model = await openModel(file, openOptions(settings, { machine, paths, logger }), {
+      const options = { ...openOptions(settings, { machine, paths, logger }), onStep: metrics.observeStep.bind(metrics) };
+      const model = await openModel(file, options, {
         onProgress: (fraction) => onProgress?.((index + fraction) / files.length),
         signal,
       });

@@ -51,6 +51,10 @@ export async function runCli({ words, environment, terminal, signals }: CliSurro
       const { models } = await import('./commands/models.ts');
       code = await models(await prepare(flags), options);
     },
+    trace: async (flags, id, options) => {
+      const { trace } = await import('./commands/trace.ts');
+      code = await trace(await prepare(flags), id, options);
+    },
   });
   const output = {
     writeOut: (text: string) => void terminal.stdout.write(text),

@@ -2,9 +2,11 @@ import { randomInt } from 'node:crypto';
 import { createServedModel } from '@pippa/chat';
 import { formatBytes, systemClock, type Logger, type ServedModel } from '@pippa/core';
 import { chatTemplate, describeModel, readGgufModel, type GgufModel } from '@pippa/gguf';
+import type { StepObservation } from '@pippa/gateway';
 import { openTokenizer } from '@pippa/llama';
 import { createConductor, DEFAULT_CONDUCTOR_SETTINGS, type ConductorSnapshot } from '@pippa/ring';
 import { totalBytes } from './engine/fit-memory.ts';
+import { observeChain } from './engine/observe-chain.ts';
 import { openChain } from './engine/open-chain.ts';
 import { planStages } from './engine/plan-stages.ts';
 import { usefulThreads } from './engine/useful-threads.ts';
@@ -27,6 +29,8 @@ export interface OpenModelOptions {
   /** Where layer ranges for CPU backends are kept as files. */
   readonly shardDirectory: string;
   readonly logger: Logger;
+  /** Told what every step took. */
+  readonly onStep?: (step: StepObservation) => void;
 }
 
 export interface OpenControl {
@@ -94,7 +98,7 @@ async function bind(
   const chain = await openChain(model, plan, { ...options, ...control, threads });
   started.push(async () => chain[Symbol.asyncDispose]());
   const conductor = createConductor({
-    chain,
+    chain: options.onStep === undefined ? chain : observeChain(chain, name, { clock: systemClock, onStep: options.onStep }),
     settings: { ...DEFAULT_CONDUCTOR_SETTINGS, contextTokens: plan.contextTokens },
     clock: systemClock,
     logger: options.logger.child({ scope: 'ring' }),

@@ -11,10 +11,13 @@ export interface Actions {
   serve(flags: Flags): Promise<void>;
   run(flags: Flags, words: readonly string[]): Promise<void>;
   models(flags: Flags, options: { readonly json: boolean }): Promise<void>;
+  trace(flags: Flags, id: string | undefined, options: { readonly json: boolean }): Promise<void>;
 }
 
 const RUN_SETTINGS: readonly SettingKey[] = ['modelDir', 'host', 'port', 'apiKey', 'context', 'threads', 'stages', 'logLevel'];
 const MODELS_SETTINGS: readonly SettingKey[] = ['modelDir', 'logLevel'];
+/** Where the running agent is. */
+const REMOTE_SETTINGS: readonly SettingKey[] = ['host', 'port', 'apiKey', 'logLevel'];
 
 /** The command line: what there is and which action it calls. Parsing throws commander's errors. */
 export function createProgram(version: string, actions: Actions): Command {
@@ -52,6 +55,15 @@ export function createProgram(version: string, actions: Actions): Command {
   const models = program.command('models').description('list the models on this machine').option('--json', 'as JSON');
   addSettings(models, pick(MODELS_SETTINGS)).action(() =>
     actions.models(flagsOf(models), { json: models.opts()['json'] === true }),
+  );
+
+  const trace = program
+    .command('trace')
+    .description("show where a request's time went, or the last requests")
+    .argument('[request id]', 'the x-request-id of its answer')
+    .option('--json', 'as JSON');
+  addSettings(trace, pick(REMOTE_SETTINGS)).action(() =>
+    actions.trace(flagsOf(trace), trace.args[0], { json: trace.opts()['json'] === true }),
   );
   return program;
 }

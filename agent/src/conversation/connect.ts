@@ -5,12 +5,13 @@ import { looksLikePath, resolveModel } from '../library/resolve-model.ts';
 import { readMachine } from '../machine.ts';
 import { openModel } from '../open-model.ts';
 import { openOptions } from '../open-options.ts';
-import { NO_MODEL, type Settings } from '../settings/schema.ts';
+import { agentAddress } from '../remote/agent-address.ts';
+import { NO_MODEL } from '../settings/schema.ts';
 import { withProgress } from '../terminal/progress-line.ts';
 import { chooseModel } from './choose-model.ts';
 import { LocalPartner } from './local-partner.ts';
 import type { Partner } from './partner.ts';
-import { probeAgent, RemotePartner, type RemoteAddress } from './remote-partner.ts';
+import { probeAgent, RemotePartner } from './remote-partner.ts';
 
 /**
  * Who answers: the agent that runs at the configured address when it has the model, else the model loaded into this process.
@@ -46,10 +47,4 @@ async function load(path: string, context: CommandContext): Promise<Partner> {
     openModel(path, options, { onProgress, signal: interrupts.asked }),
   );
   return new LocalPartner(opened);
-}
-
-/** Where an agent with these settings listens; one that listens everywhere is reached on this machine. */
-function agentAddress({ host, port, apiKey }: Settings): RemoteAddress {
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return { url: `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`, apiKey };
 }

@@ -1,13 +1,14 @@
 import { errorMessage, type ChatMessage } from '@pippa/core';
 import { z } from 'zod';
 import { RemoteAgentError } from '../errors.ts';
+import { authorization, type RemoteAddress } from '../remote/agent-address.ts';
+import { errorBody, remoteError } from '../remote/remote-error.ts';
 import type { AnswerPart, Partner } from './partner.ts';
 import { serverSentData } from './server-sent-events.ts';
 
 /** A local agent that does not answer within this is treated as not there. */
 const PROBE_TIMEOUT_MS = 1000;
 
-const errorBody = z.object({ error: z.object({ message: z.string(), code: z.string().nullish() }) });
 const modelList = z.object({ data: z.array(z.object({ id: z.string() })) });
 const health = z.object({ status: z.string() });
 const chunk = z.object({
@@ -21,12 +22,6 @@ const chunk = z.object({
     .default([]),
   usage: z.object({ prompt_tokens: z.number(), completion_tokens: z.number() }).nullish(),
 });
-
-export interface RemoteAddress {
-  /** `http://127.0.0.1:11500` */
-  readonly url: string;
-  readonly apiKey?: string | undefined;
-}
 
 /** The models of the agent that runs at this address; undefined when none does. */
 export async function probeAgent(address: RemoteAddress): Promise<readonly string[] | undefined> {
@@ -92,34 +87,21 @@ export class RemotePartner implements Partner {
       throw new RemoteAgentError(`The agent ${this.place} cannot be reached: ${errorMessage(cause)}.`, { cause });
     }
     if (response.ok) return response;
-    throw toError(await response.text(), `The agent ${this.place} answered with status ${response.status}.`);
+    throw remoteError(await response.text(), `The agent ${this.place} answered with status ${response.status}.`);
   }
 
   #parse(data: string): z.output<typeof chunk> {
     const json: unknown = JSON.parse(data);
     const parsed = chunk.safeParse(json);
     if (parsed.success && !errorBody.safeParse(json).success) return parsed.data;
-    throw toError(data, `The agent ${this.place} sent something that is not an answer.`);
+    throw remoteError(data, `The agent ${this.place} sent something that is not an answer.`);
   }
 
   async stop(): Promise<void> {}
 }
 
-function toError(body: string, otherwise: string): RemoteAgentError {
-  try {
-    const { error } = errorBody.parse(JSON.parse(body));
-    return new RemoteAgentError(error.message, { code: error.code ?? undefined });
-  } catch {
-    return new RemoteAgentError(otherwise);
-  }
-}
-
 function toWire(message: ChatMessage): object {
   return { role: message.role, content: message.content };
-}
-
-function authorization({ apiKey }: RemoteAddress): Record<string, string> {
-  return apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
 }
 
 function bodyOf(response: Response): AsyncIterable<Uint8Array> {

@@ -25,6 +25,8 @@ interface Answering {
   readonly answer: Omit<AnswerStreamOptions, 'tokenizer' | 'randomSeed'>;
   /** Text that the prompt already holds of the answer. */
   readonly begun?: string;
+  /** When the request came. */
+  readonly arrivedMs: number;
   readonly signal: AbortSignal;
 }
 
@@ -49,6 +51,7 @@ export class TextModel implements ServedModel {
   }
 
   async *chat(request: ChatRequest, { signal }: { readonly signal: AbortSignal }): AsyncGenerator<TextEvent, void, undefined> {
+    const arrivedMs = this.#parts.clock.nowMs();
     checkChat(request);
     this.#chat ??= ModelChat.open(this.#parts);
     const chat = await this.#chat;
@@ -66,6 +69,7 @@ export class TextModel implements ServedModel {
         maxCalls: request.parallelToolCalls === false ? 1 : Infinity,
       },
       begun: prepared.begun,
+      arrivedMs,
       signal,
     });
   }
@@ -74,6 +78,7 @@ export class TextModel implements ServedModel {
     request: CompletionRequest,
     { signal }: { readonly signal: AbortSignal },
   ): AsyncGenerator<TextEvent, void, undefined> {
+    const arrivedMs = this.#parts.clock.nowMs();
     checkStops(request.stop);
     const prompt = await this.#completionPrompt(request.prompt);
     if (request.echo) yield { kind: 'text', text: this.#echo(request.prompt) };
@@ -82,11 +87,13 @@ export class TextModel implements ServedModel {
       request,
       sampler: request.sampler,
       answer: { format: PLAIN_ANSWER, tools: [], opensInReasoning: false, stops: request.stop, maxCalls: 0 },
+      arrivedMs,
       signal,
     });
   }
 
-  async *#answer({ prompt, request, sampler, answer, begun, signal }: Answering): AsyncGenerator<TextEvent, void, undefined> {
+  async *#answer(asked: Answering): AsyncGenerator<TextEvent, void, undefined> {
+    const { prompt, request, sampler, answer, begun, arrivedMs, signal } = asked;
     signal.throwIfAborted();
     const { generator, tokenizer, samplerDefaults, randomSeed, clock } = this.#parts;
     const left = generator.contextTokens - prompt.length;
@@ -108,6 +115,7 @@ export class TextModel implements ServedModel {
         lane: request.lane,
       },
       answer: stream,
+      prepareMs: clock.nowMs() - arrivedMs,
       clock,
       signal,
     });

@@ -23,6 +23,15 @@ export interface GenerationRequest {
 /** Why a generation ended: the model's own end token, `maxTokens`, or the context is full. */
 export type EndReason = 'end' | 'length' | 'context';
 
+/** Where a generation's time went in the ring: sums over the steps that carried it, shared with whoever else rode along. */
+export interface RingTiming {
+  readonly steps: number;
+  /** From submission to result. */
+  readonly stepMs: number;
+  /** What each stage computed, first to last. */
+  readonly stageMs: readonly number[];
+}
+
 export interface GenerationUsage {
   readonly promptTokens: number;
   /** Prompt tokens whose KV was already there. */
@@ -32,6 +41,8 @@ export interface GenerationUsage {
   /** From admission to the first token. */
   readonly prefillMs: number;
   readonly decodeMs: number;
+  /** Left out: not measured. */
+  readonly ring?: RingTiming;
 }
 
 export type GenerationEvent =

@@ -85,6 +85,8 @@ export type TextEvent =
       readonly stopString?: string;
       /** How many of the generated tokens were reasoning; left out: not counted. */
       readonly reasoningTokens?: number;
+      /** Template and tokenizing, before the ring got the request; left out: not measured. */
+      readonly prepareMs?: number;
     };
 
 /** One model that answers. */

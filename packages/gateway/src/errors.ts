@@ -34,6 +34,17 @@ export class RouteNotFoundError extends PippaError {
   readonly code = 'unknown_url';
 }
 
+/** 404: no request of this id is remembered. */
+export class TraceNotFoundError extends PippaError {
+  readonly code = 'trace_not_found';
+
+  constructor(id: string) {
+    super(`No request with the id ${JSON.stringify(id.slice(0, 128))} is remembered.`, {
+      hint: 'The id is in the x-request-id header of its answer; only the last few hundred requests are kept.',
+    });
+  }
+}
+
 /** 405: the path exists, for other methods. */
 export class MethodNotAllowedError extends PippaError {
   readonly code = 'method_not_allowed';

@@ -2,6 +2,8 @@ import type { Clock, Logger, ModelService } from '@pippa/core';
 import type { GatewayCounters } from './counters.ts';
 import type { KeyCheck } from './http/api-key.ts';
 import type { GatewayLimits } from './limits.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+import type { TraceLog } from './telemetry/trace-log.ts';
 
 /** What the routes work with. */
 export interface GatewayParts {
@@ -10,8 +12,12 @@ export interface GatewayParts {
   readonly clock: Clock;
   readonly limits: GatewayLimits;
   readonly counters: GatewayCounters;
+  readonly metrics: Metrics;
+  readonly traces: TraceLog;
   readonly version: string;
   readonly hasKey: KeyCheck;
   /** More to say in `/health`. */
   readonly healthDetails: () => object;
+  /** The gateway has begun to stop. */
+  readonly isStopping: () => boolean;
 }

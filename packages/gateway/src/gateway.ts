@@ -18,6 +18,9 @@ import { createRequestListener } from './http/request-listener.ts';
 import { createHttpServer } from './http/server.ts';
 import { DEFAULT_GATEWAY_LIMITS } from './limits.ts';
 import type { GatewayLimits } from './limits.ts';
+import { Metrics } from './telemetry/metrics.ts';
+import { readThisProcess } from './telemetry/process-metrics.ts';
+import { TraceLog } from './telemetry/trace-log.ts';
 
 /** Both loopback addresses. */
 export const DEFAULT_HOST = 'localhost';
@@ -40,6 +43,8 @@ export interface GatewayOptions {
   readonly allowedOrigins?: readonly string[];
   /** More to say in `/health`. */
   readonly healthDetails?: () => object;
+  /** Where the gateway's figures go, beside those of other parts; left out: into metrics of its own. */
+  readonly metrics?: Metrics;
 }
 
 export interface GatewayAddress {
@@ -89,15 +94,21 @@ class HttpGateway implements Gateway {
     const hasKey = createKeyCheck(options.apiKey);
     const connections = new ConnectionLimiter(limits.maxConnections, counters);
     const isStopping = (): boolean => this.#stopping !== undefined;
+    const metrics = options.metrics ?? new Metrics(readThisProcess);
+    metrics.watchGateway(counters);
+    const traces = new TraceLog(limits.maxTraces);
     const parts: GatewayParts = {
       models: options.models,
       logger,
       clock,
       limits,
       counters,
+      metrics,
+      traces,
       version: options.version,
       hasKey,
       healthDetails: options.healthDetails ?? (() => ({})),
+      isStopping,
     };
     const app = createApp(parts, [
       admission(limits, counters, connections, isStopping),
@@ -106,7 +117,7 @@ class HttpGateway implements Gateway {
       requireApiKey(hasKey),
     ]);
     const exchanges = new ExchangeRegistry(clock, counters);
-    const listener = { app, exchanges, limits, clock, logger };
+    const listener = { app, exchanges, limits, clock, logger, metrics, traces };
     this.#createServer = () =>
       createHttpServer({
         limits,

@@ -3,4 +3,8 @@ export type { Gateway, GatewayAddress, GatewayOptions } from './gateway.ts';
 export type { GatewayCounters } from './counters.ts';
 export { DEFAULT_GATEWAY_LIMITS } from './limits.ts';
 export type { GatewayLimits } from './limits.ts';
+export { Metrics } from './telemetry/metrics.ts';
+export type { MetricsSample, MetricsSource, RingSample, StepObservation } from './telemetry/metrics-source.ts';
+export { readThisProcess } from './telemetry/process-metrics.ts';
+export { requestTrace } from './routes/traces.ts';
 export { ApiKeyRequiredError, ListenError, PortInUseError } from './errors.ts';

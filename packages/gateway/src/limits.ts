@@ -33,6 +33,8 @@ export interface GatewayLimits {
   readonly maxGenerations: number;
   /** How many of a request's generations run at once. */
   readonly parallelGenerations: number;
+  /** Requests whose traces are kept: a few kilobytes each. */
+  readonly maxTraces: number;
   /** How long `stop` lets running requests go on. */
   readonly drainMs: number;
   /** How long `stop` then waits for cancelled requests to end before it closes their sockets. */
@@ -56,6 +58,7 @@ export const DEFAULT_GATEWAY_LIMITS: GatewayLimits = {
   maxPendingChars: 256 * KIB,
   maxGenerations: 128,
   parallelGenerations: 8,
+  maxTraces: 512,
   drainMs: 10_000,
   abortMs: 2000,
 };

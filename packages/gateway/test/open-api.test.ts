@@ -35,7 +35,17 @@ describe('/openapi.json', () => {
     );
     expect(documented.sort()).toEqual(endpoints.sort());
     expect(documented).toEqual(
-      ['/', '/health', '/openapi.json', '/v1/models', '/v1/models/{model}']
+      [
+        '/',
+        '/health',
+        '/metrics',
+        '/openapi.json',
+        '/pippa/v1/traces',
+        '/pippa/v1/traces/{id}',
+        '/ready',
+        '/v1/models',
+        '/v1/models/{model}',
+      ]
         .map((path) => `GET ${path}`)
         .concat(['/v1/chat/completions', '/v1/completions'].map((path) => `POST ${path}`)),
     );

@@ -5,6 +5,8 @@ export interface GenerateAnswerOptions {
   readonly generator: TokenGenerator;
   readonly request: GenerationRequest;
   readonly answer: AnswerStream;
+  /** What making the prompt took; told with the end. */
+  readonly prepareMs: number;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly signal: AbortSignal;
 }
@@ -17,6 +19,7 @@ export async function* generateAnswer({
   generator,
   request,
   answer,
+  prepareMs,
   clock,
   signal,
 }: GenerateAnswerOptions): AsyncGenerator<TextEvent, void, undefined> {
@@ -24,19 +27,23 @@ export async function* generateAnswer({
   for await (const event of generator.generate(request, { signal })) {
     if (event.kind === 'end') {
       yield* answer.end();
-      yield finish(answer, answer.finishReason(event.reason), event.usage);
+      yield { ...finish(answer, answer.finishReason(event.reason), event.usage), prepareMs };
       return;
     }
     meter.token(event.prompt);
     yield* answer.token(event.token, event.logprob);
     if (answer.over) {
-      yield finish(answer, answer.finishReason(undefined), meter.usage());
+      yield { ...finish(answer, answer.finishReason(undefined), meter.usage()), prepareMs };
       return;
     }
   }
 }
 
-function finish(answer: AnswerStream, reason: 'stop' | 'length' | 'tool_calls', usage: GenerationUsage): TextEvent {
+function finish(
+  answer: AnswerStream,
+  reason: 'stop' | 'length' | 'tool_calls',
+  usage: GenerationUsage,
+): Extract<TextEvent, { kind: 'finish' }> {
   const { stopString, reasoningTokens } = answer;
   return {
     kind: 'finish',

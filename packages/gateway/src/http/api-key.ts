@@ -5,7 +5,7 @@ import { InvalidApiKeyError } from '../errors.ts';
 import type { GatewayEnv } from './environment.ts';
 
 /** Answered without a key, so that monitors and people see that something is there; they show no models then. */
-const OPEN_PATHS = new Set(['/', '/health']);
+const OPEN_PATHS = new Set(['/', '/health', '/ready']);
 
 /** Whether a request carries the key. Without a configured key every request does. */
 export type KeyCheck = (incoming: IncomingMessage) => boolean;

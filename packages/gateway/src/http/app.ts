@@ -7,9 +7,12 @@ import type { GatewayParts } from '../gateway-parts.ts';
 import { chatCompletions } from '../routes/chat-completions.ts';
 import { completions } from '../routes/completions.ts';
 import { healthRoute } from '../routes/health.ts';
+import { metricsRoute } from '../routes/metrics.ts';
 import { models } from '../routes/models.ts';
 import { openApi } from '../routes/open-api.ts';
+import { readyRoute } from '../routes/ready.ts';
 import { root } from '../routes/root.ts';
+import { traceRoutes } from '../routes/traces.ts';
 import type { GatewayContext, GatewayEnv } from './environment.ts';
 import { describeError } from './error-body.ts';
 import { logFailure } from './log-failure.ts';
@@ -25,12 +28,18 @@ export function createApp(parts: GatewayParts, middleware: readonly MiddlewareHa
     completions(parts),
     ...models(parts),
     healthRoute(parts),
+    readyRoute(parts),
+    metricsRoute(parts),
+    ...traceRoutes(parts),
     root(parts, () => modules.map(({ route }) => `${route.method.toUpperCase()} ${route.path}`)),
     openApi(app, parts.version),
   ];
   for (const { route, routingPath, handle } of modules) {
     app.openAPIRegistry.registerPath(route);
-    app.on(route.method.toUpperCase(), routingPath ?? route.path, (context) => handle(context));
+    app.on(route.method.toUpperCase(), routingPath ?? route.path, (context) => {
+      context.env.exchange.trace.route = route.path;
+      return handle(context);
+    });
   }
   app.notFound((context) => answerError(unroutedError(context, modules), context, parts));
   app.onError((error, context) => answerError(error, context, parts));

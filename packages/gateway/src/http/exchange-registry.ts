@@ -24,7 +24,8 @@ export class ExchangeRegistry {
   open(incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean): Exchange {
     const given = incoming.headers['x-request-id'];
     const id = typeof given === 'string' && REQUEST_ID.test(given) ? given : `req_${randomUUID().replaceAll('-', '')}`;
-    const exchange = new Exchange(incoming, outgoing, { id, startedMs: this.#clock.nowMs(), expectsContinue });
+    const startedMs = this.#clock.nowMs();
+    const exchange = new Exchange(incoming, outgoing, { id, startedMs, startedAtMs: this.#clock.wallMs(), expectsContinue });
     const siblings = this.#siblings(incoming.socket);
     siblings.add(exchange);
     this.#open.add(exchange);

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ClientGoneError } from '../errors.ts';
+import { TraceRecorder } from '../telemetry/trace.ts';
 
 /** One request and its response, from the end of the headers to the last byte of the answer. */
 export class Exchange {
@@ -7,6 +8,8 @@ export class Exchange {
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
   readonly startedMs: number;
+  /** Where the request's time goes. */
+  readonly trace: TraceRecorder;
   /** The client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;
   /** What the access log says besides method, path, status and duration; never text of a prompt or an answer. */
@@ -20,13 +23,20 @@ export class Exchange {
   constructor(
     incoming: IncomingMessage,
     outgoing: ServerResponse,
-    about: { readonly id: string; readonly startedMs: number; readonly expectsContinue: boolean },
+    about: {
+      readonly id: string;
+      readonly startedMs: number;
+      /** Wall-clock milliseconds since 1970. */
+      readonly startedAtMs: number;
+      readonly expectsContinue: boolean;
+    },
   ) {
     this.id = about.id;
     this.incoming = incoming;
     this.outgoing = outgoing;
     this.startedMs = about.startedMs;
     this.expectsContinue = about.expectsContinue;
+    this.trace = new TraceRecorder(about.id, { method: incoming.method ?? 'GET', startedAtMs: about.startedAtMs });
   }
 
   /** Aborts when the client is gone or the gateway stops. */

@@ -4,7 +4,9 @@ import type { Clock, Logger } from '@pippa/core';
 import type { Hono } from 'hono';
 import { InvalidRequestError } from '../errors.ts';
 import type { GatewayLimits } from '../limits.ts';
-import { logAccess } from './access-log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { TraceLog } from '../telemetry/trace-log.ts';
+import { answeredStatus, logAccess } from './access-log.ts';
 import type { GatewayEnv } from './environment.ts';
 import { describeError } from './error-body.ts';
 import type { Exchange } from './exchange.ts';
@@ -16,16 +18,24 @@ export interface RequestListenerParts {
   readonly limits: Pick<GatewayLimits, 'discardBodyMs' | 'stalledClientMs'>;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly traces: TraceLog;
 }
 
 /** Ties node's requests to the app: an exchange for each, its access log line, and an end for what the client leaves hanging. */
 export function createRequestListener(parts: RequestListenerParts, expectsContinue: boolean): RequestListener {
-  const { app, exchanges, limits, clock, logger } = parts;
+  const { app, exchanges, limits, clock, logger, metrics, traces } = parts;
   return (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const exchange = exchanges.open(incoming, outgoing, expectsContinue);
     outgoing.setHeader('x-request-id', exchange.id);
+    // What is only looked at does not push out the traces of what was worked on.
+    if (incoming.method === 'POST') traces.add(exchange.trace);
     exchange.onClose(() => {
-      logAccess(exchange, clock, logger);
+      const durationMs = clock.nowMs() - exchange.startedMs;
+      endTrace(exchange, durationMs);
+      const { route } = exchange.trace;
+      metrics.observeRequest({ method: incoming.method ?? 'GET', route, status: answeredStatus(exchange), durationMs });
+      logAccess(exchange, durationMs, logger);
       discardRest(exchange, clock, limits.discardBodyMs);
     });
     const listener = getRequestListener((request, bindings) => app.fetch(request, { ...bindings, exchange }), {
@@ -42,6 +52,16 @@ export function createRequestListener(parts: RequestListenerParts, expectsContin
       exchange.onClose(cancel);
     });
   };
+}
+
+function endTrace({ trace, gone, logFields, outgoing }: Exchange, durationMs: number): void {
+  const error = logFields['error'];
+  trace.end({
+    state: gone ? 'disconnected' : 'done',
+    durationMs,
+    ...(gone ? {} : { status: outgoing.statusCode }),
+    ...(error === undefined ? {} : { error: String(error) }),
+  });
 }
 
 /** Only what fails before the app runs comes here: a request target or Host that makes no URL. */

@@ -44,7 +44,7 @@ export async function streamAnswer(
     },
   }));
   try {
-    const finishes = await runGenerations(generations, limits.parallelGenerations, counters, exchange.signal);
+    const finishes = await runGenerations(generations, parts, exchange);
     noteUsage(exchange, finishes);
     writer.end(`${closing(finishes)}data: [DONE]\n\n`);
   } catch (error) {
@@ -62,7 +62,7 @@ export async function streamAnswer(
 export async function collectAnswer(
   exchange: Exchange,
   choices: readonly Choice<ChoiceCollector>[],
-  { limits, counters }: GatewayParts,
+  parts: GatewayParts,
 ): Promise<readonly FinishEvent[]> {
   const generations = choices.map(({ start, shown }): Generation => ({
     start,
@@ -71,7 +71,7 @@ export async function collectAnswer(
       return undefined;
     },
   }));
-  const finishes = await runGenerations(generations, limits.parallelGenerations, counters, exchange.signal);
+  const finishes = await runGenerations(generations, parts, exchange);
   noteUsage(exchange, finishes);
   return finishes;
 }

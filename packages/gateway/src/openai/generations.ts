@@ -1,6 +1,8 @@
 import { StageError } from '@pippa/core';
 import type { TextEvent } from '@pippa/core';
-import type { GatewayCounters } from '../counters.ts';
+import type { GatewayParts } from '../gateway-parts.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { GenerationProbe } from '../telemetry/generation-probe.ts';
 
 export type FinishEvent = Extract<TextEvent, { kind: 'finish' }>;
 
@@ -11,52 +13,62 @@ export interface Generation {
   onEvent(event: TextEvent): Promise<void> | undefined;
 }
 
+/** What running generations needs of the gateway. */
+export type GenerationParts = Pick<GatewayParts, 'limits' | 'counters' | 'clock' | 'metrics'>;
+
 /**
- * Runs all generations of a request, `parallel` at once, and gives their last events in order. The first failure cancels the others;
+ * Runs all generations of a request, a bounded number at once, and gives their last events in order. The first failure cancels the others;
  * all of them have ended when this settles, so nothing of the request goes on behind its answer.
  */
 export async function runGenerations(
   generations: readonly Generation[],
-  parallel: number,
-  counters: GatewayCounters,
-  signal: AbortSignal,
+  parts: GenerationParts,
+  exchange: Exchange,
 ): Promise<readonly FinishEvent[]> {
   const [only] = generations;
-  if (only !== undefined && generations.length === 1) return [await runGeneration(only, counters, signal)];
+  if (only !== undefined && generations.length === 1) return [await runGeneration(only, parts, exchange, exchange.signal)];
 
   const finishes: FinishEvent[] = [];
   const failure = new AbortController();
-  const either = AbortSignal.any([signal, failure.signal]);
+  const either = AbortSignal.any([exchange.signal, failure.signal]);
   const waiting = generations.entries();
   const lane = async (): Promise<void> => {
     // All lanes take from one iterator.
     for (const [index, generation] of waiting) {
       if (either.aborted) return;
       try {
-        finishes[index] = await runGeneration(generation, counters, either);
+        finishes[index] = await runGeneration(generation, parts, exchange, either);
       } catch (error) {
         // The first reason stays; what the others then fail with is that reason again.
         failure.abort(error);
       }
     }
   };
-  await Promise.all(Array.from({ length: Math.min(parallel, generations.length) }, lane));
+  await Promise.all(Array.from({ length: Math.min(parts.limits.parallelGenerations, generations.length) }, lane));
   either.throwIfAborted();
   return finishes;
 }
 
-async function runGeneration(generation: Generation, counters: GatewayCounters, signal: AbortSignal): Promise<FinishEvent> {
+async function runGeneration(
+  generation: Generation,
+  { counters, metrics, clock }: GenerationParts,
+  exchange: Exchange,
+  signal: AbortSignal,
+): Promise<FinishEvent> {
   counters.activeGenerations++;
   counters.generations++;
+  const probe = new GenerationProbe(exchange, metrics, clock);
   try {
     signal.throwIfAborted();
     for await (const event of generation.start(signal)) {
+      probe.event(event);
       const held = generation.onEvent(event);
       if (held !== undefined) await held;
       if (event.kind === 'finish') return event;
     }
     throw new StageError('The generation ended without a result.');
   } catch (error) {
+    probe.failed();
     // However the model ends after an abort, what it ends with is the reason of the abort.
     signal.throwIfAborted();
     throw error;

@@ -1,0 +1,31 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import type { GatewayParts } from '../gateway-parts.ts';
+import type { RouteModule } from '../http/route-module.ts';
+import { jsonResponse } from './responses.ts';
+
+const STATUS_UNAVAILABLE = 503;
+const RETRY_AFTER_SECONDS = '2';
+
+const readiness = z.object({ ready: z.boolean(), reason: z.enum(['no_model', 'stopping']).optional() }).openapi('Readiness');
+
+const route = createRoute({
+  method: 'get',
+  path: '/ready',
+  summary: 'Whether requests should be sent here',
+  description: '`/health` says that the process works; this says that it can answer. For load balancers and start-up scripts.',
+  responses: {
+    200: jsonResponse('There is a model to ask.', readiness),
+    503: jsonResponse('No model is loaded yet, or the agent is shutting down.', readiness),
+  },
+});
+
+export function readyRoute({ models, isStopping }: GatewayParts): RouteModule {
+  return {
+    route,
+    handle(context) {
+      const reason = isStopping() ? 'stopping' : models.list().length === 0 ? 'no_model' : undefined;
+      if (reason === undefined) return context.json({ ready: true });
+      return context.json({ ready: false, reason }, STATUS_UNAVAILABLE, { 'retry-after': RETRY_AFTER_SECONDS });
+    },
+  };
+}
