@@ -312,8 +312,9 @@ class RingConductor implements Conductor {
       (result) => {
         this.#stepsInFlight -= 1;
         this.#turn(() => {
-          this.#statistics.addStep(entries, result.timings, this.#clock.nowMs() - submittedMs);
-          this.#take(entries, result);
+          const elapsedMs = this.#clock.nowMs() - submittedMs;
+          this.#statistics.addStep(entries, result.timings, elapsedMs);
+          this.#take(entries, result, elapsedMs);
         });
       },
       (error: unknown) => {
@@ -323,7 +324,7 @@ class RingConductor implements Conductor {
     );
   }
 
-  #take(entries: readonly StepEntry[], { samples, samplerFailures }: StepResult): void {
+  #take(entries: readonly StepEntry[], { samples, samplerFailures, timings }: StepResult, elapsedMs: number): void {
     let sampled = 0;
     for (const { sequence, slot, stay, wantsToken } of entries) {
       const sample = wantsToken && samples[sampled]?.slot === slot ? samples[sampled] : undefined;
@@ -331,6 +332,7 @@ class RingConductor implements Conductor {
       // It ended or lost its place while the step was under way: the result is nobody's.
       if (sequence.stay !== stay) continue;
       sequence.stepsInFlight -= 1;
+      sequence.timing.add(timings, elapsedMs);
       const failure = samplerFailures.find((each) => each.slot === slot);
       if (failure !== undefined) this.#finish(sequence, { kind: 'failed', reason: new GrammarError(failure.message) });
       else if (sample !== undefined) this.#accept(sequence, sample);
@@ -370,6 +372,7 @@ class RingConductor implements Conductor {
         queueMs: admittedMs - sequence.arrivedMs,
         prefillMs: firstTokenMs - admittedMs,
         decodeMs: nowMs - firstTokenMs,
+        ring: sequence.timing.total(),
       },
     });
     this.#statistics.addRequest(nowMs - admittedMs);

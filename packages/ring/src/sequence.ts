@@ -1,5 +1,6 @@
 import type { GenerationEvent, GenerationRequest, SequenceId } from '@pippa/core';
 import type { EventStream } from './event-stream.ts';
+import { SequenceTiming } from './sequence-timing.ts';
 import type { SlotState } from './slot-table.ts';
 import { TokenHistory } from './token-history.ts';
 
@@ -41,6 +42,7 @@ export class Sequence {
   /** The last step that carried its rows. */
   lastStep = 0;
   generated = 0;
+  readonly timing = new SequenceTiming();
   /** Prompt tokens whose KV was there at the first admission. */
   cachedTokens = 0;
   preemptions = 0;

@@ -80,6 +80,16 @@ describe('conductor', () => {
     expect(ring.conductor.snapshot()).toMatchObject({ running: 0, waiting: 0, freeSlots: 4, stepsInFlight: 0 });
   });
 
+  it('tells which stage took how much of a generation', async () => {
+    const ring = bench({ stages: 2 });
+    const { end } = await play(ring, collect(ring.conductor.generate(request(promptOf(64), 5))));
+    const timing = end?.usage.ring;
+    expect(timing?.stageMs).toHaveLength(2);
+    expect(timing?.steps).toBeGreaterThanOrEqual(5);
+    expect(timing?.stepMs).toBeGreaterThanOrEqual((timing?.stageMs[0] ?? 0) + (timing?.stageMs[1] ?? 0));
+    expect(timing?.stageMs[0]).toBeGreaterThan(0);
+  });
+
   it('keeps decode tokens riding while a long prompt is prefilled', async () => {
     const ring = bench({}, { sharedPrefillRows: 64 });
     await play(

@@ -108,7 +108,8 @@ export class SimulatedChain implements StageChain {
       const token = nextToken(history, seed);
       return { slot, token, endOfGeneration: token === END_TOKEN };
     });
-    return { id: step.id, epoch: step.epoch, samples, samplerFailures: [], timings: [] };
+    const timings = this.stages.map(() => ({ computeMs: step.slots.length * this.#rowMs }));
+    return { id: step.id, epoch: step.epoch, samples, samplerFailures: [], timings };
   }
 
   #apply(operation: MemoryOperation): void {

@@ -31,6 +31,9 @@ const usageField = z.object({
   queueMs: z.number().min(0),
   prefillMs: z.number().min(0),
   decodeMs: z.number().min(0),
+  ring: z
+    .object({ steps: countField, stepMs: z.number().min(0), stageMs: z.array(z.number().min(0)).max(RING_LIMITS.stages) })
+    .exactOptional(),
 });
 
 const generationReport = z.discriminatedUnion('kind', [
