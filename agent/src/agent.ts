@@ -1,10 +1,9 @@
 import { systemClock, type Logger } from '@pippa/core';
 import { createGateway, Metrics, readThisProcess } from '@pippa/gateway';
+import type { LibraryEntry } from '@pippa/models';
 import { createControlServer } from './control/server.ts';
 import { UsageError } from './errors.ts';
-import { modelDirectories } from './library/directories.ts';
-import { modelNameOf } from './library/find-models.ts';
-import { resolveModel } from './library/resolve-model.ts';
+import { openLibrary } from './library/open-library.ts';
 import type { Machine } from './machine.ts';
 import { ModelRegistry } from './model-registry.ts';
 import type { OpenedModel, OpenedModelInfo } from './open-model.ts';
@@ -17,6 +16,7 @@ export interface AgentSurroundings {
   readonly version: string;
   readonly paths: AgentPaths;
   readonly machine: Machine;
+  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly logger: Logger;
   /** Fraction 0 .. 1 of all models. */
   readonly onProgress?: (fraction: number) => void;
@@ -35,8 +35,8 @@ export interface RunningAgent {
 /** Starts everything in order; what was started is stopped again when something fails or `signal` is given. */
 export async function startAgent(settings: Settings, surroundings: AgentSurroundings): Promise<RunningAgent> {
   const { version, paths, machine, logger, onProgress, signal } = surroundings;
-  const files = await modelFiles(settings, paths);
-  const registry = new ModelRegistry(files.map(modelNameOf));
+  const entries = await askedModels(settings, surroundings);
+  const registry = new ModelRegistry(entries);
   const opened: OpenedModel[] = [];
   const metrics = new Metrics(readThisProcess);
   metrics.addSource(() => ({ rings: opened.map((model) => model.snapshot()) }));
@@ -67,12 +67,13 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     // Listening comes first: a taken port is found out before minutes of loading, and clients are told to wait.
     await gateway.start();
     url = gateway.address().url;
-    for (const [index, file] of files.entries()) {
+    for (const [index, entry] of entries.entries()) {
       // Loaded when there is a model to open: an agent without one does without the engine.
       const { openModel } = await import('./open-model.ts');
-      const options = { ...openOptions(settings, { machine, paths, logger }), onStep: metrics.observeStep.bind(metrics) };
-      const model = await openModel(file, options, {
-        onProgress: (fraction) => onProgress?.((index + fraction) / files.length),
+      const onStep = metrics.observeStep.bind(metrics);
+      const options = { ...openOptions(settings, { machine, paths, logger }), name: entry.name, onStep };
+      const model = await openModel(entry.paths[0] ?? '', options, {
+        onProgress: (fraction) => onProgress?.((index + fraction) / entries.length),
         signal,
       });
       opened.push(model);
@@ -85,15 +86,18 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
   return { url, models: opened.map((model) => model.info), stop };
 }
 
-/** The files of the models asked for, each once. Throws `NoSuchModelError`, and `UsageError` for two of one name. */
-async function modelFiles(settings: Settings, paths: AgentPaths): Promise<readonly string[]> {
+/** The models asked for, each once. Throws `NoSuchModelError`, and `UsageError` for two of one name. */
+async function askedModels(settings: Settings, surroundings: AgentSurroundings): Promise<readonly LibraryEntry[]> {
   const asked = settings.model.filter((model) => model !== NO_MODEL);
-  const directories = modelDirectories(paths, settings.modelDir);
-  const files = new Set<string>();
-  for (const model of asked) files.add(await resolveModel(model, directories));
-  const names = [...files].map(modelNameOf);
+  const library = openLibrary(settings, surroundings);
+  const entries = new Map<string, LibraryEntry>();
+  for (const model of asked) {
+    const entry = await library.resolve(model, { signal: surroundings.signal });
+    entries.set(entry.paths[0] ?? entry.name, entry);
+  }
+  const names = [...entries.values()].map((entry) => entry.name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice === undefined) return [...files];
+  if (twice === undefined) return [...entries.values()];
   throw new UsageError(`Two of the models are named "${twice}".`, {
     hint: 'Rename one of the files: requests name a model by its file.',
   });

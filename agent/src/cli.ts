@@ -55,6 +55,14 @@ export async function runCli({ words, environment, terminal, signals }: CliSurro
       const { trace } = await import('./commands/trace.ts');
       code = await trace(await prepare(flags), id, options);
     },
+    show: async (flags, model, options) => {
+      const { show } = await import('./commands/show.ts');
+      code = await show(await prepare(flags), model, options);
+    },
+    rm: async (flags, names) => {
+      const { rm } = await import('./commands/rm.ts');
+      code = await rm(await prepare(flags), names);
+    },
   });
   const output = {
     writeOut: (text: string) => void terminal.stdout.write(text),

@@ -5,11 +5,6 @@ export class UsageError extends PippaError {
   readonly code = 'usage';
 }
 
-/** Neither a file nor a model in the library has this name. */
-export class NoSuchModelError extends PippaError {
-  readonly code = 'no_such_model';
-}
-
 /** The model does not fit this machine with the settings asked for. */
 export class ModelTooLargeError extends PippaError {
   readonly code = 'model_too_large';

@@ -3,14 +3,28 @@ import { ModelNotFoundError, OverloadedError, type ModelService, type ServedMode
 /** What a client is told to wait for a model that is still being loaded. */
 const LOADING_RETRY_SECONDS = 2;
 
+/** How a model is asked for. */
+export interface RegisteredNames {
+  readonly name: string;
+  readonly aliases: readonly string[];
+}
+
 /** The models of this node: those that answer, and those that soon will. */
 export class ModelRegistry implements ModelService {
   readonly #served = new Map<string, ServedModel>();
   readonly #loading: Set<string>;
+  /** Name by alias in small letters. */
+  readonly #aliases = new Map<string, string>();
 
-  /** `names`: the models that will be added. */
-  constructor(names: readonly string[]) {
-    this.#loading = new Set(names);
+  /** `models`: those that will be added. */
+  constructor(models: readonly RegisteredNames[]) {
+    this.#loading = new Set(models.map((model) => model.name));
+    for (const { name, aliases } of models) {
+      for (const alias of [name, ...aliases]) {
+        const key = alias.toLowerCase();
+        if (!this.#aliases.has(key)) this.#aliases.set(key, name);
+      }
+    }
   }
 
   add(model: ServedModel): void {
@@ -23,10 +37,11 @@ export class ModelRegistry implements ModelService {
   }
 
   /** Throws `OverloadedError` (503: come back) for a model that is being loaded. */
-  get(name: string): ServedModel {
+  get(asked: string): ServedModel {
+    const name = this.#served.has(asked) ? asked : (this.#aliases.get(asked.toLowerCase()) ?? asked);
     const model = this.#served.get(name);
     if (model !== undefined) return model;
     if (this.#loading.has(name)) throw new OverloadedError(`The model "${name}" is still being loaded.`, LOADING_RETRY_SECONDS);
-    throw new ModelNotFoundError(name, [...this.#served.keys()]);
+    throw new ModelNotFoundError(asked, [...this.#served.keys()]);
   }
 }

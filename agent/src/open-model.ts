@@ -4,6 +4,7 @@ import { formatBytes, systemClock, type Logger, type ServedModel } from '@pippa/
 import { chatTemplate, describeModel, readGgufModel, type GgufModel } from '@pippa/gguf';
 import type { StepObservation } from '@pippa/gateway';
 import { openTokenizer } from '@pippa/llama';
+import { fileStem } from '@pippa/models';
 import { createConductor, DEFAULT_CONDUCTOR_SETTINGS, type ConductorSnapshot } from '@pippa/ring';
 import { totalBytes } from './engine/fit-memory.ts';
 import { observeChain } from './engine/observe-chain.ts';
@@ -12,12 +13,13 @@ import { planStages } from './engine/plan-stages.ts';
 import { usefulThreads } from './engine/useful-threads.ts';
 import { samplerDefaults } from './engine/sampler-defaults.ts';
 import { ModelTooLargeError, UnusableModelError } from './errors.ts';
-import { fileBytes } from './library/describe-file.ts';
-import { modelNameOf } from './library/find-models.ts';
+import { fileBytes } from './library/model-file.ts';
 
 const MAX_SEED = 2 ** 32;
 
 export interface OpenModelOptions {
+  /** What it is served as; the file's stem when left out. */
+  readonly name?: string;
   /** Undefined: the model's own, at most 8192, or what fits. */
   readonly contextTokens: number | undefined;
   readonly parallelSequences: number;
@@ -72,7 +74,7 @@ export async function openModel(path: string, options: OpenModelOptions, control
   };
   try {
     const model = await readGgufModel(path, control.signal === undefined ? {} : { signal: control.signal });
-    return { ...(await bind(model, modelNameOf(path), options, control, started)), stop };
+    return { ...(await bind(model, options.name ?? fileStem(path), options, control, started)), stop };
   } catch (error) {
     await stop();
     control.signal?.throwIfAborted();

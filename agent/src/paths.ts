@@ -10,6 +10,8 @@ export interface AgentPaths {
   readonly models: string;
   /** Layer ranges cut out of models, kept between runs; may be deleted at any time. */
   readonly shards: string;
+  /** What the headers of model files said; may be deleted at any time. */
+  readonly libraryFacts: string;
   /** What was typed into `run`. */
   readonly history: string;
   /** What makes one agent itself: its identity, its mesh's key, its socket. Never shared by two agents. */
@@ -31,6 +33,7 @@ export function agentPaths(stateDirectory?: string): AgentPaths {
     config: join(paths.config, 'config.toml'),
     models: join(paths.data, 'models'),
     shards: join(paths.cache, 'shards'),
+    libraryFacts: join(paths.cache, 'library.json'),
     history: join(paths.data, 'history'),
     state,
     socket: socketPath(state),

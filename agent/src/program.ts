@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import { EXIT } from './exit-codes.ts';
-import { didYouMean } from './settings/nearest.ts';
+import { didYouMean } from '@pippa/core';
 import { SETTINGS, type SettingDefinition, type SettingKey } from './settings/schema.ts';
 import { columns } from './terminal/columns.ts';
 
@@ -12,6 +12,8 @@ export interface Actions {
   run(flags: Flags, words: readonly string[]): Promise<void>;
   models(flags: Flags, options: { readonly json: boolean }): Promise<void>;
   trace(flags: Flags, id: string | undefined, options: { readonly json: boolean }): Promise<void>;
+  show(flags: Flags, model: string, options: { readonly json: boolean }): Promise<void>;
+  rm(flags: Flags, models: readonly string[]): Promise<void>;
 }
 
 const RUN_SETTINGS: readonly SettingKey[] = ['modelDir', 'host', 'port', 'apiKey', 'context', 'threads', 'stages', 'logLevel'];
@@ -65,6 +67,21 @@ export function createProgram(version: string, actions: Actions): Command {
   addSettings(trace, pick(REMOTE_SETTINGS)).action(() =>
     actions.trace(flagsOf(trace), trace.args[0], { json: trace.opts()['json'] === true }),
   );
+
+  const show = program
+    .command('show')
+    .description('what a model is, what it takes in memory and disk, and where it lies')
+    .argument('<model>', 'name or GGUF file')
+    .option('--json', 'as JSON');
+  addSettings(show, pick(MODELS_SETTINGS)).action(() =>
+    actions.show(flagsOf(show), show.args[0] ?? '', { json: show.opts()['json'] === true }),
+  );
+
+  const rm = program
+    .command('rm')
+    .description("delete models from the agent's own folder; files of other tools are never touched")
+    .argument('<model...>', 'names of models');
+  addSettings(rm, pick(MODELS_SETTINGS)).action(() => actions.rm(flagsOf(rm), rm.args));
   return program;
 }
 

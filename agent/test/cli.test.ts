@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events';
-import { copyFile, mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { access, copyFile, mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -155,7 +155,7 @@ describe('pippa-agent models', () => {
   it('lists what it finds in a folder, with what is wrong with the rest', async () => {
     const { code, out } = await outcome(['models', '--model-dir', join(directory, 'models')]);
     expect(code).toBe(0);
-    expect(out).toMatch(/Nonsense-Q8_0 +\S+ [KM]B +\S+ +llama +\d+K +8 +2048 +1 to 8/);
+    expect(out).toMatch(/Nonsense:Q8_0 +\S+ [KM]B +\S+ +llama +\d+K +8 +2048 +1 to 8 +\S+Nonsense-Q8_0\.gguf/);
     expect(out).toMatch(/letter +The file is not a GGUF model/);
     expect(out).toMatch(/cut-off .*/);
   });
@@ -163,12 +163,45 @@ describe('pippa-agent models', () => {
   it('gives the same as JSON', async () => {
     const { out } = await outcome(['models', '--json', '--model-dir', join(directory, 'models')]);
     const entries = JSON.parse(out) as { name: string }[];
-    expect(entries.find((entry) => entry.name === 'Nonsense-Q8_0')).toMatchObject({
+    expect(entries.find((entry) => entry.name === 'Nonsense:Q8_0')).toMatchObject({
+      id: expect.stringMatching(/^[0-9a-f]{64}$/),
+      aliases: expect.arrayContaining(['Nonsense-Q8_0', 'author/repository:Q8_0']),
       architecture: 'llama',
       layerCount: 8,
       maxStages: 8,
       path: join(directory, 'models/author/repository/Nonsense-Q8_0.gguf'),
     });
     expect(entries.find((entry) => entry.name === 'letter')).toMatchObject({ error: expect.stringContaining('not a GGUF') });
+  });
+});
+
+describe('pippa-agent show', () => {
+  const folder = (): string[] => ['--model-dir', join(directory, 'models')];
+
+  it('prints the sizing sheet of a model', async () => {
+    const { code, out } = await outcome(['show', 'nonsense', ...folder()]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^Nonsense:Q8_0\n/);
+    expect(out).toMatch(/layers +0-7 [\d.]+ KB each/);
+    expect(out).toMatch(/cache +[\d.]+ [KM]B per 1k tokens/);
+    expect(out).toMatch(/CONTEXT +WEIGHTS +CACHE +WORKING +MEMORY\n +2048 /);
+    const json: unknown = JSON.parse((await outcome(['show', 'nonsense', '--json', ...folder()])).out);
+    expect(json).toMatchObject({ manifest: { layers: { length: 8 } }, memory: [{ contextTokens: 2048 }] });
+  });
+
+  it('says what is wrong with a broken one', async () => {
+    expect(await outcome(['show', 'letter', ...folder()])).toMatchObject({
+      code: 1,
+      error: expect.stringMatching(/letter\.gguf cannot be used: The file is not a GGUF model/),
+    });
+  });
+});
+
+describe('pippa-agent rm', () => {
+  it('leaves folders alone that are not its own', async () => {
+    const path = join(directory, 'models/author/repository/Nonsense-Q8_0.gguf');
+    const ended = await outcome(['rm', 'nonsense', '--model-dir', join(directory, 'models')]);
+    expect(ended).toMatchObject({ code: 1, error: expect.stringContaining(`not the agent's own: it lies in ${path}`) });
+    await access(path);
   });
 });

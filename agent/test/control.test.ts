@@ -5,12 +5,13 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger, StoppedError, type Clock } from '@pippa/core';
+import { NoSuchModelError } from '@pippa/models';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { callAgent } from '../src/control/client.ts';
 import { implement, operation, type OperationContract, type OperationHandler } from '../src/control/contract.ts';
 import { createControlServer } from '../src/control/server.ts';
-import { NoSuchModelError, UsageError } from '../src/errors.ts';
+import { UsageError } from '../src/errors.ts';
 
 const square = operation('square', z.strictObject({ number: z.int().min(0).max(1000) }), z.object({ square: z.int() }));
 const count = {

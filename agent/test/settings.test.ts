@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { environmentLayer } from '../src/settings/layers.ts';
 import { loadSettings, type LoadedSettings } from '../src/settings/load.ts';
-import { nearest } from '../src/settings/nearest.ts';
+import { nearest } from '@pippa/core';
 import { SETTINGS } from '../src/settings/schema.ts';
 
 let directory: string;

@@ -1,50 +1,70 @@
+import { homedir } from 'node:os';
 import { formatBytes } from '@pippa/core';
+import { PLACE_LABELS, type BrokenFile, type LibraryEntry, type LibraryModel } from '@pippa/models';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { describeFile, type BrokenModel, type ModelEntry, type UsableModel } from '../library/describe-file.ts';
-import { modelDirectories } from '../library/directories.ts';
-import { findModelFiles } from '../library/find-models.ts';
+import { openLibrary } from '../library/open-library.ts';
 import { columns } from '../terminal/columns.ts';
+import { formatCount } from '../terminal/format-count.ts';
 import { painter, type Paint } from '../terminal/terminal.ts';
 import type { CommandContext } from './context.ts';
 
-/** `pippa-agent models`: the model files there are. */
+/** `pippa-agent models`: the model files there are, and where they lie. */
 export async function models(context: CommandContext, options: { readonly json: boolean }): Promise<ExitCode> {
   const { terminal, paths, settings, environment } = context;
-  const entries: ModelEntry[] = [];
-  for (const file of await findModelFiles(modelDirectories(paths, settings.modelDir))) entries.push(await describeFile(file));
-  if (options.json) terminal.stdout.write(`${JSON.stringify(entries, undefined, 2)}\n`);
+  const entries = await openLibrary(settings, context).refresh({ signal: context.interrupts.asked });
+  if (options.json) terminal.stdout.write(`${JSON.stringify(entries.map(toJson), undefined, 2)}\n`);
   else terminal.stdout.write(table(entries, paths.models, painter(terminal.stdout, environment)));
   return EXIT.ok;
 }
 
-function table(entries: readonly ModelEntry[], folder: string, paint: Paint): string {
-  const usable = entries.filter((entry): entry is UsableModel => !('error' in entry));
-  const broken = entries.filter((entry): entry is BrokenModel => 'error' in entry);
-  const head = ['NAME', 'SIZE', 'QUANT', 'ARCH', 'PARAMS', 'LAYERS', 'CONTEXT', 'STAGES'];
-  const rows = usable.map((entry) => [
-    entry.name,
-    formatBytes(entry.bytes),
-    entry.quantisation,
-    entry.architecture,
-    formatCount(entry.parameterCount),
-    String(entry.layerCount),
-    String(entry.contextLength),
-    entry.maxStages === 1 ? 'whole only' : `1 to ${entry.maxStages}`,
+/** What programs get of a model. */
+export function toJson(entry: LibraryEntry): object {
+  const { name, aliases, place, paths } = entry;
+  const where = { name, aliases, path: paths[0], place: place.kind };
+  if (entry.kind === 'broken') return { ...where, error: entry.error };
+  const { id, manifest, projectorPath } = entry;
+  return {
+    ...where,
+    id,
+    bytes: manifest.fileBytes,
+    architecture: manifest.architecture,
+    quantisation: manifest.quantisation,
+    parameterCount: manifest.parameterCount,
+    layerCount: manifest.layers.length,
+    contextLength: manifest.contextLength,
+    maxStages: manifest.cuts.length + 1,
+    ...(projectorPath === undefined ? {} : { projectorPath }),
+  };
+}
+
+function table(entries: readonly LibraryEntry[], folder: string, paint: Paint): string {
+  const usable = entries.filter((entry): entry is LibraryModel => entry.kind === 'model');
+  const broken = entries.filter((entry): entry is BrokenFile => entry.kind === 'broken');
+  const head = ['NAME', 'SIZE', 'QUANT', 'ARCH', 'PARAMS', 'LAYERS', 'CONTEXT', 'STAGES', 'WHERE'];
+  const rows = usable.map(({ name, manifest, place, paths }) => [
+    name,
+    formatBytes(manifest.fileBytes),
+    manifest.quantisation,
+    manifest.architecture,
+    formatCount(manifest.parameterCount),
+    String(manifest.layers.length),
+    String(manifest.contextLength),
+    manifest.cuts.length === 0 ? 'whole only' : `1 to ${manifest.cuts.length + 1}`,
+    place.kind === 'folder' || place.kind === 'own' ? homely(paths[0] ?? '') : PLACE_LABELS[place.kind],
   ]);
   const [headLine = '', ...lines] = columns([head, ...rows], [1, 4, 5, 6]);
   return [
     paint('dim', headLine),
     ...lines,
-    ...broken.map((entry) => `${entry.name}  ${paint('red', entry.error)}  ${entry.path}`),
+    ...broken.map((entry) => `${entry.name}  ${paint('red', entry.error)}  ${entry.paths[0]}`),
     '',
-    paint('dim', `Put GGUF files into ${folder}, or name their folder with --model-dir.`),
+    paint('dim', `Put GGUF files into ${folder}, or name their folder with --model-dir. Details: pippa-agent show <model>`),
     '',
   ].join('\n');
 }
 
-/** `1.1B`, `596K` */
-function formatCount(count: number): string {
-  if (count >= 1e9) return `${(count / 1e9).toFixed(1)}B`;
-  if (count >= 1e6) return `${(count / 1e6).toFixed(1)}M`;
-  return `${(count / 1e3).toFixed(0)}K`;
+/** `~/models/a.gguf` */
+function homely(path: string): string {
+  const home = homedir();
+  return path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path;
 }

@@ -20,9 +20,9 @@ export async function serve(context: CommandContext): Promise<ExitCode> {
 }
 
 function start(context: CommandContext): Promise<RunningAgent> {
-  const { settings, version, paths, interrupts, logger } = context;
+  const { settings, version, paths, environment, interrupts, logger } = context;
   return withProgress('Loading', context, (onProgress) =>
-    startAgent(settings, { version, paths, machine: readMachine(), logger, onProgress, signal: interrupts.asked }),
+    startAgent(settings, { version, paths, environment, machine: readMachine(), logger, onProgress, signal: interrupts.asked }),
   );
 }
 

@@ -1,7 +1,6 @@
+import { looksLikePath, type LibraryEntry } from '@pippa/models';
 import type { CommandContext } from '../commands/context.ts';
-import { modelDirectories } from '../library/directories.ts';
-import { findModelFiles, modelNameOf } from '../library/find-models.ts';
-import { looksLikePath, resolveModel } from '../library/resolve-model.ts';
+import { openLibrary } from '../library/open-library.ts';
 import { readMachine } from '../machine.ts';
 import { openModel } from '../open-model.ts';
 import { openOptions } from '../open-options.ts';
@@ -28,23 +27,23 @@ export async function connect(
   const running = settings.port === 0 || (named !== undefined && looksLikePath(named)) ? undefined : await probeAgent(address);
   const served = named === undefined ? running?.[0] : running?.find((model) => model.toLowerCase() === named.toLowerCase());
   if (served !== undefined) return new RemotePartner(address, served);
-  const directories = modelDirectories(context.paths, settings.modelDir);
+  const library = openLibrary(settings, context);
   let wanted = named;
   if (wanted === undefined && mayAsk) {
-    const names = (await findModelFiles(directories)).map(modelNameOf);
+    const names = (await library.refresh()).map((entry) => entry.name);
     if (names.length > 1) {
       wanted = await chooseModel(names, context.terminal);
       if (wanted === undefined) return undefined;
     }
   }
-  return load(await resolveModel(wanted ?? settings.model[0] ?? '', directories), context);
+  return load(await library.resolve(wanted ?? settings.model[0] ?? '', { signal: context.interrupts.asked }), context);
 }
 
-async function load(path: string, context: CommandContext): Promise<Partner> {
+async function load(entry: LibraryEntry, context: CommandContext): Promise<Partner> {
   const { settings, interrupts, logger, paths } = context;
-  const options = openOptions(settings, { machine: readMachine(), paths, logger });
-  const opened = await withProgress(`Loading ${modelNameOf(path)}`, context, (onProgress) =>
-    openModel(path, options, { onProgress, signal: interrupts.asked }),
+  const options = { ...openOptions(settings, { machine: readMachine(), paths, logger }), name: entry.name };
+  const opened = await withProgress(`Loading ${entry.name}`, context, (onProgress) =>
+    openModel(entry.paths[0] ?? '', options, { onProgress, signal: interrupts.asked }),
   );
   return new LocalPartner(opened);
 }

@@ -1,4 +1,4 @@
-import { nearest } from '../settings/nearest.ts';
+import { nearest } from '@pippa/core';
 import { columns } from '../terminal/columns.ts';
 
 export type SlashCommand = ObeyedCommand | { readonly kind: 'exit' };

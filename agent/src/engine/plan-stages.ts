@@ -1,6 +1,6 @@
 import { architectureRule, describeModel, layerCount, type ArchitectureRule, type GgufModel } from '@pippa/gguf';
 import { TooManyStagesError } from '../errors.ts';
-import { ruleOf } from '../library/describe-file.ts';
+import { ruleOf } from '../library/model-file.ts';
 import { chooseCuts } from './choose-cuts.ts';
 import { fitMemory, type StageMemory } from './fit-memory.ts';
 

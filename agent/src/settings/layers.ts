@@ -1,5 +1,5 @@
 import { UsageError } from '../errors.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '@pippa/core';
 import { SETTINGS, variableOf, type SettingDefinition } from './schema.ts';
 
 /** Checked values of one source, by setting key. */

@@ -13,3 +13,4 @@ export * from './cleanup.ts';
 export * from './manifest.ts';
 export * from './node-card.ts';
 export * from './mesh.ts';
+export * from './nearest.ts';

@@ -1,0 +1,47 @@
+import { rm, rmdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { NotOwnModelError } from '../errors.ts';
+import { fileStamp } from './file-stamp.ts';
+import type { LibraryEntry } from './library-entry.ts';
+import { PLACE_LABELS, type PlaceKind } from './places.ts';
+
+/** How a model is removed by the tool that keeps it. */
+const HINTS: Readonly<Partial<Record<PlaceKind, (name: string) => string>>> = {
+  ollama: (name) => `Remove it there: ollama rm ${name}`,
+  'lm-studio': () => 'Remove it in LM Studio, under My Models.',
+  'hugging-face': () => 'Remove it with: hf cache rm',
+};
+
+/**
+ * Deletes the model's files from the agent's own folder and gives the bytes that were freed. Throws `NotOwnModelError` for a model that
+ * lies anywhere else: other tools' files and folders that the user named are never touched.
+ */
+export async function removeModel(entry: LibraryEntry): Promise<number> {
+  const { place, name, paths } = entry;
+  if (place.kind !== 'own') {
+    throw new NotOwnModelError(
+      `${name} is not the agent's own: it lies in ${paths[0] ?? place.directory} (${PLACE_LABELS[place.kind]}).`,
+      {
+        hint: HINTS[place.kind]?.(name) ?? 'Delete the file yourself if you mean to.',
+      },
+    );
+  }
+  let freed = 0;
+  for (const path of paths) {
+    freed += (await fileStamp(path))?.bytes ?? 0;
+    await rm(path, { force: true });
+  }
+  await removeEmptyFolders(dirname(paths[0] ?? place.directory), place.directory);
+  return freed;
+}
+
+/** The folders of author and repository, once nothing is in them. */
+async function removeEmptyFolders(folder: string, root: string): Promise<void> {
+  for (let current = folder; current.length > root.length && current.startsWith(root); current = dirname(current)) {
+    try {
+      await rmdir(current);
+    } catch {
+      return;
+    }
+  }
+}
