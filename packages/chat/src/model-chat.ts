@@ -85,6 +85,15 @@ export class ModelChat {
     return new ModelChat(parts, source, stops, reasoning, markerTokens);
   }
 
+  /** The template shows tools to the model. */
+  get tools(): boolean {
+    return this.#template.features.tools;
+  }
+
+  get reasoning(): boolean {
+    return this.#harmony || this.#reasoning !== undefined;
+  }
+
   /** Throws `TemplateError` with the template's own message when it refuses the messages. */
   async prepare(request: ChatRequest): Promise<PreparedChat> {
     const tools = request.toolChoice === 'none' ? [] : request.tools;

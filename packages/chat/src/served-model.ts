@@ -1,4 +1,4 @@
-import type { Clock, SamplerSettings, ServedModel, TokenGenerator, Tokenizer } from '@pippa/core';
+import type { Clock, ModelFacts, SamplerSettings, ServedModel, TokenGenerator, Tokenizer } from '@pippa/core';
 import { TextModel } from './text-model.ts';
 
 export interface ServedModelParts {
@@ -8,6 +8,7 @@ export interface ServedModelParts {
   readonly architecture: string;
   readonly parameterCount: number;
   readonly fileBytes: number;
+  readonly facts?: ModelFacts;
   /** The model's own Jinja template; undefined: one is chosen by its vocabulary. */
   readonly template: string | undefined;
   readonly tokenizer: Tokenizer;

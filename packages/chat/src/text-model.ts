@@ -1,8 +1,11 @@
 import {
   InvalidInputError,
   PromptTooLongError,
+  type AnswerOptions,
   type ChatRequest,
   type CompletionRequest,
+  type ModelCapabilities,
+  type ModelFacts,
   type SamplerSettings,
   type ServedModel,
   type TextEvent,
@@ -15,6 +18,7 @@ import { generateAnswer } from './answer/generate-answer.ts';
 import { checkChat, checkStops } from './check-request.ts';
 import { ModelChat, type PreparedChat } from './model-chat.ts';
 import { firstUnknownToken } from './prompt/encode-prompt.ts';
+import { findFillInMiddle, type FillInMiddle } from './prompt/fill-in-middle.ts';
 import { samplerSettings } from './sampler-settings.ts';
 import type { ServedModelParts } from './served-model.ts';
 
@@ -27,7 +31,7 @@ interface Answering {
   readonly begun?: string;
   /** When the request came. */
   readonly arrivedMs: number;
-  readonly signal: AbortSignal;
+  readonly options: AnswerOptions;
 }
 
 export class TextModel implements ServedModel {
@@ -37,8 +41,10 @@ export class TextModel implements ServedModel {
   readonly architecture: string;
   readonly parameterCount: number;
   readonly fileBytes: number;
+  readonly facts: ModelFacts;
   readonly #parts: ServedModelParts;
   #chat: Promise<ModelChat> | undefined;
+  #fillInMiddle: Promise<FillInMiddle | undefined> | undefined;
 
   constructor(parts: ServedModelParts) {
     this.name = parts.name;
@@ -47,14 +53,25 @@ export class TextModel implements ServedModel {
     this.architecture = parts.architecture;
     this.parameterCount = parts.parameterCount;
     this.fileBytes = parts.fileBytes;
+    this.facts = { ...parts.facts, ...(parts.template !== undefined && { template: parts.template }) };
     this.#parts = parts;
   }
 
-  async *chat(request: ChatRequest, { signal }: { readonly signal: AbortSignal }): AsyncGenerator<TextEvent, void, undefined> {
+  async capabilities(): Promise<ModelCapabilities> {
+    const { tools, reasoning } = await this.#openChat();
+    return { tools, reasoning, fillInMiddle: (await this.#openFillInMiddle()) !== undefined };
+  }
+
+  async countPromptTokens(request: ChatRequest): Promise<number> {
+    checkChat(request);
+    const chat = await this.#openChat();
+    return (await chat.prepare(request)).prompt.length;
+  }
+
+  async *chat(request: ChatRequest, options: AnswerOptions): AsyncGenerator<TextEvent, void, undefined> {
     const arrivedMs = this.#parts.clock.nowMs();
     checkChat(request);
-    this.#chat ??= ModelChat.open(this.#parts);
-    const chat = await this.#chat;
+    const chat = await this.#openChat();
     const prepared = await chat.prepare(request);
     const grammar = chatGrammar(request, prepared);
     yield* this.#answer({
@@ -70,17 +87,14 @@ export class TextModel implements ServedModel {
       },
       begun: prepared.begun,
       arrivedMs,
-      signal,
+      options,
     });
   }
 
-  async *complete(
-    request: CompletionRequest,
-    { signal }: { readonly signal: AbortSignal },
-  ): AsyncGenerator<TextEvent, void, undefined> {
+  async *complete(request: CompletionRequest, options: AnswerOptions): AsyncGenerator<TextEvent, void, undefined> {
     const arrivedMs = this.#parts.clock.nowMs();
     checkStops(request.stop);
-    const prompt = await this.#completionPrompt(request.prompt);
+    const prompt = await this.#completionPrompt(request);
     if (request.echo) yield { kind: 'text', text: this.#echo(request.prompt) };
     yield* this.#answer({
       prompt,
@@ -88,18 +102,28 @@ export class TextModel implements ServedModel {
       sampler: request.sampler,
       answer: { format: PLAIN_ANSWER, tools: [], opensInReasoning: false, stops: request.stop, maxCalls: 0 },
       arrivedMs,
-      signal,
+      options,
     });
   }
 
+  #openChat(): Promise<ModelChat> {
+    return (this.#chat ??= ModelChat.open(this.#parts));
+  }
+
+  #openFillInMiddle(): Promise<FillInMiddle | undefined> {
+    return (this.#fillInMiddle ??= findFillInMiddle(this.#parts.tokenizer));
+  }
+
   async *#answer(asked: Answering): AsyncGenerator<TextEvent, void, undefined> {
-    const { prompt, request, sampler, answer, begun, arrivedMs, signal } = asked;
+    const { prompt, request, sampler, answer, begun, arrivedMs, options } = asked;
+    const { signal, onPrompt } = options;
     signal.throwIfAborted();
     const { generator, tokenizer, samplerDefaults, randomSeed, clock } = this.#parts;
     const left = generator.contextTokens - prompt.length;
     if (left < 1) throw new PromptTooLongError(prompt.length, generator.contextTokens);
     const maxTokens = request.maxTokens ?? left;
     if (maxTokens === 0) {
+      onPrompt?.({ promptTokens: prompt.length, cachedTokens: 0 });
       yield { kind: 'finish', reason: 'length', usage: nothingGenerated(prompt.length) };
       return;
     }
@@ -117,12 +141,14 @@ export class TextModel implements ServedModel {
       answer: stream,
       prepareMs: clock.nowMs() - arrivedMs,
       clock,
+      ...(onPrompt !== undefined && { onPrompt }),
       signal,
     });
   }
 
-  async #completionPrompt(prompt: string | readonly number[]): Promise<Int32Array> {
+  async #completionPrompt({ prompt, suffix }: CompletionRequest): Promise<Int32Array> {
     const { tokenizer } = this.#parts;
+    if (suffix !== undefined) return this.#middlePrompt(prompt, suffix);
     if (typeof prompt !== 'string') {
       const unknown = firstUnknownToken(tokenizer, prompt);
       if (unknown !== undefined) {
@@ -141,6 +167,20 @@ export class TextModel implements ServedModel {
       throw new InvalidInputError('The prompt is empty, and this model has no token to begin from.', { path: 'prompt' });
     }
     return Int32Array.of(begin);
+  }
+
+  async #middlePrompt(prompt: string | readonly number[], suffix: string): Promise<Int32Array> {
+    const middle = await this.#openFillInMiddle();
+    if (middle === undefined) {
+      throw new InvalidInputError(`The model "${this.name}" has no tokens for filling in the middle of a text.`, {
+        path: 'suffix',
+        hint: 'Leave the suffix out, or ask a model made for code.',
+      });
+    }
+    if (typeof prompt !== 'string') {
+      throw new InvalidInputError('With a suffix the prompt must be a text, not token ids.', { path: 'prompt' });
+    }
+    return middle.prompt(this.#parts.tokenizer, prompt, suffix);
   }
 
   #echo(prompt: string | readonly number[]): string {

@@ -1,4 +1,5 @@
 import type { GenerationUsage, Lane } from './generation.ts';
+import type { ModelId } from './ids.ts';
 import type { SamplerSettings } from './sampling.ts';
 
 /** A tool the model may call, in OpenAI's terms. */
@@ -52,6 +53,8 @@ export interface CompletionRequest extends TextRequest {
   readonly prompt: string | readonly number[];
   /** The prompt's text comes back before the generated text. */
   readonly echo: boolean;
+  /** Text that follows what is to be written; the model fills in the middle. Throws `InvalidInputError` where it cannot. */
+  readonly suffix?: string;
 }
 
 /** One token's text with its log probability, as clients see it. */
@@ -89,6 +92,41 @@ export type TextEvent =
       readonly prepareMs?: number;
     };
 
+/** How an answer is run. */
+export interface AnswerOptions {
+  /** Called once, before the first event: what the prompt came to. */
+  readonly onPrompt?: (prompt: PromptUsage) => void;
+  readonly signal: AbortSignal;
+}
+
+export type PromptUsage = Pick<GenerationUsage, 'promptTokens' | 'cachedTokens'>;
+
+/** What a model can do besides answering. */
+export interface ModelCapabilities {
+  /** Its template shows tools to it. */
+  readonly tools: boolean;
+  /** It reasons before it answers. */
+  readonly reasoning: boolean;
+  /** It fills in the middle of a text (`CompletionRequest.suffix`). */
+  readonly fillInMiddle: boolean;
+}
+
+/** What else is known of a model; left out where it is not. */
+export interface ModelFacts {
+  readonly id?: ModelId;
+  /** `Q4_K_M` ... */
+  readonly quantisation?: string;
+  readonly layerCount?: number;
+  readonly embeddingLength?: number;
+  readonly vocabularySize?: number;
+  /** Tokens that the model was trained for. */
+  readonly trainedContextTokens?: number;
+  /** The Jinja chat template of its header. */
+  readonly template?: string;
+  /** `general.license` of its header. */
+  readonly license?: string;
+}
+
 /** One model that answers. */
 export interface ServedModel {
   readonly name: string;
@@ -98,9 +136,14 @@ export interface ServedModel {
   readonly architecture: string;
   readonly parameterCount: number;
   readonly fileBytes: number;
+  readonly facts?: ModelFacts;
+  /** Left out: nothing is known. Throws `TemplateError`. */
+  capabilities?(): Promise<ModelCapabilities>;
+  /** Tokens of the prompt that `chat` would make. Errors as `chat`. Left out: only generating tells. */
+  countPromptTokens?(request: ChatRequest): Promise<number>;
   /** Errors as `TokenGenerator.generate`, and `TemplateError` when the messages don't fit the model's template. */
-  chat(request: ChatRequest, options: { readonly signal: AbortSignal }): AsyncIterable<TextEvent>;
-  complete(request: CompletionRequest, options: { readonly signal: AbortSignal }): AsyncIterable<TextEvent>;
+  chat(request: ChatRequest, options: AnswerOptions): AsyncIterable<TextEvent>;
+  complete(request: CompletionRequest, options: AnswerOptions): AsyncIterable<TextEvent>;
 }
 
 /** The models that a node can answer for. */

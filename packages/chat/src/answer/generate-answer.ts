@@ -1,4 +1,4 @@
-import type { Clock, GenerationRequest, GenerationUsage, TextEvent, TokenGenerator } from '@pippa/core';
+import type { Clock, GenerationRequest, GenerationUsage, PromptUsage, TextEvent, TokenGenerator } from '@pippa/core';
 import type { AnswerStream } from './answer-stream.ts';
 
 export interface GenerateAnswerOptions {
@@ -8,6 +8,7 @@ export interface GenerateAnswerOptions {
   /** What making the prompt took; told with the end. */
   readonly prepareMs: number;
   readonly clock: Pick<Clock, 'nowMs'>;
+  readonly onPrompt?: (prompt: PromptUsage) => void;
   readonly signal: AbortSignal;
 }
 
@@ -21,10 +22,17 @@ export async function* generateAnswer({
   answer,
   prepareMs,
   clock,
+  onPrompt,
   signal,
 }: GenerateAnswerOptions): AsyncGenerator<TextEvent, void, undefined> {
   const meter = new UsageMeter(request.prompt.length, clock);
+  let told = onPrompt === undefined;
   for await (const event of generator.generate(request, { signal })) {
+    if (!told) {
+      told = true;
+      const prompt = event.kind === 'end' ? event.usage : event.prompt;
+      onPrompt?.({ promptTokens: request.prompt.length, cachedTokens: prompt?.cachedTokens ?? 0 });
+    }
     if (event.kind === 'end') {
       yield* answer.end();
       yield { ...finish(answer, answer.finishReason(event.reason), event.usage), prepareMs };
