@@ -8,6 +8,7 @@ import { fileStem } from '@pippa/models';
 import { createConductor, DEFAULT_CONDUCTOR_SETTINGS, type ConductorSnapshot } from '@pippa/ring';
 import { totalBytes } from './engine/fit-memory.ts';
 import { observeChain } from './engine/observe-chain.ts';
+import { modelFacts } from './engine/model-facts.ts';
 import { openChain } from './engine/open-chain.ts';
 import { planStages } from './engine/plan-stages.ts';
 import { usefulThreads } from './engine/useful-threads.ts';
@@ -115,6 +116,7 @@ async function bind(
     architecture: layout.architecture,
     parameterCount: layout.parameterCount,
     fileBytes: fileBytes(model),
+    facts: await modelFacts(model, layout),
     template: chatTemplate(model),
     tokenizer,
     generator: conductor,

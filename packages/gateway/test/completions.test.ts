@@ -100,7 +100,6 @@ describe('a completion', () => {
     [{ prompt: [[1], [2.5]] }, 'prompt[1][0]', 'invalid_type'],
     [{ prompt: Array.from({ length: 129 }, () => 'a') }, 'prompt', 'array_above_max_length'],
     [{ prompt: Array.from({ length: 128 }, () => 'a'), n: 2 }, 'prompt', 'array_above_max_length'],
-    [{ prompt: 'a', suffix: 'b' }, 'suffix', 'unsupported_parameter'],
     [{ prompt: 'a', n: 2, best_of: 1 }, 'best_of', 'invalid_value'],
     [{ prompt: 'a', best_of: 2, stream: true }, 'best_of', 'invalid_value'],
     [{ prompt: 'a', logprobs: true }, 'logprobs', 'invalid_type'],

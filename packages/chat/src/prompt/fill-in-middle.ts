@@ -47,7 +47,8 @@ export async function findFillInMiddle(tokenizer: Tokenizer): Promise<FillInMidd
       if (token === undefined) break;
       tokens.set(text, token);
     }
-    if (tokens.size === texts.length) return { prompt: (given, before, after) => assemble(given, layout, tokens, { before, after }) };
+    if (tokens.size === texts.length)
+      return { prompt: (given, before, after) => assemble(given, layout, tokens, { before, after }) };
   }
   return undefined;
 }
@@ -66,7 +67,8 @@ async function assemble(
       const token = markerTokens.get(part.marker);
       if (token !== undefined) tokens.push(token);
     } else if (texts[part.slot] !== '') {
-      for (const token of await tokenizer.tokenize(texts[part.slot], { addSpecial: false, parseSpecial: false })) tokens.push(token);
+      for (const token of await tokenizer.tokenize(texts[part.slot], { addSpecial: false, parseSpecial: false }))
+        tokens.push(token);
     }
   }
   return Int32Array.from(tokens);

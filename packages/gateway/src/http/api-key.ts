@@ -14,15 +14,24 @@ export function createKeyCheck(apiKey: string | undefined): KeyCheck {
   if (apiKey === undefined) return () => true;
   const expected = digest(apiKey);
   return (incoming) => {
-    const given = /^Bearer\s+(\S+)\s*$/i.exec(incoming.headers.authorization ?? '')?.[1];
+    const given = givenKey(incoming);
     return given !== undefined && timingSafeEqual(digest(given), expected);
   };
+}
+
+/** The key that a request carries, as OpenAI's clients send it or as Anthropic's do. */
+export function givenKey({ headers }: IncomingMessage): string | undefined {
+  const bearer = /^Bearer\s+(\S+)\s*$/i.exec(headers.authorization ?? '')?.[1];
+  const own = headers['x-api-key'];
+  return bearer ?? (typeof own === 'string' ? own.trim() : undefined);
 }
 
 export function requireApiKey(hasKey: KeyCheck): MiddlewareHandler<GatewayEnv> {
   return async (context, next) => {
     if (OPEN_PATHS.has(context.req.path) || hasKey(context.env.incoming)) return next();
-    throw new InvalidApiKeyError('The API key is missing or wrong.', { hint: 'Send it as "Authorization: Bearer <key>".' });
+    throw new InvalidApiKeyError('The API key is missing or wrong.', {
+      hint: 'Send it as "Authorization: Bearer <key>" or as "x-api-key: <key>".',
+    });
   };
 }
 

@@ -4,6 +4,7 @@ import type { MiddlewareHandler } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { MethodNotAllowedError, RouteNotFoundError } from '../errors.ts';
 import type { GatewayParts } from '../gateway-parts.ts';
+import { anthropicMessages, anthropicTokenCount } from '../routes/anthropic-messages.ts';
 import { chatCompletions } from '../routes/chat-completions.ts';
 import { completions } from '../routes/completions.ts';
 import { healthRoute } from '../routes/health.ts';
@@ -14,6 +15,7 @@ import { readyRoute } from '../routes/ready.ts';
 import { root } from '../routes/root.ts';
 import { traceRoutes } from '../routes/traces.ts';
 import type { GatewayContext, GatewayEnv } from './environment.ts';
+import { errorAnswer } from './error-answer.ts';
 import { describeError } from './error-body.ts';
 import { logFailure } from './log-failure.ts';
 import type { RouteModule } from './route-module.ts';
@@ -26,6 +28,8 @@ export function createApp(parts: GatewayParts, middleware: readonly MiddlewareHa
   const modules: RouteModule[] = [
     chatCompletions(parts),
     completions(parts),
+    anthropicMessages(parts),
+    anthropicTokenCount(parts),
     ...models(parts),
     healthRoute(parts),
     readyRoute(parts),
@@ -56,8 +60,8 @@ function answerError(error: unknown, context: GatewayContext, parts: GatewayPart
   }
   // The client that waits for `100 Continue` will not send its body now, and the next request would be taken for it.
   if (exchange.expectsContinue && !exchange.incoming.complete) exchange.outgoing.shouldKeepAlive = false;
-  const described = describeError(error, exchange.promptParam);
-  return context.json({ error: described.error }, described.status as ContentfulStatusCode, described.headers);
+  const answer = errorAnswer(context.req.path, describeError(error, exchange.promptParam), exchange.id);
+  return context.json(answer.body, answer.status as ContentfulStatusCode, answer.headers);
 }
 
 /** Tells an unknown path from a known one with the wrong method. */

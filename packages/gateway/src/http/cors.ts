@@ -26,11 +26,11 @@ export function cors(allowedOrigins: readonly string[]): MiddlewareHandler<Gatew
       });
     }
     outgoing.setHeader('access-control-allow-origin', origin);
-    outgoing.setHeader('access-control-expose-headers', 'x-request-id, retry-after, retry-after-ms');
+    outgoing.setHeader('access-control-expose-headers', 'x-request-id, request-id, retry-after, retry-after-ms');
     if (incoming.method !== 'OPTIONS' || incoming.headers['access-control-request-method'] === undefined) return next();
 
     const wanted = incoming.headers['access-control-request-headers'] ?? '';
-    outgoing.setHeader('access-control-allow-methods', 'GET, POST, OPTIONS');
+    outgoing.setHeader('access-control-allow-methods', 'GET, POST, DELETE, OPTIONS');
     outgoing.setHeader('access-control-allow-headers', HEADER_LIST.test(wanted) ? wanted : DEFAULT_ALLOWED_HEADERS);
     outgoing.setHeader('access-control-max-age', PREFLIGHT_MAX_AGE_SECONDS);
     if (incoming.headers['access-control-request-private-network'] === 'true') {

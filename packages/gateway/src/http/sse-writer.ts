@@ -2,11 +2,10 @@ import type { Clock } from '@pippa/core';
 import { ClientGoneError } from '../errors.ts';
 import type { GatewayLimits } from '../limits.ts';
 import type { Exchange } from './exchange.ts';
+import { EVENT_STREAM } from './stream-format.ts';
+import type { StreamFormat } from './stream-format.ts';
 
-const KEEP_ALIVE_COMMENT = ': keep-alive\n\n';
-
-const EVENT_STREAM_HEADERS = {
-  'content-type': 'text/event-stream; charset=utf-8',
+const STREAM_HEADERS = {
   'cache-control': 'no-cache',
   // nginx would hold the events back otherwise.
   'x-accel-buffering': 'no',
@@ -15,7 +14,7 @@ const EVENT_STREAM_HEADERS = {
 export type SseLimits = Pick<GatewayLimits, 'keepAliveCommentMs' | 'stalledClientMs' | 'maxPendingChars'>;
 
 /**
- * Writes server-sent events straight to the node response: measured at 2/3 of the time a token of a web stream.
+ * Writes server-sent events, or another format's, straight to the node response: measured at 2/3 of the time a token of a web stream.
  * The status and headers go out with the first event, so that an error before it still gets a status of its own; a long silence
  * sends them alone, followed by comments.
  */
@@ -23,6 +22,7 @@ export class SseWriter {
   #exchange: Exchange;
   #clock: Clock;
   #limits: SseLimits;
+  #format: StreamFormat;
   /** What waits until a slow client has read what was sent. */
   #pending = '';
   #blocked = false;
@@ -32,10 +32,11 @@ export class SseWriter {
   #cancelStall: (() => void) | undefined;
   #waiters: (() => void)[] = [];
 
-  constructor(exchange: Exchange, clock: Clock, limits: SseLimits) {
+  constructor(exchange: Exchange, clock: Clock, limits: SseLimits, format: StreamFormat = EVENT_STREAM) {
     this.#exchange = exchange;
     this.#clock = clock;
     this.#limits = limits;
+    this.#format = format;
     this.#cancelTick = clock.schedule(limits.keepAliveCommentMs, () => this.#tick());
     exchange.outgoing.on('drain', () => this.#drained());
     exchange.onClose(() => this.#close());
@@ -80,7 +81,7 @@ export class SseWriter {
   }
 
   #begin(): void {
-    if (!this.begun) this.#exchange.outgoing.writeHead(200, EVENT_STREAM_HEADERS);
+    if (!this.begun) this.#exchange.outgoing.writeHead(200, { 'content-type': this.#format.contentType, ...STREAM_HEADERS });
   }
 
   #send(text: string): void {
@@ -103,9 +104,18 @@ export class SseWriter {
 
   #tick(): void {
     if (this.#ended) return;
-    if (!this.#wroteSinceTick && !this.#blocked) this.#send(KEEP_ALIVE_COMMENT);
+    if (!this.#wroteSinceTick && !this.#blocked) this.#keepAlive();
     this.#wroteSinceTick = false;
     this.#cancelTick = this.#clock.schedule(this.#limits.keepAliveCommentMs, () => this.#tick());
+  }
+
+  #keepAlive(): void {
+    if (this.#format.keepAlive !== '') {
+      this.#send(this.#format.keepAlive);
+    } else if (!this.begun) {
+      this.#begin();
+      this.#exchange.outgoing.flushHeaders();
+    }
   }
 
   #giveUp(): void {

@@ -5,6 +5,8 @@ import { describeError } from '../http/error-body.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { logFailure } from '../http/log-failure.ts';
 import { SseWriter } from '../http/sse-writer.ts';
+import { EVENT_STREAM } from '../http/stream-format.ts';
+import type { StreamFormat } from '../http/stream-format.ts';
 import { runGenerations } from './generations.ts';
 import type { FinishEvent, Generation } from './generations.ts';
 
@@ -23,19 +25,27 @@ export interface Choice<Shown> extends Pick<Generation, 'start'> {
   readonly shown: Shown;
 }
 
+/** How one API frames a streamed answer. */
+export interface StreamFraming {
+  readonly format: StreamFormat;
+  /** What goes out after the last choice has ended. */
+  closing(finishes: readonly FinishEvent[]): string;
+  /** What tells a failure in the middle of the stream; nothing follows it. */
+  failure(error: unknown): string;
+}
+
 /**
- * Streams an answer as server-sent events. What fails before the first event is thrown, and becomes an ordinary error response.
- * What fails later is told in the stream, which then ends without `[DONE]`: that promises a complete answer.
- * @param closing what goes out after the last choice has ended, before `[DONE]`
+ * Streams an answer. What fails before the first event is thrown, and becomes an ordinary error response; what fails later is told
+ * in the stream.
  */
-export async function streamAnswer(
+export async function streamEvents(
   exchange: Exchange,
   choices: readonly Choice<ChoiceEncoder>[],
-  closing: (finishes: readonly FinishEvent[]) => string,
+  framing: StreamFraming,
   parts: GatewayParts,
 ): Promise<Response> {
   const { clock, limits, counters, logger } = parts;
-  const writer = new SseWriter(exchange, clock, limits);
+  const writer = new SseWriter(exchange, clock, limits, framing.format);
   const generations = choices.map(({ start, shown }): Generation => ({
     start,
     onEvent(event) {
@@ -46,16 +56,34 @@ export async function streamAnswer(
   try {
     const finishes = await runGenerations(generations, parts, exchange);
     noteUsage(exchange, finishes);
-    writer.end(`${closing(finishes)}data: [DONE]\n\n`);
+    writer.end(framing.closing(finishes));
   } catch (error) {
     if (!writer.begun) {
       writer.abandon();
       throw error;
     }
     logFailure(exchange, error, logger, counters);
-    writer.end(`data: ${JSON.stringify({ error: describeError(error, exchange.promptParam).error })}\n\n`);
+    writer.end(framing.failure(error));
   }
   return RESPONSE_ALREADY_SENT;
+}
+
+/**
+ * Streams an answer as OpenAI does. One that fails ends without `[DONE]`: that promises a complete answer.
+ * @param closing what goes out after the last choice has ended, before `[DONE]`
+ */
+export function streamAnswer(
+  exchange: Exchange,
+  choices: readonly Choice<ChoiceEncoder>[],
+  closing: (finishes: readonly FinishEvent[]) => string,
+  parts: GatewayParts,
+): Promise<Response> {
+  const framing: StreamFraming = {
+    format: EVENT_STREAM,
+    closing: (finishes) => `${closing(finishes)}data: [DONE]\n\n`,
+    failure: (error) => `data: ${JSON.stringify({ error: describeError(error, exchange.promptParam).error })}\n\n`,
+  };
+  return streamEvents(exchange, choices, framing, parts);
 }
 
 /** Runs an answer that is sent whole. */

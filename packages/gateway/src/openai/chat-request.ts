@@ -3,6 +3,8 @@ import { InvalidRequestError } from '../errors.ts';
 import { readMessages } from './chat-messages.ts';
 import { samplerSettings, stopStrings } from './sampler.ts';
 import type { ChatCompletionBody } from './schemas/chat.ts';
+import { chooseTools } from './tool-choice.ts';
+import type { ToolWish } from './tool-choice.ts';
 
 /**
  * Makes the requests for the `n` answers of a chat body; they differ in their seeds alone.
@@ -14,11 +16,11 @@ export function readChatRequests(body: ChatCompletionBody, model: ServedModel): 
     readTokenBound(body.max_completion_tokens, 'max_completion_tokens') ?? readTokenBound(body.max_tokens, 'max_tokens');
   const logprobs = readLogprobs(body);
   const templateVariables = readTemplateVariables(body);
-  const tools = readTools(body);
+  const { tools, toolChoice } = chooseTools(readTools(body), toolWish(body.tool_choice));
   const shared: Omit<ChatRequest, 'sampler'> = {
     messages: readMessages(body.messages),
     tools,
-    toolChoice: readToolChoice(body, tools),
+    toolChoice,
     responseFormat: readResponseFormat(body),
     stop: stopStrings(body.stop),
     lane: 'interactive',
@@ -78,18 +80,12 @@ function readTools(body: ChatCompletionBody): ToolDefinition[] {
   }));
 }
 
-function readToolChoice(body: ChatCompletionBody, tools: readonly ToolDefinition[]): ChatRequest['toolChoice'] {
-  const choice = body.tool_choice ?? 'auto';
-  if (choice === 'auto' || choice === 'none') return choice;
-  if (choice === 'required') {
-    if (tools.length > 0) return choice;
-    throw new InvalidRequestError("'tool_choice' is \"required\", but there are no 'tools'.", { param: 'tool_choice' });
-  }
-  const { name } = choice.function;
-  if (tools.some((tool) => tool.name === name)) return { name };
-  throw new InvalidRequestError(`'tool_choice' names the tool ${JSON.stringify(name)}, which is not among 'tools'.`, {
-    param: 'tool_choice',
-  });
+function toolWish(choice: ChatCompletionBody['tool_choice']): ToolWish {
+  if (choice === null || choice === undefined) return 'auto';
+  if (typeof choice === 'string') return choice;
+  if (choice.type === 'function') return { name: choice.function.name };
+  const { mode, tools } = choice.allowed_tools;
+  return { mode, allowed: tools.map((tool) => tool.function.name) };
 }
 
 function readResponseFormat({ response_format: format }: ChatCompletionBody): ChatRequest['responseFormat'] {

@@ -18,12 +18,6 @@ export interface CompletionPlan {
 
 /** Throws an `InvalidRequestError` where fields contradict each other or ask for what no model here does. */
 export function readCompletionPlan(body: CompletionBody, model: ServedModel, maxGenerations: number): CompletionPlan {
-  if (body.suffix) {
-    throw new InvalidRequestError("'suffix' (filling in the middle) is not supported.", {
-      param: 'suffix',
-      reason: 'unsupported_parameter',
-    });
-  }
   const choicesPerPrompt = body.n ?? 1;
   const candidatesPerPrompt = body.best_of ?? choicesPerPrompt;
   checkBestOf(choicesPerPrompt, candidatesPerPrompt, body.stream ?? false);
@@ -39,6 +33,7 @@ export function readCompletionPlan(body: CompletionBody, model: ServedModel, max
   const logprobs = body.logprobs ?? (candidatesPerPrompt > choicesPerPrompt ? 0 : undefined);
   const shared = {
     echo: body.echo ?? false,
+    ...(body.suffix ? { suffix: body.suffix } : {}),
     stop: stopStrings(body.stop),
     lane: 'interactive',
     ...(maxTokens === undefined ? {} : { maxTokens }),

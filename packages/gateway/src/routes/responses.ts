@@ -11,19 +11,24 @@ export const jsonResponse = (description: string, schema: z.ZodType): Documented
   content: { 'application/json': { schema } },
 });
 
+/** The errors of calls that generate text, in the shape of the API that they belong to. */
+export const errorsShaped = (schema: z.ZodType) => ({
+  ...commonErrorsShaped(schema),
+  400: jsonResponse('The request is malformed, or the prompt does not fit the context.', schema),
+  404: jsonResponse('No such model; the message names the ones there are.', schema),
+  413: jsonResponse('The body is too large.', schema),
+  415: jsonResponse('The body is not JSON.', schema),
+});
+
+const commonErrorsShaped = (schema: z.ZodType) => ({
+  401: jsonResponse('The API key is missing or wrong.', schema),
+  403: jsonResponse('The host name or the origin of the request is not allowed.', schema),
+  500: jsonResponse('The server failed.', schema),
+  503: jsonResponse('Too much is under way, or the server stops; `Retry-After` says when to try again.', schema),
+});
+
 /** The errors any call can end with. */
-export const commonErrors = {
-  401: jsonResponse('The API key is missing or wrong.', errorResponse),
-  403: jsonResponse('The host name or the origin of the request is not allowed.', errorResponse),
-  500: jsonResponse('The server failed.', errorResponse),
-  503: jsonResponse('Too much is under way, or the server stops; `Retry-After` says when to try again.', errorResponse),
-};
+export const commonErrors = commonErrorsShaped(errorResponse);
 
 /** The errors of calls that generate text. */
-export const generationErrors = {
-  ...commonErrors,
-  400: jsonResponse('The request is malformed, or the prompt does not fit the context.', errorResponse),
-  404: jsonResponse('No such model; the message names the ones there are.', errorResponse),
-  413: jsonResponse('The body is too large.', errorResponse),
-  415: jsonResponse('The body is not JSON.', errorResponse),
-};
+export const generationErrors = errorsShaped(errorResponse);

@@ -42,7 +42,7 @@ export const chatMessage = z
   .openapi('ChatMessage');
 
 /** Names as OpenAI allows them, and those that MCP servers use. */
-const toolName = z.string().regex(/^[\w.:/-]{1,128}$/);
+export const toolName = z.string().regex(/^[\w.:/-]{1,128}$/);
 
 const tool = z
   .object({
@@ -59,6 +59,13 @@ const tool = z
 const toolChoice = z.union([
   z.enum(['none', 'auto', 'required']),
   z.object({ type: z.literal('function'), function: z.object({ name: toolName }) }),
+  z.object({
+    type: z.literal('allowed_tools'),
+    allowed_tools: z.object({
+      mode: z.enum(['auto', 'required']),
+      tools: z.array(z.object({ type: z.literal('function'), function: z.object({ name: toolName }) })).max(MAX_TOOLS),
+    }),
+  }),
 ]);
 
 const responseFormat = z

@@ -19,7 +19,11 @@ export const completionRequest = z
     echo: z.boolean().nullish().openapi({ description: 'Put the prompt before the answer.' }),
     best_of: z.int().min(1).max(MAX_CHOICES).nullish().openapi({ description: 'Generate this many and return the `n` likeliest.' }),
     logprobs: z.int().min(0).max(MAX_TOP_LOGPROBS).nullish(),
-    suffix: z.string().max(MAX_TEXT_CHARS).nullish().openapi({ description: 'Not supported; must be empty.' }),
+    suffix: z
+      .string()
+      .max(MAX_TEXT_CHARS)
+      .nullish()
+      .openapi({ description: 'Text after what is to be written, for models that fill in the middle.' }),
   })
   .openapi('CompletionRequest');
 

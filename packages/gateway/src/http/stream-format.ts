@@ -1,0 +1,12 @@
+/** How a streamed answer is framed. */
+export interface StreamFormat {
+  readonly contentType: string;
+  /** Sent into a long silence, so that proxies and clients keep waiting; empty where the format has nothing that says nothing. */
+  readonly keepAlive: string;
+}
+
+/** Server-sent events, kept alive by a comment. */
+export const EVENT_STREAM: StreamFormat = { contentType: 'text/event-stream; charset=utf-8', keepAlive: ': keep-alive\n\n' };
+
+/** One JSON value a line. */
+export const JSON_LINES: StreamFormat = { contentType: 'application/x-ndjson', keepAlive: '' };
