@@ -1,29 +1,7 @@
 import OpenAI, { BadRequestError, NotFoundError } from 'openai';
 import type { ChatCompletionMessageParam, ChatCompletionTool } from 'openai/resources/chat/completions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
-/** A running agent that answers OpenAI requests. */
-export interface ClientTarget {
-  /** With the `/v1`. */
-  readonly baseURL: string;
-  readonly model: string;
-  /** Tokens that one sequence may hold. */
-  readonly contextTokens: number;
-  /** Generations that are running now. */
-  activeGenerations(): number;
-  stop(): Promise<void>;
-}
-
-export interface ClientSuite {
-  readonly name: string;
-  start(): Promise<ClientTarget>;
-  /** A question that the model answers in a few words. */
-  readonly question: string;
-  /** What a right answer matches. */
-  readonly answer: RegExp;
-  /** A question that makes the model call the tool `get_weather`; left out for a model that knows no tools. */
-  readonly toolQuestion?: string;
-}
+import type { ClientSuite, ClientTarget } from './support/targets.ts';
 
 const WEATHER_TOOL: ChatCompletionTool = {
   type: 'function',
@@ -45,7 +23,7 @@ export function describeOpenAiClient(suite: ClientSuite): void {
 
     beforeAll(async () => {
       target = await suite.start();
-      client = new OpenAI({ baseURL: target.baseURL, apiKey: 'unused', maxRetries: 0 });
+      client = new OpenAI({ baseURL: `${target.url}/v1`, apiKey: 'unused', maxRetries: 0 });
     }, 120_000);
 
     afterAll(() => target.stop());
@@ -158,10 +136,10 @@ export function describeOpenAiClient(suite: ClientSuite): void {
       expect(JSON.parse(completion.choices[0]?.message.content ?? '')).toMatchObject({ answer: expect.any(Number) });
     });
 
-    it.runIf(suite.toolQuestion !== undefined)('gets a tool call, streamed or not, and an answer to its result', async () => {
+    it('gets a tool call, streamed or not, and an answer to its result', async () => {
       const request = {
         ...fixed(),
-        messages: [{ role: 'user' as const, content: suite.toolQuestion ?? '' }],
+        messages: [{ role: 'user' as const, content: suite.toolQuestion }],
         tools: [WEATHER_TOOL],
       };
       const completion = await client.chat.completions.create(request);

@@ -1,49 +1,19 @@
 import OpenAI, { APIError, APIUserAbortError, AuthenticationError, InternalServerError } from 'openai';
-import { createGateway } from '@pippa/gateway';
 import type { GatewayOptions } from '@pippa/gateway';
-import { OverloadedError, silentLogger, StageError, systemClock } from '@pippa/core';
+import { OverloadedError, StageError } from '@pippa/core';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { ScriptedModel, serviceOf } from '../../packages/gateway/test/support/scripted-model.ts';
 import type { Script } from '../../packages/gateway/test/support/scripted-model.ts';
 import { failing, SENTENCE, sentence } from '../../packages/gateway/test/support/scripts.ts';
 import { describeOpenAiClient } from './openai-suite.ts';
+import { demo, SCRIPTED, startScripted } from './support/targets.ts';
 
-async function startScripted(script: Script, options: Partial<GatewayOptions> = {}) {
-  const model = new ScriptedModel('org/scripted:Q4_0', script);
-  const gateway = createGateway({
-    models: serviceOf(model),
-    logger: silentLogger,
-    clock: systemClock,
-    port: 0,
-    version: '0.0.0',
-    ...options,
-  });
-  await gateway.start();
-  return { model, gateway, baseURL: `${gateway.address().url}/v1` };
-}
-
-describeOpenAiClient({
-  name: 'a scripted model',
-  question: 'What do bees build?',
-  answer: /honeycomb/,
-  toolQuestion: 'How is the weather in Paris?',
-  async start() {
-    const { model, gateway, baseURL } = await startScripted(sentence);
-    return {
-      baseURL,
-      model: model.name,
-      contextTokens: model.contextTokens,
-      activeGenerations: () => gateway.counters().activeGenerations,
-      stop: () => gateway.stop(),
-    };
-  },
-});
+for (const suite of [SCRIPTED, demo(1), demo(3)]) describeOpenAiClient(suite);
 
 describe('the openai client against failures', () => {
   const setUp = async (script: Script, options: Partial<GatewayOptions> = {}) => {
-    const { gateway, model, baseURL } = await startScripted(script, options);
-    onTestFinished(() => gateway.stop());
-    return { model, client: new OpenAI({ baseURL, apiKey: 'secret', maxRetries: 0 }) };
+    const target = await startScripted(script, options);
+    onTestFinished(() => target.stop());
+    return { model: target.scripted, client: new OpenAI({ baseURL: `${target.url}/v1`, apiKey: 'secret', maxRetries: 0 }) };
   };
   const request = { model: 'org/scripted:Q4_0', messages: [{ role: 'user' as const, content: 'Hello' }] };
 

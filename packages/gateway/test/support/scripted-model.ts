@@ -1,5 +1,15 @@
-import { ModelNotFoundError, PromptTooLongError } from '@pippa/core';
-import type { ChatRequest, CompletionRequest, GenerationUsage, ModelService, ServedModel, TextEvent } from '@pippa/core';
+import { modelId, ModelNotFoundError, PromptTooLongError } from '@pippa/core';
+import type {
+  AnswerOptions,
+  ChatRequest,
+  CompletionRequest,
+  GenerationUsage,
+  ModelCapabilities,
+  ModelFacts,
+  ModelService,
+  ServedModel,
+  TextEvent,
+} from '@pippa/core';
 
 export type ScriptedRequest =
   | { readonly kind: 'chat'; readonly chat: ChatRequest }
@@ -24,6 +34,16 @@ export class ScriptedModel implements ServedModel {
   readonly architecture = 'scripted';
   readonly parameterCount = 1_100_000_000;
   readonly fileBytes = 637_000_000;
+  readonly facts: ModelFacts = {
+    id: modelId('ab'.repeat(32)),
+    quantisation: 'Q4_0',
+    layerCount: 22,
+    embeddingLength: 2048,
+    vocabularySize: 32_000,
+    trainedContextTokens: 4096,
+    template: '{{ messages }}',
+    license: 'apache-2.0',
+  };
   readonly calls: ScriptedCall[] = [];
   script: Script;
 
@@ -36,19 +56,28 @@ export class ScriptedModel implements ServedModel {
     return this.calls.filter((call) => !call.ended).length;
   }
 
-  chat(request: ChatRequest, options: { readonly signal: AbortSignal }): AsyncIterable<TextEvent> {
-    return this.#play({ kind: 'chat', chat: request }, options.signal);
+  capabilities(): Promise<ModelCapabilities> {
+    return Promise.resolve({ tools: true, reasoning: true, fillInMiddle: false });
   }
 
-  complete(request: CompletionRequest, options: { readonly signal: AbortSignal }): AsyncIterable<TextEvent> {
-    return this.#play({ kind: 'completion', completion: request }, options.signal);
+  countPromptTokens(request: ChatRequest): Promise<number> {
+    return Promise.resolve(promptTokens({ kind: 'chat', chat: request }));
   }
 
-  async *#play(request: ScriptedRequest, signal: AbortSignal): AsyncIterable<TextEvent> {
+  chat(request: ChatRequest, options: AnswerOptions): AsyncIterable<TextEvent> {
+    return this.#play({ kind: 'chat', chat: request }, options);
+  }
+
+  complete(request: CompletionRequest, options: AnswerOptions): AsyncIterable<TextEvent> {
+    return this.#play({ kind: 'completion', completion: request }, options);
+  }
+
+  async *#play(request: ScriptedRequest, { onPrompt, signal }: AnswerOptions): AsyncIterable<TextEvent> {
     const call: ScriptedCall = { request, signal, ended: false };
     this.calls.push(call);
     try {
       checkLength(request, this.contextTokens);
+      onPrompt?.({ promptTokens: promptTokens(request), cachedTokens: 1 });
       yield* this.script(request, signal);
     } finally {
       call.ended = true;
