@@ -1,10 +1,13 @@
-import { readFileSync } from 'node:fs';
-import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
+import { readHardware } from '@pippa/hardware';
 
 /** What the agent knows of the computer it runs on. */
 export interface Machine {
+  /** What people call it. */
+  readonly name: string;
+  /** `darwin-arm64`, `linux-x64`, ... */
+  readonly platform: string;
   readonly chip: string;
-  /** Physical cores that this process may use: a core's second thread adds nothing to matrix multiplication. */
+  /** Physical cores of full speed that this process may use: a core's second thread adds nothing to matrix multiplication. */
   readonly cores: number;
   readonly totalBytes: number;
   readonly freeBytes: number;
@@ -12,32 +15,16 @@ export interface Machine {
   readonly budgetBytes: number;
 }
 
-/** macOS lets the GPU wire about three quarters of unified memory. */
-const MAC_BUDGET = 0.75;
-/** Elsewhere a tenth is left to the system. */
-const OTHER_BUDGET = 0.9;
-
-export function readMachine(): Machine {
-  const constrained = process.constrainedMemory();
-  // A container's limit; without one the figure is 0 or beyond what there is.
-  const totalBytes = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+/** Takes a few milliseconds: it stands before the banner. */
+export async function readMachine(): Promise<Machine> {
+  const { name, platform, chip, memory, performanceCores } = await readHardware();
   return {
-    chip: cpus()[0]?.model.trim() ?? process.arch,
-    cores: Math.min(availableParallelism(), physicalCores() ?? Infinity),
-    totalBytes,
-    freeBytes: Math.min(freemem(), totalBytes),
-    budgetBytes: totalBytes * (process.platform === 'darwin' ? MAC_BUDGET : OTHER_BUDGET),
+    name,
+    platform,
+    chip,
+    cores: performanceCores,
+    totalBytes: memory.totalBytes,
+    freeBytes: memory.availableBytes,
+    budgetBytes: memory.budgetBytes,
   };
-}
-
-/** Linux tells which threads share a core; undefined elsewhere. */
-function physicalCores(): number | undefined {
-  try {
-    const siblings = cpus().map((_, index) =>
-      readFileSync(`/sys/devices/system/cpu/cpu${index}/topology/thread_siblings_list`, 'utf8').trim(),
-    );
-    return new Set(siblings).size;
-  } catch {
-    return undefined;
-  }
 }

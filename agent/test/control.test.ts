@@ -184,7 +184,7 @@ describe("the control channel's socket", () => {
     expect(await readdir(join(directory, 'state'))).toEqual(['agent.sock']);
     const started = await Promise.allSettled(Array.from({ length: 8 }, () => serve(implement(square, () => ({ square: 0 })))));
     const losers = started.filter((result) => result.status === 'rejected').map((result) => result.reason as Error);
-    expect(losers.map((error) => error.name)).toEqual(Array(7).fill('AgentAlreadyRunningError'));
+    expect(losers.map((error) => error.name)).toEqual(Array.from({ length: 7 }, () => 'AgentAlreadyRunningError'));
     expect(await callAgent(socketPath, square, { number: 1 })).toEqual({ square: 0 });
   });
 

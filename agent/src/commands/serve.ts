@@ -2,7 +2,7 @@ import { formatDuration, type Logger } from '@pippa/core';
 import { startAgent, type RunningAgent } from '../agent.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { aborted } from '../interrupts.ts';
-import { readMachine } from '../machine.ts';
+import { readMachine, type Machine } from '../machine.ts';
 import { banner } from '../terminal/banner.ts';
 import { withProgress } from '../terminal/progress-line.ts';
 import { painter } from '../terminal/terminal.ts';
@@ -11,18 +11,19 @@ import type { CommandContext } from './context.ts';
 /** `pippa-agent`: serves until the first signal, then lets running answers finish; the second signal ends it at once. */
 export async function serve(context: CommandContext): Promise<ExitCode> {
   const { terminal, environment, interrupts, logger } = context;
-  const agent = await start(context);
+  const machine = await readMachine();
+  const agent = await start(context, machine);
   const paint = painter(terminal.stdout, environment);
   const facts = { version: context.version, url: agent.url, needsKey: context.settings.apiKey !== undefined };
-  terminal.stdout.write(banner({ ...facts, models: agent.models, machine: readMachine() }, paint));
+  terminal.stdout.write(banner({ ...facts, models: agent.models, machine }, paint));
   await aborted(interrupts.asked);
   return drain(agent, context, logger);
 }
 
-function start(context: CommandContext): Promise<RunningAgent> {
+function start(context: CommandContext, machine: Machine): Promise<RunningAgent> {
   const { settings, version, paths, environment, interrupts, logger } = context;
   return withProgress('Loading', context, (onProgress) =>
-    startAgent(settings, { version, paths, environment, machine: readMachine(), logger, onProgress, signal: interrupts.asked }),
+    startAgent(settings, { version, paths, environment, machine, logger, onProgress, signal: interrupts.asked }),
   );
 }
 

@@ -41,7 +41,7 @@ export async function connect(
 
 async function load(entry: LibraryEntry, context: CommandContext): Promise<Partner> {
   const { settings, interrupts, logger, paths } = context;
-  const options = { ...openOptions(settings, { machine: readMachine(), paths, logger }), name: entry.name };
+  const options = { ...openOptions(settings, { machine: await readMachine(), paths, logger }), name: entry.name };
   const opened = await withProgress(`Loading ${entry.name}`, context, (onProgress) =>
     openModel(entry.paths[0] ?? '', options, { onProgress, signal: interrupts.asked }),
   );
