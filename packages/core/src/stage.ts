@@ -98,6 +98,8 @@ export interface StageInfo {
 /** The stages of a ring in order, seen from its conductor. */
 export interface StageChain {
   readonly stages: readonly StageInfo[];
+  /** The ring's epoch that its steps carry; 0 when left out. */
+  readonly epoch?: number;
   /**
    * Sends a step into stage 0 and settles when the last stage's result is back. Several steps may be under way; results come in
    * the order of submission. Rejects with a `StageError` when a stage failed or is gone; every later submission then rejects too.

@@ -4,6 +4,7 @@ export { openInstalledLibraries, PINNED_LLAMA_VERSION, type Libraries } from './
 export { computeDevices, type ComputeDevice } from './model-loader.ts';
 export { LocalChain, openLocalChain } from './local-chain.ts';
 export { loadStage, type StageHandle } from './stage-handle.ts';
+export { loadStageRunner } from './stage-runner.ts';
 export type { StageOptions, StageSource, TensorSource } from './stage-options.ts';
 export { Stage, type StageOutput } from './stage.ts';
 export { openTokenizer, type OpenTokenizer } from './tokenizer.ts';

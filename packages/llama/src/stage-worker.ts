@@ -66,6 +66,10 @@ function exchangeSlot(command: Extract<StageWorkerCommand, { kind: 'export' | 'i
 }
 
 function forward(frame: StageFrame, output: MessagePort): void {
+  if (frame.kind === 'reset') {
+    stage?.reset();
+    return;
+  }
   if (frame.kind !== 'step' || stage === undefined) {
     output.postMessage(frame);
     return;

@@ -159,6 +159,12 @@ export class Stage implements Disposable {
     });
   }
 
+  /** Forgets all that the KV cache holds and closes every sampler: the stage is as it was when it was loaded. */
+  reset(): void {
+    this.#closeSamplers();
+    this.#engine.memoryClear(this.#memory, true);
+  }
+
   [Symbol.dispose](): void {
     this.#logitViews.clear();
     this.#resources[Symbol.dispose]();

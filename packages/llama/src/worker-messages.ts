@@ -41,4 +41,6 @@ export type StageFrame =
       readonly timings: readonly StageTiming[];
     }
   | { readonly kind: 'result'; readonly result: StepResult }
+  /** The stage forgets its KV cache and samplers. Goes no further. */
+  | { readonly kind: 'reset' }
   | { readonly kind: 'failure'; readonly stepId: number; readonly failure: WorkerFailure };

@@ -17,6 +17,7 @@ export {
 export {
   decodeGenerate,
   encodeGenerate,
+  endReport,
   GENERATE_PROTOCOL,
   parseGenerationReport,
   tokensReport,

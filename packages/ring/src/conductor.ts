@@ -29,7 +29,20 @@ import { StepBuilder, type StepEntry } from './step-builder.ts';
 import { StepStatistics } from './step-statistics.ts';
 import { WaitingLine } from './waiting-line.ts';
 
-export type Conductor = TokenGenerator & Startable & { snapshot(): ConductorSnapshot };
+export interface Conductor extends TokenGenerator, Startable {
+  snapshot(): ConductorSnapshot;
+  /** Where in its lifetime the oldest step under way began, monotonic milliseconds; undefined: none is under way. */
+  oldestStepSinceMs(): number | undefined;
+  /**
+   * Goes on over other stages, whose KV caches are empty: every sequence is computed again from its token ids, and its consumer sees a
+   * pause. Steps of the old chain are nobody's from here on. Throws the error that ended the conductor if one did.
+   */
+  resume(chain: StageChain): void;
+  /** Stops computing until `resume`; requests queue up meanwhile. */
+  pause(): void;
+  /** Ends every sequence with this error, and later callers get it too. */
+  fail(error: Error): void;
+}
 
 /**
  * Holds a ring's sequences, batches them into steps and drives the steps through the stages. What to do next is decided by the pure
@@ -40,9 +53,11 @@ export function createConductor(parts: {
   readonly settings: ConductorSettings;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Somebody mends the chain when it breaks: the conductor then waits for `resume` or `fail`. Left out: it fails. */
+  readonly onChainLost?: (error: Error) => void;
 }): Conductor {
   checkSettings(parts.settings);
-  return new RingConductor(parts.chain, parts.settings, parts.clock, parts.logger);
+  return new RingConductor(parts);
 }
 
 /** What a request is taken to last before the first one got done. */
@@ -56,16 +71,21 @@ type Outcome =
 
 class RingConductor implements Conductor {
   readonly contextTokens: number;
-  readonly #chain: StageChain;
+  #chain: StageChain;
   readonly #settings: ConductorSettings;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #limits: ReturnType<typeof chainLimits>;
+  readonly #onChainLost: ((error: Error) => void) | undefined;
+  #limits: ReturnType<typeof chainLimits>;
   readonly #vocabularySize: number;
   /** Steps that may be under way, and groups that decoding sequences are dealt over. */
-  readonly #groups: number;
-  readonly #slots: SlotTable;
-  readonly #steps: StepBuilder;
+  #groups: number;
+  #slots: SlotTable;
+  #steps: StepBuilder;
+  /** Which chain a step belongs to: what comes back from an earlier one is dropped. */
+  #chainNumber = 0;
+  /** When each step under way was submitted, oldest first. */
+  #submittedMs: number[] = [];
   readonly #statistics = new StepStatistics();
   readonly #waiting: WaitingLine;
   /** In the order of admission. */
@@ -83,7 +103,7 @@ class RingConductor implements Conductor {
   #state: ConductorState = 'created';
   /** What later callers are told once the ring has failed or stopped. */
   #ended: Error | undefined;
-  #stepsInFlight = 0;
+  #paused = false;
   #turnScheduled = false;
   #sequences = 0;
   /** How many sequences left their slots so far. */
@@ -91,17 +111,18 @@ class RingConductor implements Conductor {
   #onIdle: (() => void) | undefined;
   #stopping: Promise<void> | undefined;
 
-  constructor(chain: StageChain, settings: ConductorSettings, clock: Clock, logger: Logger) {
+  constructor({ chain, settings, clock, logger, onChainLost }: Parameters<typeof createConductor>[0]) {
     this.#chain = chain;
     this.#settings = settings;
     this.#clock = clock;
     this.#logger = logger;
+    this.#onChainLost = onChainLost;
     this.#limits = chainLimits(chain.stages);
     this.#vocabularySize = chain.stages[0]?.vocabularySize ?? 0;
     this.#groups = stepsInFlight(settings, chain.stages.length);
     this.contextTokens = Math.min(settings.contextTokens, this.#limits.contextCells);
     this.#slots = new SlotTable(this.#limits.parallelSequences);
-    this.#steps = new StepBuilder(this.#slots);
+    this.#steps = new StepBuilder(this.#slots, { epoch: chain.epoch ?? 0, stepId: 0 });
     this.#waiting = new WaitingLine(settings.batchAgeingMs);
   }
 
@@ -125,18 +146,53 @@ class RingConductor implements Conductor {
 
   snapshot(): ConductorSnapshot {
     return {
-      state: this.#state,
+      state: this.#paused && this.#ended === undefined ? 'recovering' : this.#state,
       running: this.#running.length,
       waiting: this.#waiting.length,
       slots: this.#slots.all.length,
       freeSlots: this.#slots.all.filter((slot) => slot.owner === undefined).length,
       usedCells: this.#slots.ledger.used,
       contextCells: this.#limits.contextCells,
-      stepsInFlight: this.#stepsInFlight,
+      stepsInFlight: this.#submittedMs.length,
       steps: this.#steps.stepId,
       ...this.#counts,
       speed: this.#statistics.snapshot(this.#clock.nowMs()),
     };
+  }
+
+  oldestStepSinceMs(): number | undefined {
+    return this.#submittedMs[0];
+  }
+
+  pause(): void {
+    if (this.#state !== 'ready' && this.#state !== 'draining') return;
+    this.#paused = true;
+    this.#chainNumber += 1;
+    this.#submittedMs = [];
+    const nowMs = this.#clock.nowMs();
+    for (const sequence of this.#running.splice(0)) {
+      sequence.leave();
+      sequence.waitingSinceMs = nowMs;
+      this.#waiting.add(sequence);
+    }
+    for (const sequence of this.#waiting.all()) sequence.waitsFor = undefined;
+    this.#slots = new SlotTable(this.#slots.all.length);
+  }
+
+  resume(chain: StageChain): void {
+    if (this.#ended !== undefined) throw this.#ended;
+    this.pause();
+    this.#chain = chain;
+    this.#limits = chainLimits(chain.stages);
+    this.#groups = stepsInFlight(this.#settings, chain.stages.length);
+    this.#slots = new SlotTable(this.#limits.parallelSequences);
+    this.#steps = new StepBuilder(this.#slots, { epoch: chain.epoch ?? 0, stepId: this.#steps.stepId });
+    this.#paused = false;
+    this.#turn(() => {});
+  }
+
+  fail(error: Error): void {
+    this.#endAll('failed', error);
   }
 
   stop(): Promise<void> {
@@ -168,7 +224,7 @@ class RingConductor implements Conductor {
     checkRequest(request, { contextTokens: this.contextTokens, vocabularySize: this.#vocabularySize });
     this.#sequences += 1;
     const sequence = new Sequence(sequenceId(this.#sequences), request, events, this.#clock.nowMs());
-    if (request.maxTokens === 0) {
+    if (sequence.generated >= request.maxTokens) {
       this.#complete(sequence, 'length');
       return () => {};
     }
@@ -221,9 +277,9 @@ class RingConductor implements Conductor {
   /** Submits steps until as many are under way as may be, or there is nothing to do. */
   #drive(): void {
     if (this.#running.length + this.#waiting.length === 0) this.#onIdle?.();
-    while (this.#ended === undefined) {
+    while (this.#ended === undefined && !this.#paused) {
       this.#admit();
-      if (this.#stepsInFlight >= this.#groups) return;
+      if (this.#submittedMs.length >= this.#groups) return;
       this.#makeRoom();
       const rows = planStep(this.#running, {
         settings: this.#settings,
@@ -239,7 +295,7 @@ class RingConductor implements Conductor {
   }
 
   #admit(): void {
-    for (;;) {
+    while (!this.#paused) {
       const sequence = this.#waiting.next(this.#clock.nowMs(), (candidate) => !candidate.waitsForPrefix);
       if (sequence === undefined) return;
       if (sequence.waitsFor?.kind === 'departure' && sequence.waitsFor.departures === this.#departures) return;
@@ -267,7 +323,7 @@ class RingConductor implements Conductor {
           this.#waiting.remove(sequence);
           this.#slots.occupy(placement, sequence);
           if (sequence.admittedMs === undefined) {
-            this.#counts.promptTokens += sequence.request.prompt.length;
+            this.#counts.promptTokens += sequence.promptLength;
             this.#counts.cachedTokens += placement.cached;
           }
           sequence.enter(placement.target, placement.cached, this.#clock.nowMs());
@@ -307,10 +363,12 @@ class RingConductor implements Conductor {
   #submit(planned: readonly PlannedRows<Sequence>[]): void {
     const { step, entries } = this.#steps.build(planned);
     const submittedMs = this.#clock.nowMs();
-    this.#stepsInFlight += 1;
+    const chainNumber = this.#chainNumber;
+    this.#submittedMs.push(submittedMs);
     this.#chain.submit(step).then(
       (result) => {
-        this.#stepsInFlight -= 1;
+        if (chainNumber !== this.#chainNumber) return;
+        this.#submittedMs.shift();
         this.#turn(() => {
           const elapsedMs = this.#clock.nowMs() - submittedMs;
           this.#statistics.addStep(entries, result.timings, elapsedMs);
@@ -318,8 +376,7 @@ class RingConductor implements Conductor {
         });
       },
       (error: unknown) => {
-        this.#stepsInFlight -= 1;
-        this.#fail(error);
+        if (chainNumber === this.#chainNumber) this.#loseChain(error);
       },
     );
   }
@@ -366,7 +423,7 @@ class RingConductor implements Conductor {
       kind: 'end',
       reason,
       usage: {
-        promptTokens: sequence.request.prompt.length,
+        promptTokens: sequence.promptLength,
         cachedTokens: sequence.cachedTokens,
         generatedTokens: sequence.generated,
         queueMs: admittedMs - sequence.arrivedMs,
@@ -399,6 +456,18 @@ class RingConductor implements Conductor {
     sequence.leave();
     this.#slots.release(slot);
     if (samplerOpen) this.#steps.closeSampler(slot.index);
+  }
+
+  #loseChain(cause: unknown): void {
+    if (this.#ended !== undefined) return;
+    if (this.#onChainLost === undefined) {
+      this.#fail(cause);
+      return;
+    }
+    const error = cause instanceof Error ? cause : new StageError('A stage of the ring failed.', { cause });
+    this.#logger.warn({ err: error, step: this.#steps.stepId, running: this.#running.length }, 'ring broken');
+    this.pause();
+    this.#onChainLost(error);
   }
 
   #fail(cause: unknown): void {

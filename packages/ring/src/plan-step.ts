@@ -6,7 +6,7 @@ export type StepCandidate = Pick<
   Sequence,
   | 'id'
   | 'urgent'
-  | 'request'
+  | 'promptLength'
   | 'submitted'
   | 'prefillFrom'
   | 'prefillTo'
@@ -122,7 +122,7 @@ function fixedChunk<Candidate extends StepCandidate>(
   freeRows: number,
   { settings }: StepCircumstances,
 ): PlannedRows<Candidate> {
-  const promptLeft = sequence.request.prompt.length - sequence.submitted;
+  const promptLeft = sequence.promptLength - sequence.submitted;
   const rows = promptLeft > 0 ? Math.min(settings.fixedShapes?.prefillRows ?? 1, promptLeft) : 1;
   return chunk(sequence, Math.min(rows, freeRows));
 }

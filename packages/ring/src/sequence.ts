@@ -41,7 +41,7 @@ export class Sequence {
   stepsInFlight = 0;
   /** The last step that carried its rows. */
   lastStep = 0;
-  generated = 0;
+  generated: number;
   readonly timing = new SequenceTiming();
   /** Prompt tokens whose KV was there at the first admission. */
   cachedTokens = 0;
@@ -62,6 +62,12 @@ export class Sequence {
     this.arrivedMs = arrivedMs;
     this.waitingSinceMs = arrivedMs;
     this.urgent = request.lane === 'interactive';
+    this.generated = request.alreadyGenerated ?? 0;
+  }
+
+  /** Tokens of the prompt proper: what an earlier conductor generated came along with it. */
+  get promptLength(): number {
+    return this.request.prompt.length - (this.request.alreadyGenerated ?? 0);
   }
 
   /** Tokens known but not yet sent into the ring. */

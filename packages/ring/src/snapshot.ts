@@ -1,7 +1,10 @@
 import type { SpeedSnapshot } from './step-statistics.ts';
 
-/** `created` until `start`, `ready`, `draining` while `stop` waits, then `stopped`; `failed` once a stage is lost. */
-export type ConductorState = 'created' | 'ready' | 'draining' | 'stopped' | 'failed';
+/**
+ * `created` until `start`, `ready`, `recovering` while lost stages are replaced, `draining` while `stop` waits, then `stopped`;
+ * `failed` when they cannot be.
+ */
+export type ConductorState = 'created' | 'ready' | 'recovering' | 'draining' | 'stopped' | 'failed';
 
 /** What a conductor is doing and has done. */
 export interface ConductorSnapshot {

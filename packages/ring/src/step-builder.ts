@@ -18,11 +18,14 @@ export interface BuiltStep {
 export class StepBuilder {
   readonly #slots: SlotTable;
   #samplers: SamplerOperation[] = [];
-  #epoch = 0;
-  #stepId = 0;
+  readonly #epoch: number;
+  #stepId: number;
 
-  constructor(slots: SlotTable) {
+  /** `stepId`: the last one that was used. */
+  constructor(slots: SlotTable, { epoch, stepId }: { readonly epoch: number; readonly stepId: number }) {
     this.#slots = slots;
+    this.#epoch = epoch;
+    this.#stepId = stepId;
   }
 
   /** The last step's id; 0 before the first. */

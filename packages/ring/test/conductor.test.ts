@@ -2,7 +2,7 @@ import { DEFAULT_SAMPLER_SETTINGS, silentLogger, type Clock, type GenerationEven
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createConductor, DEFAULT_CONDUCTOR_SETTINGS, type Conductor, type ConductorSettings } from '../src/index.ts';
-import { nextToken, SimulatedChain, VirtualTime } from './simulated-chain.ts';
+import { nextToken, SimulatedChain, VirtualTime } from './support/simulated-chain.ts';
 
 interface Bench {
   readonly time: VirtualTime;

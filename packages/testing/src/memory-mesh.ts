@@ -212,7 +212,7 @@ export class MemoryMesh implements Mesh {
   }
 
   breakStreams(isConcerned: (peer: PeerId) => boolean): void {
-    for (const stream of [...this.#streams]) if (isConcerned(stream.peer)) stream.break();
+    for (const stream of this.#streams) if (isConcerned(stream.peer)) stream.break();
   }
 
   flush(): void {

@@ -1,4 +1,4 @@
-import { PippaError, StreamLostError, type Frame, type FrameStream, type PeerId } from '@pippa/core';
+import { StreamLostError, type PippaError, type Frame, type FrameStream, type PeerId } from '@pippa/core';
 
 /** Frames under way before `send` makes its caller wait. */
 const WINDOW_FRAMES = 64;

@@ -98,5 +98,14 @@ export function tokensReport(events: readonly Extract<GenerationEvent, { kind: '
   };
 }
 
+export function endReport({ reason, usage }: Extract<GenerationEvent, { kind: 'end' }>): GenerationReportInput {
+  const { ring, ...counts } = usage;
+  return {
+    kind: 'end',
+    reason,
+    usage: ring === undefined ? counts : { ...counts, ring: { ...ring, stageMs: [...ring.stageMs] } },
+  };
+}
+
 export const parseGenerationReport = (header: unknown): GenerationReport =>
   parseMessage('generation report', generationReport, header);

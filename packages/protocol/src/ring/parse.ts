@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { ProtocolError } from '../errors.ts';
 
 /** A message that keeps its schema, typed; throws a `ProtocolError` that names the field. */

@@ -94,7 +94,8 @@ const hostMessage = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('failure'), epoch: epochField, index: stageIndexField, code: codeField, message: messageField }),
 ]);
 
-const helloMessage = z.object({ kind: z.literal('hello'), ring: ringField, epoch: epochField, index: stageIndexField });
+/** `from`: where the stage that the steps are for begins, which tells it from others of the ring on the same node. */
+const helloMessage = z.object({ kind: z.literal('hello'), ring: ringField, epoch: epochField, from: layerField });
 
 export type StageOpenMessage = z.output<typeof openMessage>;
 export type ConductorMessage = z.output<typeof conductorMessage>;

@@ -1,0 +1,67 @@
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { StageError, type StageInfo, type StageRunner, type StageRunnerOutput, type StageTiming, type Step } from '@pippa/core';
+import { loadStage, type StageHandle } from './stage-handle.ts';
+import type { StageOptions } from './stage-options.ts';
+import type { StageFrame } from './worker-messages.ts';
+
+/** Loads a stage in a thread of its own, to be driven from this one. Throws what `loadStage` throws. */
+export async function loadStageRunner(
+  options: StageOptions,
+  control: { readonly onProgress?: (fraction: number) => void; readonly signal?: AbortSignal } = {},
+): Promise<StageRunner> {
+  return new WorkerStageRunner(await loadStage(options, control));
+}
+
+class WorkerStageRunner implements StageRunner {
+  readonly info: StageInfo;
+  readonly #handle: StageHandle;
+  readonly #toStage: MessagePort;
+  readonly #fromStage: MessagePort;
+  #consumer: (output: StageRunnerOutput) => void = () => {};
+
+  constructor(handle: StageHandle) {
+    this.#handle = handle;
+    this.info = handle.info;
+    const input = new MessageChannel();
+    const output = new MessageChannel();
+    handle.connect(input.port2, output.port1);
+    this.#toStage = input.port1;
+    this.#fromStage = output.port2;
+    this.#fromStage.on('message', (frame: StageFrame) => this.#deliver(frame));
+  }
+
+  submit(step: Step, hidden: Float32Array<ArrayBuffer> | undefined, timings: readonly StageTiming[]): void {
+    const frame: StageFrame = hidden === undefined ? { kind: 'step', step, timings } : { kind: 'step', step, hidden, timings };
+    this.#toStage.postMessage(frame, hidden === undefined ? [] : [hidden.buffer]);
+  }
+
+  reset(): void {
+    const frame: StageFrame = { kind: 'reset' };
+    this.#toStage.postMessage(frame);
+  }
+
+  onOutput(consumer: (output: StageRunnerOutput) => void): void {
+    this.#consumer = consumer;
+  }
+
+  onLoss(callback: (error: Error) => void): void {
+    this.#handle.onLoss((error) => callback(new StageError(error.message, { cause: error })));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#consumer = () => {};
+    await this.#handle[Symbol.asyncDispose]();
+    this.#toStage.close();
+    this.#fromStage.close();
+  }
+
+  #deliver(frame: StageFrame): void {
+    if (frame.kind === 'step' && frame.hidden !== undefined) {
+      this.#consumer({ kind: 'hidden', step: frame.step, hidden: frame.hidden, timings: frame.timings });
+    } else if (frame.kind === 'result') {
+      this.#consumer({ kind: 'result', result: frame.result });
+    } else if (frame.kind === 'failure') {
+      this.#consumer({ kind: 'failure', stepId: frame.stepId, code: frame.failure.code, message: frame.failure.message });
+    }
+  }
+}

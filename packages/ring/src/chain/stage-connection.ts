@@ -1,0 +1,175 @@
+import {
+  PippaError,
+  StageError,
+  StreamLostError,
+  type FrameStream,
+  type Mesh,
+  type PeerId,
+  type StageInfo,
+  type Step,
+} from '@pippa/core';
+import {
+  encodeStep,
+  parseHostMessage,
+  STAGE_PROTOCOL,
+  type ConductorMessage,
+  type HostMessage,
+  type StageOpenMessage,
+} from '@pippa/protocol';
+
+/** A node would not hold a stage; `code` says why in the node's own terms, such as `out_of_memory`. */
+export class StageRefusedError extends PippaError {
+  readonly code: string;
+  readonly peer: PeerId;
+
+  constructor(peer: PeerId, refusal: Extract<HostMessage, { kind: 'refused' }>, name: string) {
+    super(
+      `${name} does not take layers of the model: ${refusal.message}`,
+      refusal.hint === undefined ? {} : { hint: refusal.hint },
+    );
+    this.code = refusal.code;
+    this.peer = peer;
+  }
+}
+
+export type StageOpening = Omit<StageOpenMessage, 'kind'>;
+export type StageFailure = Omit<Extract<HostMessage, { kind: 'failure' }>, 'kind'>;
+
+export interface StageListener {
+  onResult(result: Extract<HostMessage, { kind: 'result' }>): void;
+  onFailure(failure: StageFailure): void;
+}
+
+/** A loaded stage on some node, as its conductor holds it. It outlives epochs; closing it unloads the stage. */
+export class StageConnection {
+  readonly peer: PeerId;
+  readonly info: StageInfo;
+  /** Settles when the stage is gone, with why; undefined when this side closed it. */
+  readonly lost: Promise<PippaError | undefined>;
+  readonly #stream: FrameStream;
+  #listener: StageListener | undefined;
+  #linked: { readonly epoch: number; readonly resolve: () => void } | undefined;
+  #closing = false;
+
+  private constructor(stream: FrameStream, info: StageInfo) {
+    this.peer = stream.peer;
+    this.#stream = stream;
+    this.info = info;
+    this.lost = stream.closed.then((error) => {
+      if (this.#closing) return undefined;
+      // A peer that closes without having been asked to is as good as lost.
+      return error ?? new StreamLostError(`${stream.peer} closed its stage.`);
+    });
+    stream.onFrame((frame) => {
+      try {
+        this.#take(parseHostMessage(frame.header));
+      } catch (error) {
+        stream.abort(error instanceof PippaError ? error : new StageError('A stage report could not be taken.', { cause: error }));
+      }
+    });
+  }
+
+  /**
+   * Has the stage loaded. Throws `StageRefusedError`, `PeerUnreachableError`, `StreamLostError` or the signal's reason; nothing stays
+   * loaded then.
+   */
+  static async open(
+    mesh: Mesh,
+    peer: PeerId,
+    opening: StageOpening,
+    options: {
+      /** What people call the node. */
+      readonly name: string;
+      readonly onProgress?: (phase: 'fetch' | 'load', fraction: number) => void;
+      readonly signal: AbortSignal;
+    },
+  ): Promise<StageConnection> {
+    const { name, onProgress, signal } = options;
+    const stream = await mesh.open(peer, STAGE_PROTOCOL, { signal });
+    const onAbort = (): void => stream.abort(new StageError('The ring is not wanted any more.'));
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      const info = await new Promise<StageInfo>((resolve, reject) => {
+        stream.onFrame((frame) => {
+          try {
+            const report = parseHostMessage(frame.header);
+            if (report.kind === 'progress') onProgress?.(report.phase, report.fraction);
+            else if (report.kind === 'ready') resolve(report.info);
+            else if (report.kind === 'refused') reject(new StageRefusedError(peer, report, name));
+          } catch (error) {
+            reject(error);
+          }
+        });
+        void stream.closed.then((error) => reject(error ?? new StreamLostError(`${name} closed the stage while it loaded.`)));
+        stream.send({ kind: 'open', ...opening } satisfies ConductorMessage).catch(reject);
+      });
+      checkInfo(info, opening, name);
+      return new StageConnection(stream, info);
+    } catch (error) {
+      stream.abort(new StageError('The stage could not be opened.'));
+      signal.throwIfAborted();
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  listen(listener: StageListener): void {
+    this.#listener = listener;
+  }
+
+  /** Puts the stage into an epoch with its KV cache emptied; settles when its way to the next one is open. */
+  async link(link: Omit<Extract<ConductorMessage, { kind: 'link' }>, 'kind'>): Promise<void> {
+    const linked = new Promise<void>((resolve) => {
+      this.#linked = { epoch: link.epoch, resolve };
+    });
+    await this.#stream.send({ kind: 'link', ...link } satisfies ConductorMessage);
+    await Promise.race([
+      linked,
+      this.lost.then((error) => {
+        throw error ?? new StreamLostError('The stage was closed.');
+      }),
+    ]);
+  }
+
+  submit(step: Step): Promise<void> {
+    const { header, payload } = encodeStep(step);
+    return this.#stream.send(header, payload);
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.#stream.close();
+  }
+
+  /** Gives the stage up at once: its node does not answer any more. */
+  abandon(reason: PippaError): void {
+    this.#stream.abort(reason);
+  }
+
+  #take(report: HostMessage): void {
+    switch (report.kind) {
+      case 'linked':
+        if (report.epoch === this.#linked?.epoch) this.#linked.resolve();
+        break;
+      case 'result':
+        this.#listener?.onResult(report);
+        break;
+      case 'failure':
+        this.#listener?.onFailure(report);
+        break;
+      case 'progress':
+      case 'ready':
+      case 'refused':
+        break;
+    }
+  }
+}
+
+/** A node that holds something else than what it was asked for would spoil every answer. */
+function checkInfo(info: StageInfo, opening: StageOpening, name: string): void {
+  const wrong = (['from', 'to', 'layerCount'] as const).find((key) => info[key] !== opening[key]);
+  const short = (['contextCells', 'parallelSequences', 'maxRows'] as const).find((key) => info[key] < opening[key]);
+  const key = wrong ?? short;
+  if (key !== undefined) throw new StageError(`${name} loaded a stage with ${key} ${info[key]} instead of ${opening[key]}.`);
+}

@@ -1,0 +1,301 @@
+import {
+  errorMessage,
+  PippaError,
+  StageError,
+  type CardStage,
+  type Frame,
+  type FrameStream,
+  type Logger,
+  type Mesh,
+  type StageRunner,
+  type StageRunnerOutput,
+} from '@pippa/core';
+import {
+  encodeStep,
+  isStepHeader,
+  parseConductorMessage,
+  ProtocolError,
+  resultMessageOf,
+  STEPS_PROTOCOL,
+  type ConductorMessage,
+  type HostMessage,
+  type StageOpenMessage,
+  type StepsHello,
+} from '@pippa/protocol';
+import { packActivations } from '../activations.ts';
+import type { Orphanage } from './orphanage.ts';
+import { readStageInput } from './stage-input.ts';
+import type { StageLoader } from './stage-loader.ts';
+
+export interface HostedStageParts {
+  readonly mesh: Mesh;
+  readonly loader: StageLoader;
+  readonly orphanage: Orphanage;
+  readonly logger: Logger;
+  /** Something about the stage changed that the node card tells. */
+  readonly onChange: () => void;
+  readonly onClosed: (stage: HostedStage) => void;
+}
+
+/** One stage for one conductor: it is opened, linked and closed over the control stream, and lives as long as that. */
+export class HostedStage {
+  readonly #control: FrameStream;
+  readonly #parts: HostedStageParts;
+  readonly #loading = new AbortController();
+  #order: StageOpenMessage | undefined;
+  #runner: StageRunner | undefined;
+  #epoch = -1;
+  /** Its place in the ring as of the last `link`. */
+  #index = 0;
+  /** The way to the next stage; undefined on the last one. */
+  #next: FrameStream | undefined;
+  /** Where steps come from; undefined on the first stage, whose steps come over the control stream. */
+  #previous: FrameStream | undefined;
+  /** Came before the `link` of its epoch did. */
+  #early: { readonly hello: StepsHello; readonly stream: FrameStream } | undefined;
+  #closed = false;
+
+  constructor(control: FrameStream, parts: HostedStageParts) {
+    this.#control = control;
+    this.#parts = parts;
+    control.onFrame((frame) => this.#guard(() => this.#onControl(frame)));
+    void control.closed.then((error) => this.#onControlClosed(error));
+  }
+
+  /** What the node card tells of it; undefined while it is not loaded. */
+  get card(): CardStage | undefined {
+    const order = this.#order;
+    if (order === undefined || this.#runner === undefined) return undefined;
+    const { weights, context, compute } = this.#runner.info.memoryBytes;
+    return { ring: order.ring, model: order.model.id, from: order.from, to: order.to, memoryBytes: weights + context + compute };
+  }
+
+  /** Whether steps of this hello are for this stage. */
+  matches({ ring, from, epoch }: StepsHello): boolean {
+    return !this.#closed && this.#order?.ring === ring && this.#order.from === from && epoch >= this.#epoch;
+  }
+
+  /** Steps of the epoch that `hello` names come over this stream. */
+  takeInput(hello: StepsHello, stream: FrameStream): void {
+    if (hello.epoch > this.#epoch) {
+      // The neighbour was told first. What it sends waits for our own word from the conductor.
+      stream.pause();
+      this.#early?.stream.abort(new StageError('Another stream took its place.'));
+      this.#early = { hello, stream };
+      void stream.closed.then(() => {
+        if (this.#early?.stream === stream) this.#early = undefined;
+      });
+      return;
+    }
+    this.#previous?.abort(new StageError('Another stream took its place.'));
+    this.#previous = stream;
+    const { epoch } = hello;
+    stream.onFrame((frame) => this.#guard(() => this.#onStep(frame)));
+    void stream.closed.then((error) => {
+      if (this.#previous !== stream) return;
+      this.#previous = undefined;
+      if (epoch === this.#epoch && error !== undefined)
+        this.#report(this.#index - 1, 'link_lost', `The way from ${stream.peer} was lost.`);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#control.close();
+    await this.#release();
+  }
+
+  #onControl(frame: Frame): void {
+    if (isStepHeader(frame.header)) {
+      this.#onStep(frame);
+      return;
+    }
+    const message = parseConductorMessage(frame.header);
+    if (message.kind === 'link') {
+      void this.#link(message);
+      return;
+    }
+    if (this.#order !== undefined) throw new ProtocolError('A stage was opened twice over one stream.');
+    this.#order = message;
+    void this.#open(message);
+  }
+
+  async #open(order: StageOpenMessage): Promise<void> {
+    const { loader, orphanage, logger, onChange } = this.#parts;
+    const about = { ring: order.ring, model: order.model.name, from: order.from, to: order.to };
+    try {
+      if (order.from >= order.to || order.to > order.layerCount) {
+        throw new ProtocolError(`Layers ${order.from} to ${order.to} of ${order.layerCount} are no stage.`);
+      }
+      const adopted = orphanage.adopt(order);
+      if (adopted === undefined) await orphanage.clear();
+      const runner =
+        adopted ??
+        (await loader.load(order, {
+          onProgress: (phase, fraction) => this.#send({ kind: 'progress', phase, fraction }),
+          signal: this.#loading.signal,
+        }));
+      if (this.#closed) {
+        await runner[Symbol.asyncDispose]();
+        return;
+      }
+      this.#runner = runner;
+      runner.onOutput((output) => this.#guard(() => this.#onOutput(output)));
+      runner.onLoss((error) => this.#report(this.#index, 'stage_failed', error.message));
+      logger.info({ ...about, adopted: adopted !== undefined }, 'stage loaded');
+      this.#send({ kind: 'ready', info: runner.info });
+      onChange();
+    } catch (error) {
+      if (this.#closed) return;
+      logger.warn({ ...about, err: error }, 'stage refused');
+      const known = error instanceof PippaError ? error : undefined;
+      this.#send({
+        kind: 'refused',
+        code: known?.code ?? 'unexpected',
+        message: errorMessage(error),
+        ...(known?.hint === undefined ? {} : { hint: known.hint }),
+      });
+      await this.#control.close();
+    }
+  }
+
+  async #link({ epoch, index, next }: Extract<ConductorMessage, { kind: 'link' }>): Promise<void> {
+    const order = this.#order;
+    const runner = this.#runner;
+    if (order === undefined || runner === undefined) {
+      this.#fail(new ProtocolError('A stage was linked before it was loaded.'));
+      return;
+    }
+    if (epoch <= this.#epoch) return;
+    this.#epoch = epoch;
+    this.#index = index;
+    runner.reset();
+    this.#previous?.abort(new StageError('The ring has a new epoch.'));
+    this.#previous = undefined;
+    void this.#next?.close();
+    this.#next = undefined;
+    try {
+      if (next !== null) {
+        const stream = await this.#parts.mesh.open(next.peer, STEPS_PROTOCOL);
+        if (this.#closed || this.#epoch !== epoch) {
+          await stream.close();
+          return;
+        }
+        this.#next = stream;
+        const hello: StepsHello = { kind: 'hello', ring: order.ring, epoch, from: order.to };
+        this.#forget(stream.send(hello));
+        void stream.closed.then((error) => {
+          if (this.#next !== stream || this.#epoch !== epoch) return;
+          this.#next = undefined;
+          this.#report(
+            index + 1,
+            'link_lost',
+            `The way to ${next.peer} was lost${error === undefined ? '' : `: ${error.message}`}.`,
+          );
+        });
+      }
+      const early = this.#early;
+      this.#early = undefined;
+      if (early?.hello.epoch === epoch) {
+        this.takeInput(early.hello, early.stream);
+        early.stream.resume();
+      } else {
+        early?.stream.abort(new StageError('The ring has another epoch.'));
+      }
+      this.#send({ kind: 'linked', epoch });
+    } catch (error) {
+      this.#report(index + 1, 'link_lost', errorMessage(error));
+    }
+  }
+
+  #onStep(frame: Frame): void {
+    const runner = this.#runner;
+    const order = this.#order;
+    if (runner === undefined || order === undefined) throw new ProtocolError('A step came before the stage was loaded.');
+    const { step, hidden, timings } = readStageInput(frame, runner.info, order.activations);
+    // What was under way when the ring changed concerns nobody any more.
+    if (step.epoch !== this.#epoch) return;
+    runner.submit(step, hidden, timings);
+  }
+
+  #onOutput(output: StageRunnerOutput): void {
+    if (output.kind === 'failure') {
+      this.#report(this.#index, output.code, output.message);
+    } else if (output.kind === 'result') {
+      if (output.result.epoch === this.#epoch) this.#forget(this.#control.send(resultMessageOf(output.result)));
+    } else if (output.step.epoch === this.#epoch && this.#next !== undefined) {
+      const { bytes, overflows } = packActivations(output.hidden, this.#order?.activations ?? 'f32');
+      if (overflows > 0) {
+        this.#report(
+          this.#index,
+          'activation_overflow',
+          `${overflows} hidden values do not fit 16 bits: use --activations f32 or bf16.`,
+        );
+        return;
+      }
+      const { header, payload } = encodeStep(output.step, { activations: bytes, timings: output.timings });
+      this.#forget(this.#next.send(header, payload));
+    }
+  }
+
+  #report(index: number, code: string, message: string): void {
+    if (this.#closed) return;
+    this.#parts.logger.warn({ ring: this.#order?.ring, stage: index, code }, message);
+    this.#send({ kind: 'failure', epoch: Math.max(0, this.#epoch), index: Math.max(0, index), code, message });
+  }
+
+  #send(message: HostMessage): void {
+    if (!this.#closed) this.#forget(this.#control.send(message));
+  }
+
+  /** A send that fails does so because its stream is gone, which `closed` tells too. */
+  #forget(sent: Promise<void>): void {
+    sent.catch(() => {});
+  }
+
+  #guard(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#fail(error instanceof PippaError ? error : new StageError('The stage host failed.', { cause: error }));
+    }
+  }
+
+  #fail(error: PippaError): void {
+    // What came over the link from the neighbour is the neighbour's fault; the conductor decides what becomes of the ring.
+    const previous = this.#previous;
+    if (error instanceof ProtocolError && previous !== undefined) {
+      this.#previous = undefined;
+      previous.abort(error);
+      this.#report(this.#index - 1, error.code, error.message);
+      return;
+    }
+    this.#parts.logger.warn({ err: error }, 'dropping a conductor');
+    this.#control.abort(error);
+  }
+
+  #onControlClosed(error: PippaError | undefined): void {
+    const order = this.#order;
+    const runner = this.#runner;
+    if (error !== undefined && order !== undefined && runner !== undefined && !(error instanceof ProtocolError)) {
+      this.#runner = undefined;
+      this.#parts.orphanage.add(order, runner);
+    }
+    void this.#release();
+  }
+
+  async #release(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#loading.abort(new StageError('The conductor of the stage is gone.'));
+    this.#previous?.abort(new StageError('The stage was closed.'));
+    this.#early?.stream.abort(new StageError('The stage was closed.'));
+    const next = this.#next;
+    this.#next = undefined;
+    const runner = this.#runner;
+    this.#runner = undefined;
+    await next?.close();
+    await runner?.[Symbol.asyncDispose]();
+    this.#parts.onClosed(this);
+    this.#parts.onChange();
+  }
+}

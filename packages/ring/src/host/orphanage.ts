@@ -1,0 +1,68 @@
+import type { Clock, Logger, StageRunner } from '@pippa/core';
+import type { StageOrder } from './stage-loader.ts';
+
+interface Orphan {
+  readonly key: string;
+  readonly runner: StageRunner;
+  readonly cancelTimer: () => void;
+}
+
+/**
+ * Stages whose conductor was lost without a goodbye. They stay loaded for a while: whoever brings the ring up again most likely wants the
+ * very same layers, and loading them is what takes long.
+ */
+export class Orphanage {
+  readonly #orphans: Orphan[] = [];
+  readonly #keepMs: number;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #onChange: () => void;
+
+  constructor(parts: { readonly keepMs: number; readonly clock: Clock; readonly logger: Logger; readonly onChange: () => void }) {
+    this.#keepMs = parts.keepMs;
+    this.#clock = parts.clock;
+    this.#logger = parts.logger;
+    this.#onChange = parts.onChange;
+  }
+
+  get runners(): readonly StageRunner[] {
+    return this.#orphans.map((orphan) => orphan.runner);
+  }
+
+  add(order: StageOrder, runner: StageRunner): void {
+    runner.onOutput(() => {});
+    runner.reset();
+    const cancelTimer = this.#clock.schedule(this.#keepMs, () => void this.#remove(orphan));
+    const orphan: Orphan = { key: keyOf(order), runner, cancelTimer };
+    runner.onLoss(() => void this.#remove(orphan));
+    this.#orphans.push(orphan);
+  }
+
+  /** A stage just like the one ordered. */
+  adopt(order: StageOrder): StageRunner | undefined {
+    const key = keyOf(order);
+    const index = this.#orphans.findIndex((orphan) => orphan.key === key);
+    const [orphan] = index < 0 ? [] : this.#orphans.splice(index, 1);
+    orphan?.cancelTimer();
+    return orphan?.runner;
+  }
+
+  /** Unloads all of them: something else wants their memory, or the node stops. */
+  async clear(): Promise<void> {
+    await Promise.all([...this.#orphans].map((orphan) => this.#remove(orphan)));
+  }
+
+  async #remove(orphan: Orphan): Promise<void> {
+    const index = this.#orphans.indexOf(orphan);
+    if (index < 0) return;
+    this.#orphans.splice(index, 1);
+    orphan.cancelTimer();
+    this.#onChange();
+    this.#logger.info({ from: orphan.runner.info.from, to: orphan.runner.info.to }, 'nobody came back for a stage: unloading it');
+    await orphan.runner[Symbol.asyncDispose]();
+  }
+}
+
+function keyOf({ model, from, to, contextCells, parallelSequences, maxRows }: StageOrder): string {
+  return [model.id, from, to, contextCells, parallelSequences, maxRows].join(' ');
+}

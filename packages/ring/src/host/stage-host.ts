@@ -1,0 +1,101 @@
+import {
+  PippaError,
+  StageError,
+  type CardStage,
+  type Clock,
+  type FrameStream,
+  type Logger,
+  type Mesh,
+  type Startable,
+} from '@pippa/core';
+import { parseStepsHello, ProtocolError, STAGE_PROTOCOL, STEPS_PROTOCOL, type StepsHello } from '@pippa/protocol';
+import { HostedStage } from './hosted-stage.ts';
+import { Orphanage } from './orphanage.ts';
+import type { StageLoader } from './stage-loader.ts';
+
+/** A stage whose conductor was lost is kept for so long: time for the front to find out, plan and ask again. */
+const KEEP_ORPHANS_MS = 20_000;
+
+/** Holds stages of rings on this node for whoever conducts them. */
+export class StageHost implements Startable {
+  readonly #mesh: Mesh;
+  readonly #logger: Logger;
+  readonly #orphanage: Orphanage;
+  readonly #loader: StageLoader;
+  readonly #onStagesChanged: (stages: readonly CardStage[]) => void;
+  readonly #stages = new Set<HostedStage>();
+  #stopHandling: (() => void)[] = [];
+
+  constructor(parts: {
+    readonly mesh: Mesh;
+    readonly loader: StageLoader;
+    readonly clock: Clock;
+    readonly logger: Logger;
+    /** After a stage was loaded or unloaded: for the node card. */
+    readonly onStagesChanged: (stages: readonly CardStage[]) => void;
+  }) {
+    this.#mesh = parts.mesh;
+    this.#loader = parts.loader;
+    this.#logger = parts.logger.child({ scope: 'stage-host' });
+    this.#onStagesChanged = parts.onStagesChanged;
+    this.#orphanage = new Orphanage({
+      keepMs: KEEP_ORPHANS_MS,
+      clock: parts.clock,
+      logger: this.#logger,
+      onChange: () => this.#tell(),
+    });
+  }
+
+  /** Stages that are loaded or being loaded, orphans included: for leak checks. */
+  get count(): number {
+    return this.#stages.size + this.#orphanage.runners.length;
+  }
+
+  async start(): Promise<void> {
+    if (this.#stopHandling.length > 0) return;
+    this.#stopHandling = [
+      this.#mesh.handle(STAGE_PROTOCOL, (stream) => this.#onControl(stream)),
+      this.#mesh.handle(STEPS_PROTOCOL, (stream) => this.#onSteps(stream)),
+    ];
+  }
+
+  async stop(): Promise<void> {
+    for (const stopHandling of this.#stopHandling.splice(0)) stopHandling();
+    await Promise.all([...this.#stages].map((stage) => stage.close()));
+    await this.#orphanage.clear();
+  }
+
+  #onControl(control: FrameStream): void {
+    const stage = new HostedStage(control, {
+      mesh: this.#mesh,
+      loader: this.#loader,
+      orphanage: this.#orphanage,
+      logger: this.#logger,
+      onChange: () => this.#tell(),
+      onClosed: (closed) => this.#stages.delete(closed),
+    });
+    this.#stages.add(stage);
+  }
+
+  #onSteps(stream: FrameStream): void {
+    stream.onFrame(({ header }) => {
+      try {
+        this.#claim(parseStepsHello(header), stream);
+      } catch (error) {
+        stream.abort(
+          error instanceof PippaError ? error : new ProtocolError('A steps stream could not be taken.', { cause: error }),
+        );
+      }
+    });
+  }
+
+  #claim(hello: StepsHello, stream: FrameStream): void {
+    const stage = [...this.#stages].find((each) => each.matches(hello));
+    if (stage === undefined) throw new StageError(`There is no stage from layer ${hello.from} of ring ${hello.ring} here.`);
+    stage.takeInput(hello, stream);
+  }
+
+  #tell(): void {
+    this.#onStagesChanged([...this.#stages].flatMap((stage) => stage.card ?? []));
+  }
+}

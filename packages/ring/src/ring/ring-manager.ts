@@ -1,0 +1,193 @@
+import {
+  ringId,
+  StoppedError,
+  type CardRing,
+  type Clock,
+  type FrameStream,
+  type Logger,
+  type Mesh,
+  type ModelId,
+  type ModelManifest,
+  type RingId,
+  type Startable,
+} from '@pippa/core';
+import {
+  GENERATE_PROTOCOL,
+  parseRingCommand,
+  RING_PROTOCOL,
+  type PlacedStage,
+  type RingReportInput,
+  type RingWish,
+} from '@pippa/protocol';
+import { describeError } from '../front/wire-errors.ts';
+import { serveGeneration } from '../front/serve-generation.ts';
+import { Ring, type BringUpControl } from './ring.ts';
+import type { RingPlanner } from './ring-planner.ts';
+import type { RingSettings } from './ring-settings.ts';
+
+export interface RingManagerParts {
+  readonly mesh: Mesh;
+  readonly planner: RingPlanner;
+  /** What placing a model needs to know of it; throws for one that nobody has. */
+  readonly manifestOf: (model: { readonly id: ModelId; readonly name: string }, signal: AbortSignal) => Promise<ModelManifest>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly settings: RingSettings;
+  readonly newRingId: () => string;
+  /** The rings of this node changed: for the node card. */
+  readonly onRingsChanged: (rings: readonly CardRing[]) => void;
+}
+
+interface ComingUp {
+  readonly ring: Ring;
+  readonly done: Promise<void>;
+  readonly listeners: Set<(fraction: number, message: string) => void>;
+}
+
+/** Rings that this node conducts: brought up, found and taken down, by itself or for its peers. */
+export class RingManager implements Startable {
+  readonly #parts: RingManagerParts;
+  readonly #logger: Logger;
+  readonly #rings = new Map<RingId, Ring>();
+  readonly #comingUp = new Map<ModelId, ComingUp>();
+  readonly #stopped = new AbortController();
+  #stopHandling: (() => void)[] = [];
+
+  constructor(parts: RingManagerParts) {
+    this.#parts = parts;
+    this.#logger = parts.logger.child({ scope: 'rings' });
+  }
+
+  async start(): Promise<void> {
+    if (this.#stopHandling.length > 0) return;
+    const { mesh } = this.#parts;
+    this.#stopHandling = [
+      mesh.handle(RING_PROTOCOL, (stream) => this.#onCommand(stream)),
+      mesh.handle(GENERATE_PROTOCOL, (stream) =>
+        serveGeneration(stream, {
+          find: ({ model, ring }) => (ring === undefined ? this.find(model) : this.#rings.get(ring))?.conductor,
+          logger: this.#logger,
+        }),
+      ),
+    ];
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort(new StoppedError('The agent stops.'));
+    await Promise.all([...this.#comingUp.values()].map(({ done }) => done.catch(() => {})));
+    await Promise.all([...this.#rings.values()].map((ring) => ring.stop()));
+    for (const stopHandling of this.#stopHandling.splice(0)) stopHandling();
+  }
+
+  get rings(): readonly Ring[] {
+    return [...this.#rings.values()];
+  }
+
+  /** A ring of the model that answers, or will once it is mended. */
+  find(model: ModelId): Ring | undefined {
+    return this.rings.find((ring) => ring.manifest.id === model && (ring.state === 'ready' || ring.state === 'recovering'));
+  }
+
+  /**
+   * The ring of the wish's model: the one there is, the one that is coming up, or a new one. `placement` is tried first where it is given.
+   * Giving `signal` stops the waiting, not the ring. Throws `PlacementRefusedError` or why a stage could not be had.
+   */
+  async bringUp(wish: RingWish, placement: readonly PlacedStage[] | undefined, control: BringUpControl): Promise<Ring> {
+    this.#stopped.signal.throwIfAborted();
+    control.signal.throwIfAborted();
+    const there = this.find(wish.model.id);
+    if (there !== undefined) return there;
+    const coming = this.#comingUp.get(wish.model.id) ?? (await this.#begin(wish, placement, control.signal));
+    const { onProgress, signal } = control;
+    if (onProgress !== undefined) coming.listeners.add(onProgress);
+    const aborted = Promise.withResolvers<never>();
+    const onAbort = (): void => aborted.reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      await Promise.race([coming.done, aborted.promise]);
+      return coming.ring;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      if (onProgress !== undefined) coming.listeners.delete(onProgress);
+    }
+  }
+
+  /** Lets answers end, then unloads the ring's stages everywhere. False: there is no such ring here. */
+  async takeDown(id: RingId): Promise<boolean> {
+    const ring = this.#rings.get(id);
+    if (ring === undefined) return false;
+    await ring.stop();
+    this.#rings.delete(id);
+    this.#tell();
+    return true;
+  }
+
+  async #begin(wish: RingWish, placement: readonly PlacedStage[] | undefined, signal: AbortSignal): Promise<ComingUp> {
+    const manifest = await this.#parts.manifestOf(wish.model, signal);
+    const other = this.#comingUp.get(wish.model.id);
+    if (other !== undefined) return other;
+    const { mesh, planner, clock, settings, newRingId } = this.#parts;
+    const ring = new Ring(
+      { id: ringId(newRingId()), manifest, wish },
+      { mesh, planner, clock, logger: this.#parts.logger, settings, onChange: () => this.#onChange(ring) },
+    );
+    const listeners: ComingUp['listeners'] = new Set();
+    const done = ring.bringUp(placement, {
+      signal: this.#stopped.signal,
+      onProgress: (fraction, message) => {
+        for (const listener of listeners) listener(fraction, message);
+      },
+    });
+    const coming: ComingUp = { ring, done, listeners };
+    this.#comingUp.set(wish.model.id, coming);
+    this.#rings.set(ring.id, ring);
+    done.then(
+      () => this.#comingUp.delete(wish.model.id),
+      (error: unknown) => {
+        this.#comingUp.delete(wish.model.id);
+        this.#rings.delete(ring.id);
+        this.#tell();
+        this.#logger.warn({ err: error, model: manifest.name }, 'ring did not come up');
+      },
+    );
+    this.#tell();
+    return coming;
+  }
+
+  #onChange(ring: Ring): void {
+    if (ring.state === 'stopped' && !this.#comingUp.has(ring.manifest.id)) this.#rings.delete(ring.id);
+    this.#tell();
+  }
+
+  #tell(): void {
+    this.#parts.onRingsChanged(this.rings.map((ring) => ring.card));
+  }
+
+  #onCommand(stream: FrameStream): void {
+    const controller = new AbortController();
+    void stream.closed.then(() => controller.abort(new StoppedError('Nobody waits for the ring any more.')));
+    const report = (message: RingReportInput): void => void stream.send(message).catch(() => {});
+    stream.onFrame(({ header }) => {
+      void this.#obey(header, report, controller.signal)
+        .catch((error: unknown) => {
+          const { code, message, hint } = describeError(error);
+          report({ kind: 'refused', code, message, ...(hint === undefined ? {} : { hint }) });
+        })
+        .finally(() => void stream.close());
+    });
+  }
+
+  async #obey(header: unknown, report: (message: RingReportInput) => void, signal: AbortSignal): Promise<void> {
+    const command = parseRingCommand(header);
+    if (command.kind === 'down') {
+      await this.takeDown(command.ring);
+      report({ kind: 'down' });
+      return;
+    }
+    const ring = await this.bringUp(command.wish, command.placement, {
+      signal,
+      onProgress: (fraction, message) => report({ kind: 'progress', fraction: Math.min(1, fraction), message }),
+    });
+    report({ kind: 'up', ring: ring.id });
+  }
+}

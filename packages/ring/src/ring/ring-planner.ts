@@ -1,0 +1,40 @@
+import { PippaError, type ModelManifest, type PeerId } from '@pippa/core';
+import type { PlacedStage, RingWish } from '@pippa/protocol';
+
+/** Nothing that the mesh has now can hold the model; the message says what is missing, in numbers. */
+export class PlacementRefusedError extends PippaError {
+  readonly code = 'placement_refused';
+  override readonly retryable = true;
+}
+
+export interface PlannedRing {
+  readonly stages: readonly PlacedStage[];
+  /** What each stage is expected to take, in the order of the stages. */
+  readonly stageBytes: readonly number[];
+  readonly predictedTokensPerSecond: number;
+  /** Why it is so, in words. */
+  readonly reasons: readonly string[];
+}
+
+/** How large a ring's stages are. */
+export interface RingShape {
+  readonly contextTokens: number;
+  readonly parallelSequences: number;
+  readonly maxRows: number;
+}
+
+export interface PlanRequest {
+  readonly manifest: ModelManifest;
+  readonly wish: RingWish;
+  readonly shape: RingShape;
+  /** Nodes that must not hold stages: they refused, or failed. */
+  readonly excluded: ReadonlySet<PeerId>;
+}
+
+/** Decides where stages go, by what the mesh is now. Bound to `planner` and the mesh's node cards. */
+export interface RingPlanner {
+  /** Throws `PlacementRefusedError`. */
+  place(request: PlanRequest): PlannedRing;
+  /** A placement that leaves `kept` stages where they are and finds places for the other layers. Throws `PlacementRefusedError`. */
+  repair(request: PlanRequest & { readonly kept: readonly PlacedStage[] }): PlannedRing;
+}

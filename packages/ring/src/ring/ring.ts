@@ -1,0 +1,377 @@
+import {
+  errorMessage,
+  PippaError,
+  StageError,
+  StoppedError,
+  type CardRing,
+  type Clock,
+  type Logger,
+  type Mesh,
+  type ModelManifest,
+  type PeerId,
+  type RingId,
+} from '@pippa/core';
+import type { PlacedStage, RingWish } from '@pippa/protocol';
+import { RingChain, type ChainLoss } from '../chain/ring-chain.ts';
+import type { StageConnection } from '../chain/stage-connection.ts';
+import { createConductor, type Conductor } from '../conductor.ts';
+import type { ConductorSnapshot } from '../snapshot.ts';
+import { planWithShape } from './choose-shape.ts';
+import { closeAll, nameOf, realise, type RealiseOutcome } from './realise.ts';
+import { PlacementRefusedError, type PlannedRing, type PlanRequest, type RingPlanner, type RingShape } from './ring-planner.ts';
+import type { RingSettings } from './ring-settings.ts';
+import { Watch } from './watch.ts';
+
+export interface RingParts {
+  readonly mesh: Mesh;
+  readonly planner: RingPlanner;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly settings: RingSettings;
+  /** Its state, place or load changed: for the node card. */
+  readonly onChange: () => void;
+}
+
+export interface RingIdentity {
+  readonly id: RingId;
+  readonly manifest: ModelManifest;
+  readonly wish: RingWish;
+}
+
+export interface BringUpControl {
+  readonly onProgress?: (fraction: number, message: string) => void;
+  readonly signal: AbortSignal;
+}
+
+export type RingState = 'loading' | 'ready' | 'recovering' | 'stopped';
+
+/** A recovery, for status and metrics. */
+export interface Recovery {
+  readonly reason: string;
+  /** From the loss to the first step after it, milliseconds. */
+  readonly durationMs: number;
+}
+
+/** Most recoveries that are remembered. */
+const MAX_RECOVERIES = 32;
+
+/** A live placement with its conductor: brings stages up, and replaces those that are lost while its sequences wait. */
+export class Ring {
+  readonly id: RingId;
+  readonly manifest: ModelManifest;
+  readonly wish: RingWish;
+  readonly recoveries: Recovery[] = [];
+  readonly #parts: RingParts;
+  readonly #logger: Logger;
+  readonly #stopped = new AbortController();
+  #state: RingState = 'loading';
+  #connections: readonly StageConnection[] = [];
+  #planned: PlannedRing | undefined;
+  #shape: RingShape | undefined;
+  #epoch = 0;
+  #conductor: Conductor | undefined;
+  #chain: RingChain | undefined;
+  #watch: Watch | undefined;
+  #fruitlessRepairs = 0;
+  #generatedAtLoss = -1;
+
+  constructor({ id, manifest, wish }: RingIdentity, parts: RingParts) {
+    this.id = id;
+    this.manifest = manifest;
+    this.wish = wish;
+    this.#parts = parts;
+    this.#logger = parts.logger.child({ scope: 'ring', ring: id, model: manifest.name });
+  }
+
+  get state(): RingState {
+    return this.#state;
+  }
+
+  /** Throws a `StoppedError` before the ring is up. */
+  get conductor(): Conductor {
+    if (this.#conductor === undefined) throw new StoppedError(`${this.manifest.name} is not up yet.`);
+    return this.#conductor;
+  }
+
+  get contextTokens(): number {
+    return this.#shape?.contextTokens ?? 0;
+  }
+
+  get stages(): readonly PlacedStage[] {
+    return this.#planned?.stages ?? [];
+  }
+
+  /** Why its stages are where they are, in words. */
+  get reasons(): readonly string[] {
+    return this.#planned?.reasons ?? [];
+  }
+
+  snapshot(): ConductorSnapshot | undefined {
+    return this.#conductor?.snapshot();
+  }
+
+  get card(): CardRing {
+    const snapshot = this.snapshot();
+    const state = this.#state === 'stopped' ? 'recovering' : this.#state;
+    return {
+      ring: this.id,
+      model: this.manifest.id,
+      name: this.manifest.name,
+      state,
+      stages: this.stages.map(({ peer, from, to }) => ({ peer, from, to })),
+      contextTokens: this.contextTokens,
+      parallelSequences: this.#shape?.parallelSequences ?? this.wish.parallelSequences,
+      running: snapshot?.running ?? 0,
+      waiting: snapshot?.waiting ?? 0,
+      predictedTokensPerSecond: this.#planned?.predictedTokensPerSecond ?? 0,
+      measuredTokensPerSecond: measuredRate(snapshot),
+    };
+  }
+
+  /**
+   * Plans (or takes the given placement first), loads and links the stages. Nodes that refuse are left out of the next try. Throws
+   * `PlacementRefusedError`, or the signal's reason; nothing stays loaded then.
+   */
+  async bringUp(placement: readonly PlacedStage[] | undefined, control: BringUpControl): Promise<void> {
+    const signal = AbortSignal.any([control.signal, this.#stopped.signal]);
+    const excluded = new Set<PeerId>();
+    try {
+      let suggested = placement;
+      for (;;) {
+        const { planned, shape } = planWithShape(this.manifest, this.wish, (size) => this.#plan(size, excluded, suggested));
+        suggested = undefined;
+        this.#planned = planned;
+        this.#shape = shape;
+        this.#parts.onChange();
+        const outcome = await this.#realise(planned, signal, control.onProgress);
+        this.#connections = outcome.connections;
+        if (outcome.kind === 'ready') break;
+        this.#exclude(outcome, excluded);
+      }
+      await this.#start(signal);
+    } catch (error) {
+      this.#state = 'stopped';
+      closeAll(this.#connections, new StageError('The ring did not come up.'));
+      this.#connections = [];
+      this.#parts.onChange();
+      signal.throwIfAborted();
+      throw error;
+    }
+  }
+
+  /** Lets answers end within the conductor's bound, then unloads the stages. */
+  async stop(): Promise<void> {
+    if (this.#stopped.signal.aborted) return;
+    if (this.#state === 'ready') await this.#conductor?.stop();
+    this.#stopped.abort(new StoppedError(`${this.manifest.name} was taken down.`));
+    await this.#conductor?.stop();
+    this.#end();
+  }
+
+  async #start(signal: AbortSignal): Promise<void> {
+    const { settings, clock, logger, mesh } = this.#parts;
+    this.#epoch += 1;
+    const chain = await RingChain.link(this.#connections, this.#epoch, (loss) => this.#onLost(loss));
+    signal.throwIfAborted();
+    this.#chain = chain;
+    this.#conductor = createConductor({
+      chain,
+      settings: { ...settings.conductor, contextTokens: this.contextTokens },
+      clock,
+      logger: logger.child({ scope: 'ring' }),
+      // The chain's own word says which stage it was.
+      onChainLost: () => {},
+    });
+    await this.#conductor.start();
+    this.#watch = new Watch({
+      mesh,
+      clock,
+      overdueMs: settings.overdueMs,
+      stages: () => this.#connections,
+      oldestStepSinceMs: () => this.#conductor?.oldestStepSinceMs(),
+      onOverdue: (connection) => {
+        this.#chain?.giveUp(connection, new StageError(`${nameOf(mesh, connection.peer)} does not answer any more.`));
+      },
+    });
+    this.#setState('ready');
+    this.#logger.info({ stages: this.stages, reasons: this.reasons }, 'ring is up');
+    // Lost between the last link and now, when nobody listened yet.
+    if (chain.loss !== undefined) this.#onLost(chain.loss);
+  }
+
+  #onLost(loss: ChainLoss): void {
+    if (this.#state !== 'ready' || this.#conductor === undefined) return;
+    this.#logger.warn({ err: loss.error, peer: loss.suspect, epoch: this.#epoch }, 'ring broken');
+    const generated = this.#conductor.snapshot().generatedTokens;
+    this.#fruitlessRepairs = generated === this.#generatedAtLoss ? this.#fruitlessRepairs + 1 : 0;
+    this.#generatedAtLoss = generated;
+    this.#conductor.pause();
+    this.#setState('recovering');
+    void this.#recover(loss).catch((error: unknown) => {
+      this.#logger.error({ err: error }, 'ring could not be mended');
+      this.#conductor?.fail(
+        new StageError(`The answer ends here: ${loss.error.message} ${errorMessage(error)}`, {
+          cause: error,
+          ...(error instanceof PippaError && error.hint !== undefined ? { hint: error.hint } : {}),
+        }),
+      );
+      this.#end();
+    });
+  }
+
+  async #recover(loss: ChainLoss): Promise<void> {
+    const { clock, settings } = this.#parts;
+    const since = clock.nowMs();
+    const excluded = new Set<PeerId>();
+    this.#giveUp(loss, excluded);
+    let failure: unknown = loss.error;
+    while (clock.nowMs() - since < settings.recoverMs) {
+      this.#stopped.signal.throwIfAborted();
+      if (this.#fruitlessRepairs > settings.maxFruitlessRepairs) {
+        throw new StageError(`The ring broke ${this.#fruitlessRepairs} times in a row without one token in between.`);
+      }
+      try {
+        await this.#repair(excluded);
+        this.recoveries.push({ reason: loss.error.message, durationMs: clock.nowMs() - since });
+        if (this.recoveries.length > MAX_RECOVERIES) this.recoveries.shift();
+        return;
+      } catch (error) {
+        this.#stopped.signal.throwIfAborted();
+        failure = error;
+        this.#logger.warn({ err: error }, 'ring not mended yet');
+        this.#connections = await stillThere(this.#connections);
+        await this.#untilSomethingChanges();
+        // Who refused or could not be reached may be fine by now.
+        excluded.clear();
+      }
+    }
+    throw failure;
+  }
+
+  async #repair(excluded: Set<PeerId>): Promise<void> {
+    const { planner, mesh } = this.#parts;
+    this.#connections = await stillThere(this.#connections);
+    const kept = this.#connections.map(({ peer, info }): PlacedStage => ({ peer, from: info.from, to: info.to }));
+    const shape = this.#shape as RingShape;
+    const planned = planner.repair({ manifest: this.manifest, wish: this.wish, shape, excluded, kept });
+    const first = planned.stages[0];
+    if (first?.peer !== mesh.self) {
+      throw new PlacementRefusedError(`The first layers of ${this.manifest.name} have no place on the node that conducts it.`);
+    }
+    const outcome = await this.#realise(planned, this.#stopped.signal);
+    this.#connections = outcome.connections;
+    if (outcome.kind === 'short') {
+      this.#exclude(outcome, excluded);
+      await this.#repair(excluded);
+      return;
+    }
+    this.#planned = planned;
+    this.#epoch += 1;
+    const chain = await RingChain.link(this.#connections, this.#epoch, (loss) => this.#onLost(loss));
+    this.#chain = chain;
+    this.conductor.resume(chain);
+    this.#setState('ready');
+    this.#logger.info({ stages: planned.stages, epoch: this.#epoch }, 'ring is mended');
+    if (chain.loss !== undefined) this.#onLost(chain.loss);
+  }
+
+  /** The stage that is lost goes; where none is, a node that was at fault twice in a row does. */
+  #giveUp({ lost, suspect, error }: ChainLoss, excluded: Set<PeerId>): void {
+    const guilty = this.#connections.filter(
+      (connection) => connection === lost || (lost === undefined && this.#fruitlessRepairs > 0 && connection.peer === suspect),
+    );
+    for (const connection of guilty) {
+      connection.abandon(new StageError(`The stage was given up: ${error.message}`));
+      if (connection.peer !== this.#parts.mesh.self) excluded.add(connection.peer);
+    }
+    this.#connections = this.#connections.filter((connection) => !guilty.includes(connection));
+  }
+
+  #plan(shape: RingShape, excluded: ReadonlySet<PeerId>, suggested: readonly PlacedStage[] | undefined): PlannedRing {
+    const request: PlanRequest = { manifest: this.manifest, wish: this.wish, shape, excluded };
+    return suggested === undefined
+      ? this.#parts.planner.place(request)
+      : this.#parts.planner.repair({ ...request, kept: suggested });
+  }
+
+  #exclude({ failures }: Extract<RealiseOutcome, { kind: 'short' }>, excluded: Set<PeerId>): void {
+    const [first] = failures;
+    // The conductor's own node holds the first layers: where it refuses there is no ring.
+    for (const { peer, error } of failures) {
+      if (peer === this.#parts.mesh.self) throw error;
+      if (excluded.has(peer)) throw first?.error;
+      excluded.add(peer);
+    }
+  }
+
+  #realise(
+    planned: PlannedRing,
+    signal: AbortSignal,
+    onProgress?: (fraction: number, message: string) => void,
+  ): Promise<RealiseOutcome> {
+    const { contextTokens, parallelSequences, maxRows } = this.#shape as RingShape;
+    return realise({
+      mesh: this.#parts.mesh,
+      planned: planned.stages,
+      stageBytes: planned.stageBytes,
+      existing: this.#connections,
+      opening: {
+        ring: this.id,
+        epoch: this.#epoch,
+        model: { id: this.manifest.id, name: this.manifest.name },
+        layerCount: this.manifest.layers.length,
+        contextCells: contextTokens * parallelSequences,
+        parallelSequences,
+        maxRows,
+        activations: this.wish.activations,
+      },
+      ...(onProgress === undefined ? {} : { onProgress }),
+      signal,
+    });
+  }
+
+  async #untilSomethingChanges(): Promise<void> {
+    const { mesh, clock, settings } = this.#parts;
+    let stopListening: () => void = () => {};
+    let cancelTimer: () => void = () => {};
+    const { signal } = this.#stopped;
+    let onAbort: () => void = () => {};
+    await new Promise<void>((resolve) => {
+      stopListening = mesh.onPeersChanged((peer) => {
+        if (peer.state === 'alive') resolve();
+      });
+      cancelTimer = clock.schedule(settings.retryMs, resolve);
+      onAbort = resolve;
+      signal.addEventListener('abort', onAbort, { once: true });
+    });
+    stopListening();
+    cancelTimer();
+    signal.removeEventListener('abort', onAbort);
+  }
+
+  #setState(state: RingState): void {
+    this.#state = state;
+    this.#parts.onChange();
+  }
+
+  #end(): void {
+    if (this.#state === 'stopped') return;
+    this.#watch?.stop();
+    closeAll(this.#connections);
+    this.#connections = [];
+    this.#setState('stopped');
+  }
+}
+
+/** Those whose streams have not ended. */
+async function stillThere(connections: readonly StageConnection[]): Promise<readonly StageConnection[]> {
+  const there = Symbol('there');
+  const states = await Promise.all(connections.map((connection) => Promise.race([connection.lost, Promise.resolve(there)])));
+  return connections.filter((_, index) => states[index] === there);
+}
+
+/** Tokens a second of one stream, from the time of the smallest decode steps; 0 before the first. */
+function measuredRate(snapshot: ConductorSnapshot | undefined): number {
+  const ms = snapshot?.speed.decodeStepMs[0]?.ms ?? 0;
+  return ms > 0 ? 1000 / ms : 0;
+}

@@ -1,0 +1,53 @@
+import type { Mesh, PeerId } from '@pippa/core';
+import type { PlacedStage } from '@pippa/protocol';
+import { PlacementRefusedError, type PlannedRing, type PlanRequest, type RingPlanner } from '../../src/index.ts';
+
+/** Layers in equal parts over this node and its living peers, at most `perNode` on each; lost layers go whole to whoever has room. */
+export class EvenPlanner implements RingPlanner {
+  readonly #mesh: Mesh;
+  readonly #perNode: number;
+
+  constructor(mesh: Mesh, perNode: number) {
+    this.#mesh = mesh;
+    this.#perNode = perNode;
+  }
+
+  place(request: PlanRequest): PlannedRing {
+    return this.repair({ ...request, kept: [] });
+  }
+
+  repair({ manifest, wish, excluded, kept }: PlanRequest & { readonly kept: readonly PlacedStage[] }): PlannedRing {
+    const layers = manifest.layers.length;
+    const nodes = [
+      this.#mesh.self,
+      ...this.#mesh
+        .peers()
+        .filter((peer) => peer.state === 'alive')
+        .map((peer) => peer.id),
+    ].filter((node) => !excluded.has(node));
+    const free = new Map(nodes.map((node) => [node, this.#perNode]));
+    for (const stage of kept) free.set(stage.peer, (free.get(stage.peer) ?? 0) - (stage.to - stage.from));
+    const stages: PlacedStage[] = [];
+    const parts = wish.stageCount ?? Math.ceil(layers / this.#perNode);
+    let at = 0;
+    while (at < layers) {
+      const from = at;
+      const there = kept.find((stage) => stage.from === from);
+      if (there !== undefined) {
+        stages.push(there);
+        at = there.to;
+        continue;
+      }
+      const end = Math.min(layers, ...kept.filter((stage) => stage.from > from).map((stage) => stage.from));
+      const taken = new Set<PeerId>([...stages, ...kept].map((stage) => stage.peer));
+      const peer =
+        nodes.find((node) => (free.get(node) ?? 0) > 0 && !taken.has(node)) ?? nodes.find((node) => (free.get(node) ?? 0) > 0);
+      if (peer === undefined) throw new PlacementRefusedError(`No room for layer ${from}.`);
+      const to = Math.min(end, from + Math.min(Math.ceil(layers / parts), free.get(peer) ?? 0));
+      free.set(peer, (free.get(peer) ?? 0) - (to - from));
+      stages.push({ peer, from, to });
+      at = to;
+    }
+    return { stages, stageBytes: stages.map(() => 0), predictedTokensPerSecond: 10, reasons: ['evenly'] };
+  }
+}
