@@ -1,0 +1,32 @@
+import type { LinkTable } from '../link-table.ts';
+import type { ModelCosts } from '../model-costs.ts';
+import type { SpeedModel, StageOnNode } from '../speed-model.ts';
+import type { Placed, PlacedStage, PlacementInput, PlannerNode, Wish } from '../types.ts';
+
+/** What a placement is decided and explained by. */
+export interface PlacementContext {
+  /** Those that may hold a stage. */
+  readonly nodes: readonly PlannerNode[];
+  readonly costs: ModelCosts;
+  readonly links: LinkTable;
+  readonly speed: SpeedModel;
+  readonly input: PlacementInput;
+}
+
+/** Stages with what they take and give, without words. */
+export function placedOf(
+  stages: readonly StageOnNode[],
+  costs: ModelCosts,
+  speed: SpeedModel,
+  wish: Wish,
+): Pick<Placed, 'kind' | 'stages' | 'predicted'> {
+  return {
+    kind: 'placed',
+    stages: stages.map((stage) => placedStage(stage, costs, speed)),
+    predicted: speed.predict(stages, wish),
+  };
+}
+
+export function placedStage({ node, peer, from, to }: StageOnNode, costs: ModelCosts, speed: SpeedModel): PlacedStage {
+  return { peer, from, to, memory: costs.memory(from, to), computeMs: speed.stageMs(node, from, to) };
+}

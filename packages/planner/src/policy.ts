@@ -1,0 +1,65 @@
+import type { LinkTier } from '@pippa/core';
+
+/** The founding notebook's rules and the model's constants, in one place. */
+export const POLICY = {
+  /** A model that takes no more of a node's budget than this runs there alone. */
+  soloShare: 0.8,
+  /** A stage of several takes no more of its node's budget than this, unless memory forces it. */
+  stageShare: 0.9,
+  /** With this share of a token's time in the network, no node is added for speed. */
+  networkShare: 0.2,
+  /** Links of this tier (Wi-Fi) carry a stage only when memory forces it. */
+  reluctantTier: 3,
+  /** A node more must make it so much faster, or it is left out: more nodes are more that can fail. */
+  worthwhileGain: 0.1,
+  /** The interactive lane's marks. */
+  interactive: { tokensPerSecond: 15, warnTokensPerSecond: 8, firstTokenMs: 300 },
+} as const;
+
+/** What predictions assume; packages/planner/README.md states the model. */
+export const SPEED_MODEL = {
+  /** Scheduling, framing and synchronisation of a stage a step. */
+  stageOverheadMs: 0.3,
+  /** Tokens already in the cache of the sequence whose next token is predicted. */
+  textTokens: 1024,
+  /** Prompt of the predicted first token and prefill rate. */
+  promptTokens: 512,
+  /** Bytes of one activation: f32. */
+  activationBytes: 4,
+  /** Operations a weight and token. */
+  operationsPerParameter: 2,
+  /** A node that gives no bandwidth: a slow laptop's. */
+  unknownBandwidth: 20e9,
+  /** Operations a byte of bandwidth, of a node that gives no compute rate: a CPU's. */
+  operationsPerByte: 10,
+} as const;
+
+/** What is assumed of a link before it was measured. `throughput`: bytes a second, encrypted. */
+export const UNMEASURED_LINKS: Readonly<Record<LinkTier, { readonly roundTripMs: number; readonly throughput: number }>> = {
+  0: { roundTripMs: 0.2, throughput: 400e6 },
+  1: { roundTripMs: 0.4, throughput: 400e6 },
+  2: { roundTripMs: 0.6, throughput: 100e6 },
+  3: { roundTripMs: 4, throughput: 20e6 },
+};
+
+/** Share of its speed that a hot machine keeps. */
+export const THERMAL_SPEED = { nominal: 1, fair: 1, serious: 0.75, critical: 0.5, unknown: 1 } as const;
+
+/** Milliseconds that decide between placements that are as good as equal; never part of a prediction. */
+export const PREFERENCES = {
+  /** The model must be fetched first. */
+  withoutCopyMs: 0.02,
+  /** It may be closed and carried away. */
+  onBatteryMs: 0.05,
+  /** At full load; scaled by the load. */
+  busyMs: 0.02,
+} as const;
+
+export const PLANNER_LIMITS = {
+  /** Up to so many nodes all orders and subsets are tried. */
+  exactNodes: 8,
+  /** Nodes beyond are left out, those with the least memory first. */
+  nodes: 64,
+  /** Stages of one ring: every one is a hop, and one more node that can fail. */
+  stages: 64,
+} as const;
