@@ -1,4 +1,4 @@
-import { PippaError } from '@pippa/core';
+import { errorMessage, PippaError } from '@pippa/core';
 
 /** 400: a field of the request breaks its schema or bound. `reason` is OpenAI's finer code. */
 export class InvalidRequestError extends PippaError {
@@ -17,6 +17,29 @@ export class InvalidRequestError extends PippaError {
 /** 401: the API key is missing or wrong. */
 export class InvalidApiKeyError extends PippaError {
   readonly code = 'invalid_api_key';
+}
+
+/** 403: the key may not do that. */
+export class InsufficientScopeError extends PippaError {
+  readonly code = 'insufficient_scope';
+
+  constructor(keyName: string) {
+    super(`The key "${keyName}" may ask models, but not see or change the agent itself.`, {
+      hint: 'Use a key made with: pippa-agent keys add <name> --scope admin',
+    });
+  }
+}
+
+/** 429: the key has sent all the requests it may for now. */
+export class RateLimitError extends PippaError {
+  readonly code = 'rate_limit_exceeded';
+  override readonly retryable = true;
+  readonly retryAfterSeconds: number;
+
+  constructor(message: string, retryAfterSeconds: number) {
+    super(message);
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
 }
 
 /** 403: the request names a host that this address is not meant to be reached by. */
@@ -101,13 +124,25 @@ export class ListenError extends PippaError {
   readonly code = 'listen_failed';
 }
 
+/** The TLS files are no certificate and its private key. */
+export class TlsError extends PippaError {
+  readonly code = 'tls_failed';
+
+  constructor(cause: unknown) {
+    super(`The certificate and key for TLS cannot be used: ${errorMessage(cause)}.`, {
+      cause,
+      hint: 'Both files must be PEM texts, and the key (without a password) must belong to the certificate.',
+    });
+  }
+}
+
 /** The API would be open to the network without a key. */
 export class ApiKeyRequiredError extends PippaError {
   readonly code = 'api_key_required';
 
   constructor(host: string) {
     super(`Listening on ${host} opens the API to the network, and no API key is set.`, {
-      hint: 'Set an API key, or listen on localhost only.',
+      hint: 'Make one with `pippa-agent keys add <name>`, set one with --api-key, or listen on localhost only.',
     });
   }
 }

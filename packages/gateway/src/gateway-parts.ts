@@ -1,6 +1,6 @@
 import type { Clock, Logger, ModelService } from '@pippa/core';
 import type { GatewayCounters } from './counters.ts';
-import type { KeyCheck } from './http/api-key.ts';
+import type { Access } from './access/access.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { TraceLog } from './telemetry/trace-log.ts';
@@ -15,7 +15,7 @@ export interface GatewayParts {
   readonly metrics: Metrics;
   readonly traces: TraceLog;
   readonly version: string;
-  readonly hasKey: KeyCheck;
+  readonly access: Access;
   /** More to say in `/health`. */
   readonly healthDetails: () => object;
   /** The gateway has begun to stop. */

@@ -1,21 +1,25 @@
 import type { Server } from 'node:http';
 import { InvalidInputError, StoppedError } from '@pippa/core';
 import type { Clock, Logger, ModelService, Startable } from '@pippa/core';
+import type { KeySource } from './access/access-key.ts';
+import { Access } from './access/access.ts';
+import { CallerLimits } from './access/caller-limits.ts';
+import { requireAccess } from './access/require-access.ts';
 import { createCounters } from './counters.ts';
 import type { GatewayCounters } from './counters.ts';
 import { ApiKeyRequiredError } from './errors.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import { admission } from './http/admission.ts';
-import { createKeyCheck, requireApiKey } from './http/api-key.ts';
 import { createApp } from './http/app.ts';
 import { ConnectionLimiter } from './http/connections.ts';
 import { cors } from './http/cors.ts';
 import { ExchangeRegistry } from './http/exchange-registry.ts';
 import { hostGuard } from './http/host-guard.ts';
-import { isLoopback } from './http/host-names.ts';
+import { isLoopbackAddress } from './http/host-names.ts';
 import { listen, portOf } from './http/listen.ts';
 import { createRequestListener } from './http/request-listener.ts';
-import { createHttpServer } from './http/server.ts';
+import { checkTls, createHttpServer } from './http/server.ts';
+import type { TlsFiles } from './http/server.ts';
 import { DEFAULT_GATEWAY_LIMITS } from './limits.ts';
 import type { GatewayLimits } from './limits.ts';
 import { Metrics } from './telemetry/metrics.ts';
@@ -35,8 +39,12 @@ export interface GatewayOptions {
   /** 0 takes a free one. */
   readonly port: number;
   readonly version: string;
-  /** What every request must carry as its bearer token; an address open to the network needs one. */
+  /** What every request must carry as its bearer token, unless it carries one of `keys`. It may do everything. */
   readonly apiKey?: string;
+  /** Keys that were given out. An address open to the network needs one of these or `apiKey`. */
+  readonly keys?: KeySource;
+  /** Serve https with these; left out: http. */
+  readonly tls?: TlsFiles;
   /** Host names that requests may use besides those of this machine, as behind a reverse proxy. */
   readonly allowedHosts?: readonly string[];
   /** Origins of web pages that may call besides those of this machine; `*` for all. */
@@ -61,7 +69,7 @@ export interface Gateway extends Startable {
 }
 
 /**
- * The HTTP API. `start` throws `PortInUseError`, `ListenError` or `ApiKeyRequiredError`; `stop` lets requests end within
+ * The HTTP API. Throws `TlsError` and `InvalidInputError` for options that make no sense; `start` throws `PortInUseError`, `ListenError` or `ApiKeyRequiredError`; `stop` lets requests end within
  * `drainMs`, then tells the rest that the agent stops.
  */
 export function createGateway(options: GatewayOptions): Gateway {
@@ -71,7 +79,8 @@ export function createGateway(options: GatewayOptions): Gateway {
 class HttpGateway implements Gateway {
   #host: string;
   #port: number;
-  #apiKey: string | undefined;
+  #access: Access;
+  #scheme: 'http' | 'https';
   #limits: GatewayLimits;
   #clock: Clock;
   #logger: Logger;
@@ -91,8 +100,9 @@ class HttpGateway implements Gateway {
     if (!Number.isInteger(options.port) || options.port < 0 || options.port > 65_535) {
       throw new InvalidInputError(`The port must be a whole number from 0 to 65535, not ${options.port}.`, { path: 'port' });
     }
-    const hasKey = createKeyCheck(options.apiKey);
+    const access = new Access({ apiKey: options.apiKey, keys: options.keys, isOpen: !isLoopbackAddress(host) });
     const connections = new ConnectionLimiter(limits.maxConnections, counters);
+    if (options.tls !== undefined) checkTls(options.tls);
     const isStopping = (): boolean => this.#stopping !== undefined;
     const metrics = options.metrics ?? new Metrics(readThisProcess);
     metrics.watchGateway(counters);
@@ -106,7 +116,7 @@ class HttpGateway implements Gateway {
       metrics,
       traces,
       version: options.version,
-      hasKey,
+      access,
       healthDetails: options.healthDetails ?? (() => ({})),
       isStopping,
     };
@@ -114,12 +124,13 @@ class HttpGateway implements Gateway {
       admission(limits, counters, connections, isStopping),
       hostGuard(host, options.allowedHosts ?? []),
       cors(options.allowedOrigins ?? []),
-      requireApiKey(hasKey),
+      requireAccess(access, new CallerLimits(clock)),
     ]);
     const exchanges = new ExchangeRegistry(clock, counters);
     const listener = { app, exchanges, limits, clock, logger, metrics, traces };
     this.#createServer = () =>
       createHttpServer({
+        tls: options.tls,
         limits,
         exchanges,
         connections,
@@ -128,7 +139,8 @@ class HttpGateway implements Gateway {
       });
     this.#host = host;
     this.#port = options.port;
-    this.#apiKey = options.apiKey;
+    this.#access = access;
+    this.#scheme = options.tls === undefined ? 'http' : 'https';
     this.#limits = limits;
     this.#clock = clock;
     this.#logger = logger;
@@ -151,7 +163,7 @@ class HttpGateway implements Gateway {
     const port = portOf(server);
     const host = this.#host === 'localhost' ? '127.0.0.1' : this.#host;
     const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-    return { host, port, url: `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}` };
+    return { host, port, url: `${this.#scheme}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}` };
   }
 
   counters(): Readonly<GatewayCounters> {
@@ -159,7 +171,7 @@ class HttpGateway implements Gateway {
   }
 
   async #start(): Promise<void> {
-    if (!isLoopback(this.#host) && this.#apiKey === undefined) throw new ApiKeyRequiredError(this.#host);
+    if (!isLoopbackAddress(this.#host) && !this.#access.hasKeys) throw new ApiKeyRequiredError(this.#host);
     this.#servers = await listen(this.#createServer, this.#host, this.#port);
     for (const server of this.#servers) {
       // Such as no file descriptor being left for a connection: that one is lost, the server goes on.

@@ -101,6 +101,34 @@ describe('web pages', () => {
     },
   );
 
+  it('of another site may link here, but embed nothing', async () => {
+    const { port } = await startGateway();
+    const from = (mode: string, site = 'cross-site') => ask(port, { 'sec-fetch-site': site, 'sec-fetch-mode': mode });
+    expect((await from('no-cors')).status).toBe(403);
+    expect((await from('navigate')).status).toBe(200);
+    const { status, headers } = await from('no-cors', 'same-origin');
+    expect(status).toBe(200);
+    expect(headers).toMatchObject({ 'cross-origin-resource-policy': 'same-origin', 'x-content-type-options': 'nosniff' });
+  });
+
+  it('whose name was rebound to an address open to the network get no further than the key', async () => {
+    const gateway = createGateway({
+      models: serviceOf(),
+      logger: silentLogger,
+      clock: systemClock,
+      port: 0,
+      version: '1',
+      host: '0.0.0.0',
+      apiKey: 'secret',
+    });
+    await gateway.start();
+    const { port } = gateway.address();
+    const rebound = { host: `evil.example:${port}`, origin: `http://evil.example:${port}` };
+    expect((await ask(port, rebound)).status).toBe(401);
+    expect(JSON.parse((await ask(port, rebound, { path: '/health' })).text)).toEqual({ status: 'no_model' });
+    await gateway.stop();
+  });
+
   it('may be allowed by origin', async () => {
     const { port } = await startGateway({ allowedOrigins: ['https://chat.example'] });
     expect((await ask(port, { origin: 'https://chat.example' })).status).toBe(200);

@@ -2,3 +2,4 @@ export { writeBenchModel, writeTinyModel, type RandomModelOptions } from './tiny
 export { tinyArchitectures, writeTinyArchitecture, type TinyArchitectureOptions } from './architectures/write.ts';
 export { blankCard } from './blank-card.ts';
 export { MemoryMesh, MemoryNetwork } from './memory-mesh.ts';
+export { selfSigned } from './self-signed.ts';

@@ -2,6 +2,7 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { requireScope } from '../access/require-scope.ts';
 import { MethodNotAllowedError, RouteNotFoundError } from '../errors.ts';
 import type { GatewayParts } from '../gateway-parts.ts';
 import { anthropicMessages, anthropicTokenCount } from '../routes/anthropic-messages.ts';
@@ -38,10 +39,12 @@ export function createApp(parts: GatewayParts, middleware: readonly MiddlewareHa
     root(parts, () => modules.map(({ route }) => `${route.method.toUpperCase()} ${route.path}`)),
     openApi(app, parts.version),
   ];
-  for (const { route, routingPath, handle } of modules) {
+  for (const module of modules) {
+    const { route, routingPath, handle } = module;
     app.openAPIRegistry.registerPath(route);
     app.on(route.method.toUpperCase(), routingPath ?? route.path, (context) => {
       context.env.exchange.trace.route = route.path;
+      requireScope(context.env.exchange, module);
       return handle(context);
     });
   }

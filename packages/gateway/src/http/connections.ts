@@ -16,7 +16,8 @@ export class ConnectionLimiter {
     this.#counters = counters;
   }
 
-  watch(server: Server): void {
+  /** `encrypted`: the sockets seen here are not those of the requests, so that one over the limit is closed without a word. */
+  watch(server: Server, encrypted: boolean): void {
     server.maxConnections = Math.ceil(this.#maxConnections * (1 + TOLD_SHARE));
     server.on('drop', () => {
       this.#counters.refusedConnections++;
@@ -25,7 +26,8 @@ export class ConnectionLimiter {
       this.#counters.openConnections++;
       if (this.#counters.openConnections > this.#maxConnections) {
         this.#counters.refusedConnections++;
-        this.#overLimit.add(socket);
+        if (encrypted) socket.destroy();
+        else this.#overLimit.add(socket);
       }
       socket.once('close', () => {
         this.#counters.openConnections--;

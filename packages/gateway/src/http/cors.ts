@@ -11,14 +11,22 @@ const PREFLIGHT_MAX_AGE_SECONDS = '600';
 
 /**
  * Lets pages of this machine and of this very server in, and refuses all others: not only are they not shown the answer, their
- * request is not worked on. Requests without an origin (everything but browsers) pass.
+ * request is not worked on. Requests without an origin pass (everything but browsers, and browsers that follow a link), except
+ * for what a page of another site embeds.
  */
 export function cors(allowedOrigins: readonly string[]): MiddlewareHandler<GatewayEnv> {
   const allowed = new Set(allowedOrigins);
   return async (context, next) => {
     const { incoming, outgoing } = context.env;
     const { origin } = incoming.headers;
-    if (origin === undefined) return next();
+    if (origin === undefined) {
+      if (incoming.headers['sec-fetch-site'] === 'cross-site' && incoming.headers['sec-fetch-mode'] === 'no-cors') {
+        throw new ForbiddenOriginError('A web page of another site embeds this address.', {
+          hint: 'Let the page call it with fetch, and allow its origin in the configuration of the agent.',
+        });
+      }
+      return next();
+    }
     outgoing.setHeader('vary', 'Origin');
     if (!allowed.has(origin) && !allowed.has('*') && !isOwnOrigin(origin, incoming.headers.host)) {
       throw new ForbiddenOriginError(`Requests from web pages of ${JSON.stringify(origin.slice(0, 200))} are refused.`, {

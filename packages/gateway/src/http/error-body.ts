@@ -1,5 +1,5 @@
 import { InvalidInputError, ModelNotFoundError, OverloadedError, PippaError } from '@pippa/core';
-import { InvalidRequestError, MethodNotAllowedError } from '../errors.ts';
+import { InvalidRequestError, MethodNotAllowedError, RateLimitError } from '../errors.ts';
 
 /** The `error` object of OpenAI's API. */
 export interface ErrorObject {
@@ -27,6 +27,7 @@ const STATUS_BY_CODE: Readonly<Record<string, readonly [status: number, type: st
   template_failed: [400, INVALID_REQUEST],
   invalid_grammar: [400, INVALID_REQUEST],
   invalid_api_key: [401, 'authentication_error'],
+  insufficient_scope: [403, 'permission_error'],
   forbidden_host: [403, 'permission_error'],
   forbidden_origin: [403, 'permission_error'],
   unknown_url: [404, INVALID_REQUEST],
@@ -36,6 +37,7 @@ const STATUS_BY_CODE: Readonly<Record<string, readonly [status: number, type: st
   request_timeout: [408, INVALID_REQUEST],
   body_too_large: [413, INVALID_REQUEST],
   unsupported_media_type: [415, INVALID_REQUEST],
+  rate_limit_exceeded: [429, 'rate_limit_error'],
   headers_too_large: [431, INVALID_REQUEST],
   // Nobody reads this one; the access log shows it.
   client_gone: [499, INVALID_REQUEST],
@@ -72,7 +74,7 @@ export function describeError(error: unknown, promptParam?: string): DescribedEr
 }
 
 function errorHeaders(error: PippaError): Record<string, string> {
-  if (error instanceof OverloadedError) {
+  if (error instanceof OverloadedError || error instanceof RateLimitError) {
     const seconds = Math.max(0, error.retryAfterSeconds);
     // HTTP knows whole seconds only; OpenAI's clients read the milliseconds.
     return { 'retry-after': String(Math.max(1, Math.ceil(seconds))), 'retry-after-ms': String(Math.ceil(seconds * 1000)) };

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Caller } from '../access/access-key.ts';
 import { ClientGoneError } from '../errors.ts';
 import { TraceRecorder } from '../telemetry/trace.ts';
 
@@ -12,6 +13,8 @@ export class Exchange {
   readonly trace: TraceRecorder;
   /** The client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;
+  /** Who asks; undefined until that is known, and for strangers on paths that are open to them. */
+  caller: Caller | undefined;
   /** What the access log says besides method, path, status and duration; never text of a prompt or an answer. */
   readonly logFields: Record<string, string | number | boolean> = {};
   /** The field of the body that holds the prompt. */

@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from 'hono';
 import { ForbiddenHostError, InvalidRequestError } from '../errors.ts';
 import type { GatewayEnv } from './environment.ts';
-import { hostnameOf, isLocalName, isLoopback } from './host-names.ts';
+import { hostnameOf, isLocalName, isLoopbackAddress } from './host-names.ts';
 
 /**
  * Refuses requests to a loopback address that name another host: a web page whose name was rebound to 127.0.0.1 is same-origin
@@ -9,7 +9,7 @@ import { hostnameOf, isLocalName, isLoopback } from './host-names.ts';
  */
 export function hostGuard(boundHost: string, allowedHosts: readonly string[]): MiddlewareHandler<GatewayEnv> {
   const allowed = new Set([boundHost, ...allowedHosts].map((host) => host.toLowerCase()));
-  const open = !isLoopback(boundHost);
+  const open = !isLoopbackAddress(boundHost);
   return async (context, next) => {
     const { incoming } = context.env;
     const hosts = incoming.headersDistinct['host'] ?? [];

@@ -16,6 +16,11 @@ export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname.endsWith('.localhost');
 }
 
+/** Listening on it cannot be reached from another machine. Stricter than a name in a request: the system may look other names up. */
+export function isLoopbackAddress(host: string): boolean {
+  return host === 'localhost' || (host !== '' && isLoopback(host) && !host.endsWith('.localhost'));
+}
+
 /** Names that a request to a loopback address may carry. A rebound public name (DNS rebinding) is none of them. */
 export function isLocalName(hostname: string): boolean {
   return isLoopback(hostname) || CONTAINER_HOST_NAMES.has(hostname);

@@ -28,6 +28,9 @@ export function createRequestListener(parts: RequestListenerParts, expectsContin
   return (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const exchange = exchanges.open(incoming, outgoing, expectsContinue);
     outgoing.setHeader('x-request-id', exchange.id);
+    // No page of another site may load an answer as a script, an image or a frame, which browsers do without asking first.
+    outgoing.setHeader('cross-origin-resource-policy', 'same-origin');
+    outgoing.setHeader('x-content-type-options', 'nosniff');
     // What is only looked at does not push out the traces of what was worked on.
     if (incoming.method === 'POST') traces.add(exchange.trace);
     exchange.onClose(() => {

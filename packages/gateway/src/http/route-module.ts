@@ -1,4 +1,5 @@
 import type { createRoute } from '@hono/zod-openapi';
+import type { KeyScope } from '../access/access-key.ts';
 import type { GatewayContext } from './environment.ts';
 
 /** A documented route with its handler. */
@@ -7,5 +8,7 @@ export interface RouteModule {
   readonly route: ReturnType<typeof createRoute>;
   /** Path pattern for the router where OpenAPI's path cannot say it, such as parameters with slashes. */
   readonly routingPath?: string;
+  /** What the caller's key must allow; left out: `inference`. */
+  readonly scope?: KeyScope;
   readonly handle: (context: GatewayContext) => Response | Promise<Response>;
 }

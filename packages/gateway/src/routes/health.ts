@@ -29,7 +29,7 @@ export function healthRoute(parts: GatewayParts): RouteModule {
     handle(context) {
       const names = parts.models.list().map((model) => model.name);
       const status = names.length > 0 ? 'ok' : 'no_model';
-      if (!parts.hasKey(context.env.incoming)) return context.json({ status });
+      if (context.env.exchange.caller === undefined) return context.json({ status });
       return context.json({
         ...parts.healthDetails(),
         status,

@@ -22,7 +22,8 @@ export const errorsShaped = (schema: z.ZodType) => ({
 
 const commonErrorsShaped = (schema: z.ZodType) => ({
   401: jsonResponse('The API key is missing or wrong.', schema),
-  403: jsonResponse('The host name or the origin of the request is not allowed.', schema),
+  403: jsonResponse('The host name, the origin, or what the key asks for is not allowed.', schema),
+  429: jsonResponse('The key has sent all it may for now; `Retry-After` says when to try again.', schema),
   500: jsonResponse('The server failed.', schema),
   503: jsonResponse('Too much is under way, or the server stops; `Retry-After` says when to try again.', schema),
 });

@@ -1,8 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { TraceNotFoundError } from '../errors.ts';
 import type { GatewayParts } from '../gateway-parts.ts';
+import type { Exchange } from '../http/exchange.ts';
 import type { RouteModule } from '../http/route-module.ts';
 import { errorResponse } from '../openai/schemas/responses.ts';
+import type { TraceRecorder } from '../telemetry/trace.ts';
 import { commonErrors, jsonResponse } from './responses.ts';
 
 /** How many the list shows. */
@@ -70,16 +72,19 @@ const listRoute = createRoute({
   responses: { 200: jsonResponse('Their traces.', z.object({ traces: z.array(requestTrace) })), ...commonErrors },
 });
 
+/** A key sees the traces of its own requests, an admin's those of all. */
+const maySee = ({ caller }: Exchange, { key }: TraceRecorder): boolean => caller?.scope === 'admin' || caller?.name === key;
+
 export function traceRoutes({ traces }: GatewayParts): RouteModule[] {
   return [
-    { route: listRoute, handle: (context) => context.json({ traces: traces.latest(LISTED).map(({ trace }) => trace) }) },
+    { route: listRoute, scope: 'admin', handle: (context) => context.json({ traces: traces.latest(LISTED).map(({ trace }) => trace) }) },
     {
       route: oneRoute,
       routingPath: '/pippa/v1/traces/:id',
       handle(context) {
         const id = context.req.param('id') ?? '';
         const found = traces.get(id);
-        if (found === undefined) throw new TraceNotFoundError(id);
+        if (found === undefined || !maySee(context.env.exchange, found)) throw new TraceNotFoundError(id);
         return context.json(found.trace);
       },
     },
