@@ -1,6 +1,8 @@
 import { systemClock, type Logger } from '@pippa/core';
 import { createGateway, Metrics, readThisProcess } from '@pippa/gateway';
 import type { LibraryEntry } from '@pippa/models';
+import { withCommandKey } from './access/agent-keys.ts';
+import { LiveKeys } from './access/live-keys.ts';
 import { createControlServer } from './control/server.ts';
 import { UsageError } from './errors.ts';
 import { openLibrary } from './library/open-library.ts';
@@ -11,6 +13,7 @@ import { openOptions } from './open-options.ts';
 import { agentOperations } from './operations/agent-operations.ts';
 import type { AgentPaths } from './paths.ts';
 import { NO_MODEL, type Settings } from './settings/schema.ts';
+import { readTlsFiles } from './tls-files.ts';
 
 export interface AgentSurroundings {
   readonly version: string;
@@ -40,6 +43,8 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
   const opened: OpenedModel[] = [];
   const metrics = new Metrics(readThisProcess);
   metrics.addSource(() => ({ rings: opened.map((model) => model.snapshot()) }));
+  const tls = await readTlsFiles(settings);
+  const access = withCommandKey(new LiveKeys(paths.keys, logger));
   const gateway = createGateway({
     models: registry,
     logger,
@@ -51,10 +56,12 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     allowedHosts: settings.allowedHost,
     allowedOrigins: settings.allowedOrigin,
     healthDetails: () => ({ rings: opened.map((model) => model.snapshot()) }),
+    keys: access.keys,
     ...(settings.apiKey === undefined ? {} : { apiKey: settings.apiKey }),
+    ...(tls === undefined ? {} : { tls }),
   });
   let url: string | undefined;
-  const operations = agentOperations({ version, url: () => url });
+  const operations = agentOperations({ version, url: () => url, apiKey: access.secret, certificate: tls?.certificate });
   const control = createControlServer({ socketPath: paths.socket, operations, version, logger });
   const stop = async (): Promise<void> => {
     await gateway.stop();

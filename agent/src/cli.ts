@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { errorMessage, PippaError } from '@pippa/core';
-import { CommanderError } from 'commander';
+import { CommanderError, type Command } from 'commander';
 import type { CommandContext } from './commands/context.ts';
 import { InterruptedError, UsageError } from './errors.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
@@ -51,6 +51,18 @@ export async function runCli({ words, environment, terminal, signals }: CliSurro
       const { models } = await import('./commands/models.ts');
       code = await models(await prepare(flags), options);
     },
+    addKey: async (flags, name, options) => {
+      const { addKey } = await import('./commands/keys.ts');
+      code = await addKey(await prepare(flags), name, options);
+    },
+    listKeys: async (flags, options) => {
+      const { listKeys } = await import('./commands/keys.ts');
+      code = await listKeys(await prepare(flags), options);
+    },
+    revokeKey: async (flags, nameOrId) => {
+      const { revokeKey } = await import('./commands/keys.ts');
+      code = await revokeKey(await prepare(flags), nameOrId);
+    },
     trace: async (flags, id, options) => {
       const { trace } = await import('./commands/trace.ts');
       code = await trace(await prepare(flags), id, options);
@@ -68,7 +80,7 @@ export async function runCli({ words, environment, terminal, signals }: CliSurro
     writeOut: (text: string) => void terminal.stdout.write(text),
     writeErr: (text: string) => void terminal.stderr.write(text),
   };
-  for (const command of [program, ...program.commands]) command.configureOutput(output);
+  for (const command of withDescendants(program)) command.configureOutput(output);
   try {
     await program.parseAsync(words, { from: 'user' });
     return code;
@@ -78,6 +90,11 @@ export async function runCli({ words, environment, terminal, signals }: CliSurro
   } finally {
     interrupts[Symbol.dispose]();
   }
+}
+
+/** A command and all below it. */
+function withDescendants(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withDescendants)];
 }
 
 function report(

@@ -98,6 +98,18 @@ export class UnknownOperationError extends PippaError {
   }
 }
 
+/** The file of API keys is damaged or cannot be read or written. */
+export class KeyFileError extends PippaError {
+  readonly code = 'key_file';
+
+  constructor(path: string, why: string, cause?: unknown) {
+    super(`The file of API keys, ${path}, cannot be used: ${why}.`, {
+      cause,
+      hint: 'Repair the file, or delete it and give out new keys.',
+    });
+  }
+}
+
 /** The agent's state would lie where other users of this machine could change it. */
 export class UnsafeFolderError extends PippaError {
   readonly code = 'unsafe_folder';

@@ -16,6 +16,8 @@ export interface AgentPaths {
   readonly history: string;
   /** What makes one agent itself: its identity, its mesh's key, its socket. Never shared by two agents. */
   readonly state: string;
+  /** Hashes of the API keys that were given out. */
+  readonly keys: string;
   /** Where commands reach the running agent. */
   readonly socket: string;
   /** Measurements of this machine, kept between runs; may be deleted at any time. */
@@ -36,6 +38,7 @@ export function agentPaths(stateDirectory?: string): AgentPaths {
     libraryFacts: join(paths.cache, 'library.json'),
     history: join(paths.data, 'history'),
     state,
+    keys: join(state, 'keys.json'),
     socket: socketPath(state),
     measurements: join(paths.cache, 'measurements.json'),
   };

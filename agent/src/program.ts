@@ -1,13 +1,14 @@
 import { Command, Option } from 'commander';
 import { EXIT } from './exit-codes.ts';
 import { didYouMean } from '@pippa/core';
+import { addKeyCommands, type KeyActions } from './program-keys.ts';
 import { SETTINGS, type SettingDefinition, type SettingKey } from './settings/schema.ts';
 import { columns } from './terminal/columns.ts';
 
 /** Flags as typed: settings by key, and `config`. */
 export type Flags = Readonly<Record<string, unknown>>;
 
-export interface Actions {
+export interface Actions extends KeyActions {
   serve(flags: Flags): Promise<void>;
   run(flags: Flags, words: readonly string[]): Promise<void>;
   models(flags: Flags, options: { readonly json: boolean }): Promise<void>;
@@ -16,10 +17,21 @@ export interface Actions {
   rm(flags: Flags, models: readonly string[]): Promise<void>;
 }
 
-const RUN_SETTINGS: readonly SettingKey[] = ['modelDir', 'host', 'port', 'apiKey', 'context', 'threads', 'stages', 'logLevel'];
+const RUN_SETTINGS: readonly SettingKey[] = [
+  'modelDir',
+  'host',
+  'port',
+  'apiKey',
+  'stateDir',
+  'context',
+  'threads',
+  'stages',
+  'logLevel',
+];
 const MODELS_SETTINGS: readonly SettingKey[] = ['modelDir', 'logLevel'];
 /** Where the running agent is. */
-const REMOTE_SETTINGS: readonly SettingKey[] = ['host', 'port', 'apiKey', 'logLevel'];
+const REMOTE_SETTINGS: readonly SettingKey[] = ['host', 'port', 'apiKey', 'stateDir', 'logLevel'];
+const KEYS_SETTINGS: readonly SettingKey[] = ['stateDir', 'logLevel'];
 
 /** The command line: what there is and which action it calls. Parsing throws commander's errors. */
 export function createProgram(version: string, actions: Actions): Command {
@@ -82,12 +94,14 @@ export function createProgram(version: string, actions: Actions): Command {
     .description("delete models from the agent's own folder; files of other tools are never touched")
     .argument('<model...>', 'names of models');
   addSettings(rm, pick(MODELS_SETTINGS)).action(() => actions.rm(flagsOf(rm), rm.args));
+  const settings = pick(KEYS_SETTINGS);
+  addKeyCommands(program, actions, { withSettings: (command) => addSettings(command, settings), flagsOf });
   return program;
 }
 
-/** A command's own flags over those that stand before it. */
+/** A command's own flags over those that stand before it, of the commands that it belongs to. */
 function flagsOf(command: Command): Flags {
-  return { ...command.parent?.opts(), ...command.opts() };
+  return { ...(command.parent === null ? {} : flagsOf(command.parent)), ...command.opts() };
 }
 
 function pick(keys: readonly SettingKey[]): readonly SettingDefinition[] {

@@ -1,4 +1,5 @@
 import { formatDuration, type Logger } from '@pippa/core';
+import { isLoopbackAddress } from '@pippa/gateway';
 import { startAgent, type RunningAgent } from '../agent.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { aborted } from '../interrupts.ts';
@@ -14,7 +15,8 @@ export async function serve(context: CommandContext): Promise<ExitCode> {
   const machine = await readMachine();
   const agent = await start(context, machine);
   const paint = painter(terminal.stdout, environment);
-  const facts = { version: context.version, url: agent.url, needsKey: context.settings.apiKey !== undefined };
+  const { apiKey, host } = context.settings;
+  const facts = { version: context.version, url: agent.url, needsKey: apiKey !== undefined || !isLoopbackAddress(host) };
   terminal.stdout.write(banner({ ...facts, models: agent.models, machine }, paint));
   await aborted(interrupts.asked);
   return drain(agent, context, logger);

@@ -2,7 +2,7 @@ import { formatDuration } from '@pippa/core';
 import { requestTrace } from '@pippa/gateway';
 import { z } from 'zod';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { agentAddress } from '../remote/agent-address.ts';
+import { findAgent } from '../remote/agent-address.ts';
 import { askAgent } from '../remote/ask-agent.ts';
 import { columns } from '../terminal/columns.ts';
 import { painter, type Paint } from '../terminal/terminal.ts';
@@ -17,8 +17,8 @@ export async function trace(
   id: string | undefined,
   options: { readonly json: boolean },
 ): Promise<ExitCode> {
-  const { terminal, environment, settings, interrupts } = context;
-  const address = agentAddress(settings);
+  const { terminal, environment, interrupts } = context;
+  const address = await findAgent(context);
   const paint = painter(terminal.stdout, environment);
   if (id === undefined) {
     const schema = z.object({ traces: z.array(requestTrace) });

@@ -4,7 +4,7 @@ import { openLibrary } from '../library/open-library.ts';
 import { readMachine } from '../machine.ts';
 import { openModel } from '../open-model.ts';
 import { openOptions } from '../open-options.ts';
-import { agentAddress } from '../remote/agent-address.ts';
+import { findAgent } from '../remote/agent-address.ts';
 import { NO_MODEL } from '../settings/schema.ts';
 import { withProgress } from '../terminal/progress-line.ts';
 import { chooseModel } from './choose-model.ts';
@@ -23,7 +23,7 @@ export async function connect(
 ): Promise<Partner | undefined> {
   const { settings, given } = context;
   const named = asked ?? (given.has('model') ? settings.model.find((model) => model !== NO_MODEL) : undefined);
-  const address = agentAddress(settings);
+  const address = await findAgent(context);
   const running = settings.port === 0 || (named !== undefined && looksLikePath(named)) ? undefined : await probeAgent(address);
   const served = named === undefined ? running?.[0] : running?.find((model) => model.toLowerCase() === named.toLowerCase());
   if (served !== undefined) return new RemotePartner(address, served);

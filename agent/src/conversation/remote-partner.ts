@@ -1,8 +1,10 @@
-import { errorMessage, type ChatMessage } from '@pippa/core';
+import type { ChatMessage } from '@pippa/core';
 import { z } from 'zod';
 import { RemoteAgentError } from '../errors.ts';
-import { authorization, type RemoteAddress } from '../remote/agent-address.ts';
+import type { RemoteAddress } from '../remote/agent-address.ts';
+import { askAgent, requestAgent } from '../remote/ask-agent.ts';
 import { errorBody, remoteError } from '../remote/remote-error.ts';
+import type { RemoteResponse } from '../remote/send.ts';
 import type { AnswerPart, Partner } from './partner.ts';
 import { serverSentData } from './server-sent-events.ts';
 
@@ -27,12 +29,9 @@ const chunk = z.object({
 export async function probeAgent(address: RemoteAddress): Promise<readonly string[] | undefined> {
   try {
     const signal = AbortSignal.timeout(PROBE_TIMEOUT_MS);
-    const headers = authorization(address);
-    const alive = await fetch(`${address.url}/health`, { signal, headers });
-    if (!alive.ok || !health.safeParse(await alive.json()).success) return undefined;
-    const list = await fetch(`${address.url}/v1/models`, { signal, headers });
-    const models = modelList.safeParse(await list.json());
-    return list.ok && models.success ? models.data.data.map((model) => model.id) : undefined;
+    await askAgent(address, '/health', health, signal);
+    const { data } = await askAgent(address, '/v1/models', modelList, signal);
+    return data.map((model) => model.id);
   } catch {
     // Refused, silent or talking something else: no agent to use.
     return undefined;
@@ -55,7 +54,7 @@ export class RemotePartner implements Partner {
     const response = await this.#post(messages, signal);
     let reason: 'stop' | 'length' | 'tool_calls' | undefined;
     let usage = { prompt_tokens: 0, completion_tokens: 0 };
-    for await (const data of serverSentData(bodyOf(response))) {
+    for await (const data of serverSentData(response.body)) {
       if (data === '[DONE]') break;
       const event = this.#parse(data);
       const choice = event.choices[0];
@@ -68,26 +67,16 @@ export class RemotePartner implements Partner {
     yield { kind: 'finish', reason, promptTokens: usage.prompt_tokens, generatedTokens: usage.completion_tokens };
   }
 
-  async #post(messages: readonly ChatMessage[], signal: AbortSignal): Promise<Response> {
-    let response: Response;
-    try {
-      response = await fetch(`${this.#address.url}/v1/chat/completions`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', ...authorization(this.#address) },
-        body: JSON.stringify({
-          model: this.model,
-          stream: true,
-          stream_options: { include_usage: true },
-          messages: messages.map(toWire),
-        }),
-        signal,
-      });
-    } catch (cause) {
-      signal.throwIfAborted();
-      throw new RemoteAgentError(`The agent ${this.place} cannot be reached: ${errorMessage(cause)}.`, { cause });
-    }
-    if (response.ok) return response;
-    throw remoteError(await response.text(), `The agent ${this.place} answered with status ${response.status}.`);
+  #post(messages: readonly ChatMessage[], signal: AbortSignal): Promise<RemoteResponse> {
+    const body = {
+      model: this.model,
+      stream: true,
+      stream_options: { include_usage: true },
+      messages: messages.map(toWire),
+    };
+    const headers = { 'content-type': 'application/json' };
+    const request = { method: 'POST', headers, body: JSON.stringify(body) } as const;
+    return requestAgent(this.#address, '/v1/chat/completions', request, signal);
   }
 
   #parse(data: string): z.output<typeof chunk> {
@@ -102,9 +91,4 @@ export class RemotePartner implements Partner {
 
 function toWire(message: ChatMessage): object {
   return { role: message.role, content: message.content };
-}
-
-function bodyOf(response: Response): AsyncIterable<Uint8Array> {
-  if (response.body === null) throw new RemoteAgentError('The agent answered without a body.');
-  return response.body;
 }

@@ -1,23 +1,20 @@
 import { errorMessage } from '@pippa/core';
 import type { z } from 'zod';
 import { RemoteAgentError } from '../errors.ts';
-import { authorization, type RemoteAddress } from './agent-address.ts';
+import type { RemoteAddress } from './agent-address.ts';
 import { remoteError } from './remote-error.ts';
+import { send, type RemoteRequest, type RemoteResponse } from './send.ts';
 
 /** Sends a request to the running agent and gives its good answer. Throws `RemoteAgentError`, or the signal's reason. */
 export async function requestAgent(
   address: RemoteAddress,
   path: string,
-  init: { readonly method?: string; readonly headers?: Record<string, string>; readonly body?: string },
+  request: RemoteRequest,
   signal: AbortSignal,
-): Promise<Response> {
-  let response: Response;
+): Promise<RemoteResponse> {
+  let response: RemoteResponse;
   try {
-    response = await fetch(`${address.url}${path}`, {
-      ...init,
-      headers: { ...init.headers, ...authorization(address) },
-      signal,
-    });
+    response = await send(address, path, request, signal);
   } catch (cause) {
     signal.throwIfAborted();
     throw new RemoteAgentError(`No agent can be reached at ${address.url}: ${errorMessage(cause)}.`, {
@@ -37,7 +34,15 @@ export async function askAgent<Schema extends z.ZodType>(
   signal: AbortSignal,
 ): Promise<z.output<Schema>> {
   const response = await requestAgent(address, path, {}, signal);
-  const parsed = schema.safeParse(await response.json());
+  const parsed = schema.safeParse(parseJson(await response.text()));
   if (parsed.success) return parsed.data;
   throw new RemoteAgentError(`What answers at ${address.url}${path} is not this version of pippa-agent.`);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

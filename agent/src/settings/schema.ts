@@ -65,9 +65,24 @@ export const settingsSchema = z.strictObject({
       default: String(DEFAULT_PORT),
     }),
   apiKey: z.string().min(8).max(MAX_TEXT).optional().register(texts, {
-    meaning: 'key that clients must send as their bearer token; without one, only this machine is served',
+    meaning:
+      'key that clients must send as their bearer token, besides those of `keys add`; without any, only this machine is served',
     argument: 'key',
     expects: 'a key of 8 characters or more',
+    kind: 'text',
+    default: '',
+  }),
+  tlsCert: text.optional().register(texts, {
+    meaning: 'certificate to serve https with: a PEM file, its chain after it; needs --tls-key',
+    argument: 'file',
+    expects: 'a file',
+    kind: 'text',
+    default: '',
+  }),
+  tlsKey: text.optional().register(texts, {
+    meaning: "the certificate's private key: a PEM file without a password",
+    argument: 'file',
+    expects: 'a file',
     kind: 'text',
     default: '',
   }),

@@ -18,7 +18,10 @@ const PATH = '/v1/chat/completions';
 /** Keys by their secret; a test may take one away. */
 function keysOf(callers: Record<string, Partial<Caller>>): KeySource & { readonly all: Map<string, Caller> } {
   const all = new Map(
-    Object.entries(callers).map(([secret, caller]) => [secret, { id: secret, name: secret, scope: 'inference', ...caller } as Caller]),
+    Object.entries(callers).map(([secret, caller]) => [
+      secret,
+      { id: secret, name: secret, scope: 'inference', ...caller } as Caller,
+    ]),
   );
   return { all, find: (secret) => all.get(secret), hasKeys: () => all.size > 0 };
 }
@@ -32,7 +35,8 @@ describe('keys that were given out', () => {
   it('let in as a bearer token or as x-api-key, and no longer once they are revoked', async () => {
     const keys = keysOf({ ada: {} });
     const { url } = await startGateway({ apiKey: 'of the settings', keys });
-    const status = async (headers: Record<string, string>): Promise<number> => (await fetch(`${url}/v1/models`, { headers })).status;
+    const status = async (headers: Record<string, string>): Promise<number> =>
+      (await fetch(`${url}/v1/models`, { headers })).status;
     expect(await status({})).toBe(401);
     expect(await status(bearer('bob'))).toBe(401);
     expect(await status(bearer('ada'))).toBe(200);

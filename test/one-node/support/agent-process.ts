@@ -94,7 +94,7 @@ export async function serveAgent(
 ): Promise<ServingAgent> {
   const { process: child, ended, printed } = await startCommand(['--port', '0', ...words], options);
   const banner = await printed(/Ctrl-C stops/);
-  const url = /http:\/\/[\d.]+:(\d+)/.exec(banner);
+  const url = /https?:\/\/[\d.]+:(\d+)/.exec(banner);
   if (url === null) throw new Error(`The banner holds no address: ${banner}`);
   return {
     url: url[0],

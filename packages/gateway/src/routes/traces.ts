@@ -77,7 +77,11 @@ const maySee = ({ caller }: Exchange, { key }: TraceRecorder): boolean => caller
 
 export function traceRoutes({ traces }: GatewayParts): RouteModule[] {
   return [
-    { route: listRoute, scope: 'admin', handle: (context) => context.json({ traces: traces.latest(LISTED).map(({ trace }) => trace) }) },
+    {
+      route: listRoute,
+      scope: 'admin',
+      handle: (context) => context.json({ traces: traces.latest(LISTED).map(({ trace }) => trace) }),
+    },
     {
       route: oneRoute,
       routingPath: '/pippa/v1/traces/:id',
