@@ -55,7 +55,7 @@ export async function listKeys(
 ): Promise<ExitCode> {
   const keys = await readKeys(paths.keys);
   if (options.json) {
-    const shown = keys.map(({ sha256: _, ...about }) => about);
+    const shown = keys.map((key) => ({ ...key, sha256: undefined }));
     terminal.stdout.write(`${JSON.stringify(shown, undefined, 2)}\n`);
     return EXIT.ok;
   }

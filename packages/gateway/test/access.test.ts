@@ -17,12 +17,10 @@ const PATH = '/v1/chat/completions';
 
 /** Keys by their secret; a test may take one away. */
 function keysOf(callers: Record<string, Partial<Caller>>): KeySource & { readonly all: Map<string, Caller> } {
-  const all = new Map(
-    Object.entries(callers).map(([secret, caller]) => [
-      secret,
-      { id: secret, name: secret, scope: 'inference', ...caller } as Caller,
-    ]),
-  );
+  const all = new Map<string, Caller>();
+  for (const [secret, caller] of Object.entries(callers)) {
+    all.set(secret, { id: secret, name: secret, scope: 'inference', ...caller });
+  }
   return { all, find: (secret) => all.get(secret), hasKeys: () => all.size > 0 };
 }
 
