@@ -105,6 +105,11 @@ export class ClientGoneError extends PippaError {
   readonly code = 'client_gone';
 }
 
+/** 502: a model could not be fetched; the cause says why. */
+export class PullFailedError extends PippaError {
+  readonly code = 'pull_failed';
+}
+
 /** Another program listens on the port. */
 export class PortInUseError extends PippaError {
   readonly code = 'port_in_use';

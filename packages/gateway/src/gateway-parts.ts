@@ -2,6 +2,7 @@ import type { Clock, Logger, ModelService } from '@pippa/core';
 import type { GatewayCounters } from './counters.ts';
 import type { Access } from './access/access.ts';
 import type { GatewayLimits } from './limits.ts';
+import type { ModelPuller } from './ollama/model-puller.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { TraceLog } from './telemetry/trace-log.ts';
 
@@ -16,6 +17,8 @@ export interface GatewayParts {
   readonly traces: TraceLog;
   readonly version: string;
   readonly access: Access;
+  /** Left out: this agent fetches no models. */
+  readonly puller: ModelPuller | undefined;
   /** More to say in `/health`. */
   readonly healthDetails: () => object;
   /** The gateway has begun to stop. */

@@ -22,6 +22,7 @@ import { checkTls, createHttpServer } from './http/server.ts';
 import type { TlsFiles } from './http/server.ts';
 import { DEFAULT_GATEWAY_LIMITS } from './limits.ts';
 import type { GatewayLimits } from './limits.ts';
+import type { ModelPuller } from './ollama/model-puller.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { readThisProcess } from './telemetry/process-metrics.ts';
 import { TraceLog } from './telemetry/trace-log.ts';
@@ -49,6 +50,8 @@ export interface GatewayOptions {
   readonly allowedHosts?: readonly string[];
   /** Origins of web pages that may call besides those of this machine; `*` for all. */
   readonly allowedOrigins?: readonly string[];
+  /** Fetches models for clients that ask for it; left out: they are told that this agent does not. */
+  readonly puller?: ModelPuller;
   /** More to say in `/health`. */
   readonly healthDetails?: () => object;
   /** Where the gateway's figures go, beside those of other parts; left out: into metrics of its own. */
@@ -117,6 +120,7 @@ class HttpGateway implements Gateway {
       traces,
       version: options.version,
       access,
+      puller: options.puller,
       healthDetails: options.healthDetails ?? (() => ({})),
       isStopping,
     };

@@ -6,6 +6,7 @@ export type { GatewayLimits } from './limits.ts';
 export type { Caller, KeyScope, KeySource, RequestRate } from './access/access-key.ts';
 export type { TlsFiles } from './http/server.ts';
 export { isLoopbackAddress } from './http/host-names.ts';
+export type { ModelPuller, PullProgress } from './ollama/model-puller.ts';
 export { Metrics } from './telemetry/metrics.ts';
 export type { MetricsSample, MetricsSource, RingSample, StepObservation } from './telemetry/metrics-source.ts';
 export { readThisProcess } from './telemetry/process-metrics.ts';

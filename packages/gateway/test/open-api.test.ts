@@ -35,7 +35,11 @@ describe('/openapi.json', () => {
     );
     expect(documented.sort()).toEqual(endpoints.sort());
     expect(documented).toEqual([
+      'DELETE /api/delete',
       'GET /',
+      'GET /api/ps',
+      'GET /api/tags',
+      'GET /api/version',
       'GET /health',
       'GET /metrics',
       'GET /openapi.json',
@@ -44,6 +48,13 @@ describe('/openapi.json', () => {
       'GET /ready',
       'GET /v1/models',
       'GET /v1/models/{model}',
+      'POST /api/chat',
+      'POST /api/copy',
+      'POST /api/create',
+      'POST /api/generate',
+      'POST /api/pull',
+      'POST /api/push',
+      'POST /api/show',
       'POST /v1/chat/completions',
       'POST /v1/completions',
       'POST /v1/messages',

@@ -11,6 +11,9 @@ import { completions } from '../routes/completions.ts';
 import { healthRoute } from '../routes/health.ts';
 import { metricsRoute } from '../routes/metrics.ts';
 import { models } from '../routes/models.ts';
+import { ollamaChat, ollamaGenerate } from '../routes/ollama-answers.ts';
+import { ollamaChanges } from '../routes/ollama-changes.ts';
+import { ollamaModels } from '../routes/ollama-models.ts';
 import { openApi } from '../routes/open-api.ts';
 import { readyRoute } from '../routes/ready.ts';
 import { root } from '../routes/root.ts';
@@ -31,6 +34,10 @@ export function createApp(parts: GatewayParts, middleware: readonly MiddlewareHa
     completions(parts),
     anthropicMessages(parts),
     anthropicTokenCount(parts),
+    ollamaChat(parts),
+    ollamaGenerate(parts),
+    ...ollamaModels(parts),
+    ...ollamaChanges(parts),
     ...models(parts),
     healthRoute(parts),
     readyRoute(parts),

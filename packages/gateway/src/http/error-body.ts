@@ -42,6 +42,7 @@ const STATUS_BY_CODE: Readonly<Record<string, readonly [status: number, type: st
   // Nobody reads this one; the access log shows it.
   client_gone: [499, INVALID_REQUEST],
   stage_failed: [500, SERVER_ERROR],
+  pull_failed: [502, SERVER_ERROR],
   overloaded: [503, 'overloaded_error'],
   stopped: [503, SERVER_ERROR],
 };

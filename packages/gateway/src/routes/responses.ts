@@ -20,7 +20,8 @@ export const errorsShaped = (schema: z.ZodType) => ({
   415: jsonResponse('The body is not JSON.', schema),
 });
 
-const commonErrorsShaped = (schema: z.ZodType) => ({
+/** Those of calls that do not. */
+export const commonErrorsShaped = (schema: z.ZodType) => ({
   401: jsonResponse('The API key is missing or wrong.', schema),
   403: jsonResponse('The host name, the origin, or what the key asks for is not allowed.', schema),
   429: jsonResponse('The key has sent all it may for now; `Retry-After` says when to try again.', schema),
