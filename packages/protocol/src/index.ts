@@ -35,3 +35,13 @@ export {
   type RingReportInput,
   type RingWish,
 } from './ring/ring-control.ts';
+export { MODELS_LIMITS } from './models/limits.ts';
+export { manifestSchema } from './models/manifest.ts';
+export {
+  parsePieceAnswer,
+  parsePieceQuestion,
+  PIECE_TABLE_PROTOCOL,
+  type PieceAnswer,
+  type PieceQuestion,
+} from './models/piece-table.ts';
+export { parsePieceReply, parsePieceRequest, PIECES_PROTOCOL, type PieceReply, type PieceRequest } from './models/pieces.ts';
