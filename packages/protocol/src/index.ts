@@ -98,6 +98,7 @@ export {
   controlMessage,
   heartbeat,
   INSTANCE_BYTES,
+  MAX_ROSTER,
   type ControlMessage,
   type Heartbeat,
 } from './mesh/control-messages.ts';

@@ -51,7 +51,7 @@ export function encodeFrame(header: unknown, payload: Uint8Array = EMPTY, option
  * may stop between two of them. After an error the decoder is broken for good: there is no way to find the next frame.
  */
 export class FrameDecoder {
-  readonly #limits: FrameLimits;
+  #limits: FrameLimits;
   readonly #chunks: Uint8Array[] = [];
   /** Bytes of the first chunk that are used up. */
   #offset = 0;
@@ -65,6 +65,11 @@ export class FrameDecoder {
   #waitingBytes = 0;
 
   constructor(limits: FrameLimits = STREAM_FRAME_LIMITS) {
+    this.#limits = limits;
+  }
+
+  /** Holds from the next frame on. */
+  setLimits(limits: FrameLimits): void {
     this.#limits = limits;
   }
 
