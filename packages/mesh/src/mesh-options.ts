@@ -3,6 +3,7 @@ import type { CardContent } from './cards/own-card.ts';
 import type { ClassifyInterface } from './peers/classify.ts';
 import type { MeshSettingsInput } from './settings.ts';
 import type { MeshState } from './state/mesh-state.ts';
+import type { createTransport } from './transport/create-libp2p.ts';
 
 export interface MeshOptions {
   /** Identity and key: `openMeshState(directory)`, or `memoryMeshState()` in tests. */
@@ -16,6 +17,8 @@ export interface MeshOptions {
   readonly settings?: MeshSettingsInput;
   /** What the interface with a local address is. Left out: unknown, which counts as Wi-Fi. */
   readonly classifyInterface?: ClassifyInterface;
+  /** Makes the libp2p node; tests keep hold of it to break it. */
+  readonly createTransport?: typeof createTransport;
   readonly logger?: Logger;
   readonly clock?: Clock;
   /** `0 <= n < 1` */

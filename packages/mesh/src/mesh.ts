@@ -165,7 +165,8 @@ class LibP2pMesh implements MeshNode {
   }
 
   async #start(): Promise<void> {
-    const libp2p = await createTransport({ privateKey: this.#options.state.identity.privateKey, listen: this.#listenAddresses() });
+    const create = this.#options.createTransport ?? createTransport;
+    const libp2p = await create({ privateKey: this.#options.state.identity.privateKey, listen: this.#listenAddresses() });
     this.#libp2p = libp2p;
     this.#dialer = new Dialer({
       self: this.self,
@@ -212,12 +213,19 @@ class LibP2pMesh implements MeshNode {
   }
 
   #plainAddresses(): readonly string[] {
-    return (this.#libp2p?.getMultiaddrs() ?? []).map((address) => multiaddr(address.toString().replace(/\/p2p\/.*$/, '')).toString());
+    return (this.#libp2p?.getMultiaddrs() ?? []).map((address) =>
+      multiaddr(address.toString().replace(/\/p2p\/.*$/, '')).toString(),
+    );
   }
 
   #metSelf(address: string): void {
     if (this.#plainAddresses().includes(address)) return;
-    this.#report(address, 'duplicate_identity', `The node at ${address} has this node's own identity ${this.self}.`, DUPLICATE_HINT);
+    this.#report(
+      address,
+      'duplicate_identity',
+      `The node at ${address} has this node's own identity ${this.self}.`,
+      DUPLICATE_HINT,
+    );
   }
 
   #report(about: string, code: string, message: string, hint: string): void {

@@ -142,7 +142,8 @@ export class Gate {
 
   /** Keeps what a stranger can make this node hold small, whatever it opens and sends. */
   #watch(connection: Connection, entry: Entry): void {
-    const give = (what: string): void => connection.abort(new AdmissionError(`Too many ${what} before the key was proven.`, 'busy'));
+    const give = (what: string): void =>
+      connection.abort(new AdmissionError(`Too many ${what} before the key was proven.`, 'busy'));
     let streams = 0;
     onIncomingStream(connection, () => {
       if (!entry.admitted && ++streams > MAX_UNADMITTED_STREAMS) give('streams');
@@ -158,9 +159,13 @@ export class Gate {
   async #checkVersion(dialogue: Dialogue, version: number): Promise<void> {
     if (version === PROTOCOL_VERSION) return;
     await dialogue.say(refusal('version_mismatch', `This node speaks version ${PROTOCOL_VERSION}, not ${version}.`));
-    throw new AdmissionError(`${dialogue.stream.peer} speaks version ${version}, this node ${PROTOCOL_VERSION}.`, 'version_mismatch', {
-      hint: 'Update the older of the two.',
-    });
+    throw new AdmissionError(
+      `${dialogue.stream.peer} speaks version ${version}, this node ${PROTOCOL_VERSION}.`,
+      'version_mismatch',
+      {
+        hint: 'Update the older of the two.',
+      },
+    );
   }
 
   #isCrowded(address: string): boolean {
@@ -189,7 +194,10 @@ export class Gate {
   #refuse(connection: Connection, peer: PeerId, error: unknown): void {
     const entry = this.#entries.get(connection);
     entry?.settled.resolve(false);
-    const reason = error instanceof PippaError ? error : new AdmissionError(`Admission of ${peer} failed: ${errorMessage(error)}`, 'failed', { cause: error });
+    const reason =
+      error instanceof PippaError
+        ? error
+        : new AdmissionError(`Admission of ${peer} failed: ${errorMessage(error)}`, 'failed', { cause: error });
     this.#parts.logger.debug({ peer, code: reason.code }, 'admission refused');
     this.#parts.onRefused(peer, reason);
     if (entry?.admitted !== true) connection.abort(reason);

@@ -29,7 +29,9 @@ export function inviteCode(key: Uint8Array): string {
 export function parseInviteCode(code: string): Uint8Array {
   const text = code.toUpperCase().replaceAll(/[\s-]/g, '').replaceAll('O', '0').replaceAll(/[IL]/g, '1');
   if (text.length !== CODE_CHARACTERS)
-    throw new InviteCodeError(`The code has ${text.length} letters and digits instead of ${CODE_CHARACTERS}.`, { hint: SHAPE_HINT });
+    throw new InviteCodeError(`The code has ${text.length} letters and digits instead of ${CODE_CHARACTERS}.`, {
+      hint: SHAPE_HINT,
+    });
   let value = 0n;
   for (const character of text) {
     const digit = ALPHABET.indexOf(character);

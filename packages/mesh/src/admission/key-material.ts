@@ -40,7 +40,10 @@ export function proveKey(meshKey: Uint8Array, role: Role, transcript: Transcript
 
 /** Says which key is meant, to those who hold it; other every time. */
 export function keyTag(meshKey: Uint8Array, ...nonces: readonly Uint8Array[]): Uint8Array {
-  return createHmac('sha256', derive(meshKey, 'key tag', 32)).update(lengthPrefixed(nonces)).digest().subarray(0, KEY_TAG_BYTES);
+  return createHmac('sha256', derive(meshKey, 'key tag', 32))
+    .update(lengthPrefixed(nonces))
+    .digest()
+    .subarray(0, KEY_TAG_BYTES);
 }
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {

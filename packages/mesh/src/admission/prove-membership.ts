@@ -43,7 +43,12 @@ export function refusedBy(peer: PeerId, answer: AdmissionRefusal): AdmissionErro
 export async function proveAsInitiator({ dialogue, self, peer, membership, signal }: ProofParts): Promise<UsableKey> {
   const keys = usableKeys(membership, peer);
   const initiatorNonce = new Uint8Array(randomBytes(NONCE_BYTES));
-  const opening = { kind: 'prove', version: PROTOCOL_VERSION, nonce: initiatorNonce, keyTag: keyTag(membership.key, initiatorNonce) };
+  const opening = {
+    kind: 'prove',
+    version: PROTOCOL_VERSION,
+    nonce: initiatorNonce,
+    keyTag: keyTag(membership.key, initiatorNonce),
+  };
   await dialogue.say(opening);
   const challenge = await dialogue.hear(admissionChallenge, 'admission', signal);
   if (challenge.kind === 'refused') throw refusedBy(peer, challenge);

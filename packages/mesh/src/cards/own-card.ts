@@ -1,6 +1,5 @@
 import type { Clock, NodeCard } from '@pippa/core';
-import { cardChange, nodeCard, parseMessage, type CardChange, type SignedCard } from '@pippa/protocol';
-import type { z } from 'zod';
+import { nodeCard, parseMessage, type CardChange, type SignedCard } from '@pippa/protocol';
 import type { Identity } from '../state/identity.ts';
 import { signCard } from './sign-card.ts';
 
@@ -94,7 +93,7 @@ function checked(card: NodeCard): NodeCard {
 }
 
 /** Only the fields that differ; `version` always does. */
-export function changeBetween(before: SignedCard, after: SignedCard): z.infer<typeof cardChange> {
+export function changeBetween(before: SignedCard, after: SignedCard): CardChange {
   const change = Object.fromEntries(
     Object.entries(after.card).filter(([field, value]) => JSON.stringify(value) !== JSON.stringify(before.card[field])),
   );

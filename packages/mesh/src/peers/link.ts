@@ -58,10 +58,11 @@ export class Link {
     const now = this.#clock.nowMs();
     const sequence = this.#sequence++;
     this.#sentMs.set(sequence, now);
-    if (this.#sentMs.size > REMEMBERED_HEARTBEATS) for (const oldest of this.#sentMs.keys()) {
-      this.#sentMs.delete(oldest);
-      break;
-    }
+    if (this.#sentMs.size > REMEMBERED_HEARTBEATS)
+      for (const oldest of this.#sentMs.keys()) {
+        this.#sentMs.delete(oldest);
+        break;
+      }
     const held = this.#echo < 0 ? 0 : Math.max(0, Math.round((now - this.#heardHeartbeatMs) * 1_000));
     this.#writing = true;
     this.control

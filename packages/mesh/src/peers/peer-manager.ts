@@ -174,7 +174,9 @@ export class PeerManager {
       case 'card-change':
         this.#takeCard(record, link, () => {
           const known = record.known?.signed;
-          return known === undefined || known.card['version'] !== message.change.base ? undefined : applyChange(known, message.change);
+          return known === undefined || known.card['version'] !== message.change.base
+            ? undefined
+            : applyChange(known, message.change);
         });
         return;
       case 'card-request':
@@ -202,25 +204,29 @@ export class PeerManager {
 
   /** In the order of arrival: a change builds on the card before it. */
   #takeCard(record: PeerRecord, link: Link, next: () => SignedCard | undefined): void {
-    record.cardWork = record.cardWork.then(async () => {
-      const signed = next();
-      if (signed === undefined) {
-        link.say({ kind: 'card-request' });
-        return;
-      }
-      try {
-        const known = await verifyCard(signed);
-        if (known.card.peer !== record.id) throw new BadMessageError(`${record.id} sent a card of ${known.card.peer} as its own.`);
-        const first = record.known === undefined;
-        if (record.known !== undefined && known.card.version <= record.known.card.version) return;
-        record.known = known;
-        if (first) this.#announce(record.id);
-        this.#parts.dialer().know(record.id, known.addresses, this.#parts.settings.dialPatienceMs);
-        this.#parts.table.changed(record);
-      } catch (error) {
-        link.control.abort(error instanceof BadMessageError ? error : new BadMessageError(errorMessage(error), { cause: error }));
-      }
-    });
+    const before = record.cardWork;
+    record.cardWork = this.#takeCardAfter(before, record, link, next);
+  }
+
+  async #takeCardAfter(before: Promise<void>, record: PeerRecord, link: Link, next: () => SignedCard | undefined): Promise<void> {
+    await before;
+    const signed = next();
+    if (signed === undefined) {
+      link.say({ kind: 'card-request' });
+      return;
+    }
+    try {
+      const known = await verifyCard(signed);
+      if (known.card.peer !== record.id) throw new BadMessageError(`${record.id} sent a card of ${known.card.peer} as its own.`);
+      const first = record.known === undefined;
+      if (record.known !== undefined && known.card.version <= record.known.card.version) return;
+      record.known = known;
+      if (first) this.#announce(record.id);
+      this.#parts.dialer().know(record.id, known.addresses, this.#parts.settings.dialPatienceMs);
+      this.#parts.table.changed(record);
+    } catch (error) {
+      link.control.abort(error instanceof BadMessageError ? error : new BadMessageError(errorMessage(error), { cause: error }));
+    }
   }
 
   #meetInstance(record: PeerRecord, instance: string): void {

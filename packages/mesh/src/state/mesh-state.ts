@@ -31,9 +31,11 @@ export async function openMeshState(directory: string): Promise<MeshState> {
     async save(next) {
       membership = next;
       // One after the other: the last one written is the last one given.
-      writing = writing
-        .catch(() => {})
-        .then(async () => (next === undefined ? rm(path, { force: true }) : writePrivately(path, membershipText(next))));
+      const before = writing;
+      writing = (async () => {
+        await before.catch(() => {});
+        await (next === undefined ? rm(path, { force: true }) : writePrivately(path, membershipText(next)));
+      })();
       await writing;
     },
   };

@@ -92,8 +92,7 @@ export class StreamService {
     try {
       signal.throwIfAborted();
       // The question goes out right behind the opening; a refusal shows as the end of the stream.
-      const stream =
-        peer === this.#parts.self ? this.#openLocal(protocol) : (await this.#dial(peer, protocol, signal)).stream;
+      const stream = peer === this.#parts.self ? this.#openLocal(protocol) : (await this.#dial(peer, protocol, signal)).stream;
       return await ask(stream, question, signal);
     } catch (error) {
       if (timeout.aborted && options.signal?.aborted !== true)
@@ -119,7 +118,10 @@ export class StreamService {
     const { promise: accepted, resolve, reject } = Promise.withResolvers<void>();
     accepted.catch(() => {});
     const raw = await connection.newStream(STREAM_PROTOCOL, {
-      signal: signal === undefined ? AbortSignal.timeout(OPEN_TIMEOUT_MS) : AbortSignal.any([signal, AbortSignal.timeout(OPEN_TIMEOUT_MS)]),
+      signal:
+        signal === undefined
+          ? AbortSignal.timeout(OPEN_TIMEOUT_MS)
+          : AbortSignal.any([signal, AbortSignal.timeout(OPEN_TIMEOUT_MS)]),
       maxOutboundStreams: Number.POSITIVE_INFINITY,
     });
     const stream = new PeerStream(raw, {
@@ -235,7 +237,8 @@ async function ask(stream: FrameStream, question: unknown, signal: AbortSignal):
     stream.onFrame(({ header }) => resolve(header));
     void stream.closed.then((error) => {
       if (error?.code === 'unknown_protocol') reject(new UnknownProtocolError(`${stream.peer} does not speak ${stream.protocol}.`));
-      else if (error === undefined || error instanceof StreamLostError) reject(new StreamLostError(`${stream.peer} was lost before it answered.`, { cause: error }));
+      else if (error === undefined || error instanceof StreamLostError)
+        reject(new StreamLostError(`${stream.peer} was lost before it answered.`, { cause: error }));
       else reject(error);
     });
     await Promise.race([stream.send(question), promise]);

@@ -50,9 +50,10 @@ function corkingUpgrader(upgrader: Upgrader): Upgrader {
 export function corkedTcp(options: TCPOptions): (components: TCPComponents) => Transport {
   return (components) => {
     const transport = tcp(options)(components);
-    const dial = transport.dial.bind(transport) as (...parameters: Parameters<Transport['dial']>) => Promise<Connection>;
-    const createListener = transport.createListener.bind(transport) as (...parameters: Parameters<Transport['createListener']>) => Listener;
-    transport.dial = async (address, dialOptions) => dial(address, { ...dialOptions, upgrader: corkingUpgrader(dialOptions.upgrader) });
+    const dial = transport.dial.bind(transport);
+    const createListener = transport.createListener.bind(transport);
+    transport.dial = async (address, dialOptions) =>
+      dial(address, { ...dialOptions, upgrader: corkingUpgrader(dialOptions.upgrader) });
     transport.createListener = (listenerOptions) =>
       createListener({ ...listenerOptions, upgrader: corkingUpgrader(listenerOptions.upgrader) });
     return transport;
