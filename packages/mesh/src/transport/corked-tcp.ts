@@ -1,4 +1,4 @@
-import type { Connection, Listener, MultiaddrConnection, Transport, Upgrader } from '@libp2p/interface';
+import type { Connection, MultiaddrConnection, Transport, Upgrader } from '@libp2p/interface';
 import { tcp, type TCPComponents, type TCPOptions } from '@libp2p/tcp';
 import type { Socket } from 'node:net';
 import type { Uint8ArrayList } from 'uint8arraylist';
