@@ -20,6 +20,8 @@ export interface PieceFileOptions {
   readonly directory: string;
   readonly id: ModelId;
   readonly clock: Clock;
+  /** Bytes that may be written before they are synced and journalled; 64 MiB when left out. A crash costs at most these. */
+  readonly unsyncedBytes?: number;
 }
 
 /**
@@ -38,6 +40,7 @@ export class PieceFile {
   readonly present: PieceSet;
   readonly paths: readonly string[];
   readonly #clock: Clock;
+  readonly #mostUnsyncedBytes: number;
   readonly #handles: readonly FileHandle[];
   readonly #journal: PieceJournal;
   #unsynced: number[] = [];
@@ -66,6 +69,7 @@ export class PieceFile {
     this.present = opened.present;
     this.paths = opened.paths;
     this.#clock = options.clock;
+    this.#mostUnsyncedBytes = options.unsyncedBytes ?? UNSYNCED_BYTES;
     this.#handles = opened.handles;
     this.#journal = opened.journal;
     this.#lastFlushMs = options.clock.nowMs();
@@ -128,7 +132,8 @@ export class PieceFile {
     this.present.add(piece);
     this.#unsynced.push(piece);
     this.#unsyncedBytes += length;
-    if (this.#unsyncedBytes >= UNSYNCED_BYTES || this.#clock.nowMs() - this.#lastFlushMs >= UNSYNCED_MS) await this.flush();
+    if (this.#unsyncedBytes >= this.#mostUnsyncedBytes || this.#clock.nowMs() - this.#lastFlushMs >= UNSYNCED_MS)
+      await this.flush();
   }
 
   /** Settles when everything written so far is on disk and journalled. */

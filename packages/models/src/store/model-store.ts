@@ -39,6 +39,8 @@ export interface ModelStoreOptions {
   readonly random: () => number;
   /** What uploads to other nodes may take of the link, asked before each chunk; without limit when left out. */
   readonly uploadBytesPerSecond?: () => number;
+  /** Bytes of a download that a crash may cost; 64 MiB when left out. */
+  readonly unsyncedBytes?: number;
 }
 
 /** Layers `[from, to)` of a model. */
@@ -103,7 +105,7 @@ class DiskModelStore implements ModelStore {
   constructor(options: ModelStoreOptions) {
     this.#options = options;
     const { library, piecesDirectory, tablesDirectory, clock, logger } = options;
-    this.#partial = new PartialModels({ directory: piecesDirectory, clock, logger });
+    this.#partial = new PartialModels({ directory: piecesDirectory, clock, logger, unsyncedBytes: options.unsyncedBytes });
     this.#tables = new TableKeeper(tablesDirectory, logger);
     this.#holdings = new LocalHoldings(library, this.#partial, this.#tables);
   }

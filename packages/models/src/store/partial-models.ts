@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorMessage, modelId, type Clock, type Logger, type ModelId } from '@pippa/core';
-import { PieceFile } from '../pieces/piece-file.ts';
+import { PieceFile, type PieceFileOptions } from '../pieces/piece-file.ts';
 import type { PieceTable } from '../pieces/piece-table.ts';
 
 /** Models of which pieces are here: one folder each, named by id. */
@@ -9,10 +9,17 @@ export class PartialModels {
   readonly #directory: string;
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #unsyncedBytes: number | undefined;
   readonly #files = new Map<ModelId, PieceFile>();
   readonly #opening = new Map<ModelId, Promise<PieceFile>>();
 
-  constructor(options: { readonly directory: string; readonly clock: Clock; readonly logger: Logger }) {
+  constructor(options: {
+    readonly directory: string;
+    readonly clock: Clock;
+    readonly logger: Logger;
+    readonly unsyncedBytes: number | undefined;
+  }) {
+    this.#unsyncedBytes = options.unsyncedBytes;
     this.#directory = options.directory;
     this.#clock = options.clock;
     this.#logger = options.logger;
@@ -68,7 +75,8 @@ export class PartialModels {
     this.#files.clear();
   }
 
-  #optionsOf(id: ModelId): { readonly directory: string; readonly id: ModelId; readonly clock: Clock } {
-    return { directory: join(this.#directory, id), id, clock: this.#clock };
+  #optionsOf(id: ModelId): PieceFileOptions {
+    const options = { directory: join(this.#directory, id), id, clock: this.#clock };
+    return this.#unsyncedBytes === undefined ? options : { ...options, unsyncedBytes: this.#unsyncedBytes };
   }
 }
