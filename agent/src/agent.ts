@@ -7,6 +7,7 @@ import { createControlServer } from './control/server.ts';
 import { UsageError } from './errors.ts';
 import { openLibrary } from './library/open-library.ts';
 import type { Machine } from './machine.ts';
+import { startMesh } from './mesh/start-mesh.ts';
 import { ModelRegistry } from './model-registry.ts';
 import type { OpenedModel, OpenedModelInfo } from './open-model.ts';
 import { openOptions } from './open-options.ts';
@@ -61,11 +62,19 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     ...(tls === undefined ? {} : { tls }),
   });
   let url: string | undefined;
-  const operations = agentOperations({ version, url: () => url, apiKey: access.secret, certificate: tls?.certificate });
+  const agentMesh = startMesh(surroundings);
+  const operations = agentOperations({
+    version,
+    url: () => url,
+    apiKey: access.secret,
+    certificate: tls?.certificate,
+    mesh: () => agentMesh.state(),
+  });
   const control = createControlServer({ socketPath: paths.socket, operations, version, logger });
   const stop = async (): Promise<void> => {
     await gateway.stop();
     for (const model of opened.toReversed()) await model.stop();
+    await agentMesh.stop();
     await control.stop();
   };
   try {

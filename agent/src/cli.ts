@@ -75,6 +75,10 @@ export async function runCli({ words, environment, terminal, signals }: CliSurro
       const { rm } = await import('./commands/rm.ts');
       code = await rm(await prepare(flags), names);
     },
+    mesh: async (name, flags, rest, options) => {
+      const { meshCommands } = await import('./commands/mesh-commands.ts');
+      code = await meshCommands[name](await prepare(flags), rest, options);
+    },
   });
   const output = {
     writeOut: (text: string) => void terminal.stdout.write(text),

@@ -118,3 +118,24 @@ export class UnsafeFolderError extends PippaError {
     super(`The folder ${path} ${what}.`, { hint: `Take those rights away (chmod go-w), or name another folder with --state-dir.` });
   }
 }
+
+/** A command is about the mesh, and the running agent is not in one. */
+export class MeshOffError extends PippaError {
+  readonly code = 'mesh_off';
+
+  constructor(reason: string) {
+    super(`The agent runs without a mesh: ${reason}`, {
+      hint: 'Start it without --mesh off; `pippa-agent doctor` looks for what is in the way.',
+    });
+  }
+}
+
+/** No peer, or no waiting node, has this name or id. */
+export class NoSuchNodeError extends PippaError {
+  readonly code = 'no_such_node';
+}
+
+/** Several nodes have this name. */
+export class AmbiguousNodeError extends PippaError {
+  readonly code = 'ambiguous_node';
+}

@@ -1,4 +1,4 @@
-import { readHardware } from '@pippa/hardware';
+import { readHardware, type HardwareFacts } from '@pippa/hardware';
 
 /** What the agent knows of the computer it runs on. */
 export interface Machine {
@@ -13,11 +13,14 @@ export interface Machine {
   readonly freeBytes: number;
   /** What models may take: the rest is the system's and other programs'. */
   readonly budgetBytes: number;
+  /** All of it as it was read. */
+  readonly hardware: HardwareFacts;
 }
 
 /** Takes a few milliseconds: it stands before the banner. */
 export async function readMachine(): Promise<Machine> {
-  const { name, platform, chip, memory, performanceCores } = await readHardware();
+  const hardware = await readHardware();
+  const { name, platform, chip, memory, performanceCores } = hardware;
   return {
     name,
     platform,
@@ -26,5 +29,6 @@ export async function readMachine(): Promise<Machine> {
     totalBytes: memory.totalBytes,
     freeBytes: memory.availableBytes,
     budgetBytes: memory.budgetBytes,
+    hardware,
   };
 }

@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { EXIT } from './exit-codes.ts';
 import { didYouMean } from '@pippa/core';
 import { addKeyCommands, type KeyActions } from './program-keys.ts';
+import { MESH_COMMANDS, type MeshCommandName } from './program-mesh.ts';
 import { SETTINGS, type SettingDefinition, type SettingKey } from './settings/schema.ts';
 import { columns } from './terminal/columns.ts';
 
@@ -15,6 +16,12 @@ export interface Actions extends KeyActions {
   trace(flags: Flags, id: string | undefined, options: { readonly json: boolean }): Promise<void>;
   show(flags: Flags, model: string, options: { readonly json: boolean }): Promise<void>;
   rm(flags: Flags, models: readonly string[]): Promise<void>;
+  mesh(name: MeshCommandName, flags: Flags, words: readonly string[], options: MeshOptions): Promise<void>;
+}
+
+export interface MeshOptions {
+  readonly json: boolean;
+  readonly watch: boolean;
 }
 
 const RUN_SETTINGS: readonly SettingKey[] = [
@@ -96,6 +103,16 @@ export function createProgram(version: string, actions: Actions): Command {
   addSettings(rm, pick(MODELS_SETTINGS)).action(() => actions.rm(flagsOf(rm), rm.args));
   const settings = pick(KEYS_SETTINGS);
   addKeyCommands(program, actions, { withSettings: (command) => addSettings(command, settings), flagsOf });
+
+  for (const { name, description, argument, options, settings } of MESH_COMMANDS) {
+    const command = program.command(name).description(description);
+    if (argument !== undefined) command.argument(...argument);
+    for (const option of options) command.option(...option);
+    addSettings(command, pick(settings)).action(() => {
+      const { json, watch } = command.opts();
+      return actions.mesh(name, flagsOf(command), command.args, { json: json === true, watch: watch === true });
+    });
+  }
   return program;
 }
 
@@ -130,6 +147,7 @@ function afterHelp(): string {
     ['pippa-agent', 'serve the demo model'],
     ['pippa-agent --model ./model.gguf', 'serve your own'],
     ['pippa-agent run', 'talk to it'],
+    ['pippa-agent invite', 'have another machine join'],
     ['cat notes.txt | pippa-agent run pippa-tiny "Sum it up:"', 'one answer'],
   ];
   return [

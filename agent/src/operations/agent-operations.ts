@@ -1,12 +1,11 @@
-import { implement, type OperationHandler } from '../control/contract.ts';
+import type { OperationHandler } from '../control/contract.ts';
+import { implement } from '../control/contract.ts';
 import { aboutOperation } from './about.ts';
+import { meshOperations, type MeshOperationParts } from './mesh-operations.ts';
 import { reachOperation } from './reach.ts';
 
 /** What the operations need of the running agent. */
-export interface AgentParts {
-  readonly version: string;
-  /** `http://127.0.0.1:11500`; undefined until the agent listens. */
-  url(): string | undefined;
+export interface AgentParts extends MeshOperationParts {
   /** A key of this run for commands. */
   readonly apiKey: string;
   /** PEM, when it serves https. */
@@ -14,9 +13,11 @@ export interface AgentParts {
 }
 
 /** Everything that commands can ask of the running agent. */
-export function agentOperations({ version, url, apiKey, certificate }: AgentParts): readonly OperationHandler[] {
+export function agentOperations(parts: AgentParts): readonly OperationHandler[] {
+  const { version, url, apiKey, certificate } = parts;
   return [
     implement(aboutOperation, () => ({ version, pid: process.pid, url: url() })),
     implement(reachOperation, () => ({ url: url(), apiKey, certificate })),
+    ...meshOperations(parts),
   ];
 }

@@ -1,0 +1,42 @@
+import type { NodeCard, PeerId } from '@pippa/core';
+import type { Machine } from '../machine.ts';
+
+export interface FirstCardParts {
+  readonly peer: PeerId;
+  /** What people call the node. */
+  readonly name: string;
+  readonly agentVersion: string;
+  readonly protocolVersion: number;
+  readonly machine: Machine;
+  /** Wall-clock milliseconds. */
+  readonly wallMs: number;
+}
+
+/** What a card has room for. */
+const MAX_NAME = 64;
+const MAX_CHIP = 128;
+
+/** What a node tells of itself as it starts: the machine as it was read, and nothing measured or loaded yet. */
+export function firstCard({ peer, name, agentVersion, protocolVersion, machine, wallMs }: FirstCardParts): NodeCard {
+  return {
+    peer,
+    version: wallMs,
+    name: name.slice(0, MAX_NAME),
+    agentVersion,
+    protocolVersion,
+    platform: machine.platform,
+    chip: machine.chip.slice(0, MAX_CHIP),
+    memory: { totalBytes: machine.totalBytes, budgetBytes: machine.budgetBytes, freeBytes: machine.budgetBytes },
+    backend: machine.platform === 'darwin-arm64' ? 'Metal' : 'CPU',
+    memoryBandwidth: 0,
+    computeRate: 0,
+    performanceCores: machine.cores,
+    power: { source: 'unknown' },
+    thermalPressure: 'unknown',
+    memoryPressure: 'unknown',
+    load: 0,
+    models: [],
+    stages: [],
+    rings: [],
+  };
+}

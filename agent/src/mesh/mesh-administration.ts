@@ -1,0 +1,55 @@
+import type { NodeCard, Peer, PeerId } from '@pippa/core';
+
+/** A node that waits for a person to let it in. */
+export interface PendingJoin {
+  readonly peer: PeerId;
+  /** What it calls itself. */
+  readonly name: string;
+  /** Short words that both sides show: the same ones, unless somebody is in between. */
+  readonly words: string;
+}
+
+/** Something that keeps nodes apart, as this node saw it. */
+export interface MeshProblem {
+  /** Stable: `duplicate_identity`, `wrong_key`, `version_mismatch`, `removed`, `multicast_failed`, `port_taken`, ... */
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** A node that was meant by name. */
+export interface NamedNode {
+  readonly peer: PeerId;
+  readonly name: string;
+}
+
+/** What the commands need of the mesh. Names are those of cards; a node's id, or the start of one, names it too. */
+export interface MeshAdministration {
+  readonly self: PeerId;
+  readonly card: NodeCard;
+  /** Everybody who finds it is let in. */
+  readonly isOpen: boolean;
+  /** Multiaddrs that others can dial. */
+  addresses(): readonly string[];
+  peers(): readonly Peer[];
+  /** Calls back after a peer, its state, card or link changed. Returns how to stop that. */
+  onPeersChanged(listener: () => void): () => void;
+  /** What another node joins with; it is the mesh's key. */
+  inviteCode(): string;
+  pendingJoins(): readonly PendingJoin[];
+  /** Lets a waiting node in. Throws `NoSuchNodeError` or `AmbiguousNodeError`. */
+  approve(name: string): Promise<NamedNode>;
+  /** Forgets the mesh; the node is a mesh of one from then on. */
+  leave(): Promise<void>;
+  /** Removes a node and gives the others a new key. Throws `NoSuchNodeError` or `AmbiguousNodeError`. */
+  kick(name: string): Promise<NamedNode>;
+  problems(): readonly MeshProblem[];
+  /** How far each peer's wall clock is ahead of this one's, milliseconds; peers that do not answer are left out. */
+  clockOffsets(signal: AbortSignal): Promise<ReadonlyMap<PeerId, number>>;
+}
+
+/** The mesh as the running agent has it. */
+export type MeshState =
+  | { readonly state: 'on'; readonly administration: MeshAdministration }
+  /** `failed`: it was asked for and could not start; the agent goes on alone. */
+  | { readonly state: 'off' | 'failed'; readonly reason: string; readonly card: NodeCard };
