@@ -1,1 +1,11 @@
-export {};
+export { createMesh, type MeshNode } from './mesh.ts';
+export type { MeshOptions } from './mesh-options.ts';
+export type { MeshProblem } from './problems.ts';
+export type { CardContent, CardUpdate } from './cards/own-card.ts';
+export { tierOf, type ClassifyInterface, type InterfaceType } from './peers/classify.ts';
+export { meshSettings, type MeshSettings, type MeshSettingsInput } from './settings.ts';
+export { AdmissionError, InviteCodeError, MeshStateError, StreamAbortedError, UnknownProtocolError } from './errors.ts';
+export { createIdentity, loadIdentity, type Identity } from './state/identity.ts';
+export { foundMesh, membershipOf, type Membership } from './state/membership.ts';
+export { memoryMeshState, openMeshState, type MeshState } from './state/mesh-state.ts';
+export { inviteCode, parseInviteCode } from './admission/invite-code.ts';

@@ -9,3 +9,14 @@ export class NoSuchModelError extends PippaError {
 export class NotOwnModelError extends PippaError {
   readonly code = 'not_own_model';
 }
+
+/** No node that can be reached has what is needed of the model. */
+export class ModelNotHereError extends PippaError {
+  readonly code = 'model_not_here';
+  override readonly retryable = true;
+}
+
+/** Bytes that do not have the hash of their piece. */
+export class WrongPieceError extends PippaError {
+  readonly code = 'wrong_piece';
+}

@@ -3,6 +3,20 @@ export { createLibrary, type Library, type LibraryOptions } from './library/libr
 export type { BrokenFile, LibraryEntry, LibraryModel } from './library/library-entry.ts';
 export { fileStem, namesOfFile, type ModelNames } from './library/model-naming.ts';
 export { modelPlaces, PLACE_LABELS, type ModelPlace, type PlaceKind, type PlaceOptions } from './library/places.ts';
-export { manifestSchema } from './library/model-facts.ts';
 export { removeModel } from './library/remove-model.ts';
 export { looksLikePath } from './library/resolve-name.ts';
+export { ModelNotHereError, WrongPieceError } from './errors.ts';
+export {
+  createModelStore,
+  type ModelStore,
+  type ModelStoreOptions,
+  type ObtainOptions,
+  type ObtainProgress,
+  type ShardRequest,
+} from './store/model-store.ts';
+export { PieceFile, type PieceFileOptions } from './pieces/piece-file.ts';
+export { PieceMap, pieceBytesFor, type PiecePlace } from './pieces/piece-map.ts';
+export { PieceSet } from './pieces/piece-set.ts';
+export { headerPieces, isPiece, mapOf, tableDigest, type PieceTable } from './pieces/piece-table.ts';
+export { buildPieceTable } from './pieces/build-table.ts';
+export { piecesForShard } from './pieces/pieces-for-shard.ts';

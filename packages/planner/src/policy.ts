@@ -12,6 +12,8 @@ export const POLICY = {
   reluctantTier: 3,
   /** A node more must make it so much faster, or it is left out: more nodes are more that can fail. */
   worthwhileGain: 0.1,
+  /** What a token's time may lose to stages that are equally busy. */
+  levellingLoss: 0.02,
   /** The interactive lane's marks. */
   interactive: { tokensPerSecond: 15, warnTokensPerSecond: 8, firstTokenMs: 300 },
 } as const;

@@ -5,7 +5,8 @@ import { ChainTables } from '../src/chain/chain-tables.ts';
 import { exactChains } from '../src/chain/exact-chains.ts';
 import { chainExists } from '../src/chain/exists.ts';
 import { orderedChains } from '../src/chain/ordered-chains.ts';
-import { bottleneckOf, chainWithin, leastBottlenecks } from '../src/chain/search.ts';
+import { levelChain } from '../src/chain/level-chain.ts';
+import { balancedChain, bottleneckOf } from '../src/chain/search.ts';
 import type { Weights } from '../src/chain/smallest-bottleneck.ts';
 
 /** Nodes with room and speed, parts between boundaries with size and time, and hops of which some are forbidden. */
@@ -115,18 +116,37 @@ test('the exact search finds the cheapest chain of every length', () => {
 
 test('the smallest bottleneck of every length is found, and a chain that keeps it', () => {
   fc.assert(
-    fc.property(imagined, (made) => {
+    fc.property(imagined, fc.integer({ min: 1, max: 4 }), (made, length) => {
       const problem = problemOf(made);
       const weights = weightsOf(problem, made);
-      const least = leastByLength(problem, (chain) => bottleneckOf(chain, weights));
-      expect(leastBottlenecks(problem, weights, [], problem.nodeCount)).toEqual(least);
-      least.forEach((limit, index) => {
-        if (limit === Infinity) return;
-        const chain = chainWithin(problem, weights, limit, [], index + 1);
-        expect(chain && bottleneckOf(chain, weights)).toBe(limit);
+      let told: readonly number[] = [];
+      const chain = balancedChain(problem, weights, [], problem.nodeCount, (bottlenecks) => {
+        told = bottlenecks;
+        return length;
       });
+      expect(told).toEqual(leastByLength(problem, (each) => bottleneckOf(each, weights)));
+      expect(chain === undefined ? Infinity : bottleneckOf(chain, weights)).toBe(told[length - 1] ?? Infinity);
     }),
     { numRuns: 500 },
+  );
+});
+
+test('levelling keeps nodes and cost, and finds the smallest bottleneck that they allow', () => {
+  fc.assert(
+    fc.property(imagined, (made) => {
+      const problem = problemOf(made);
+      const weights = { ...weightsOf(problem, made), hop: () => 0 };
+      for (const chain of exactChains(new ChainTables(problem), problem.nodeCount)) {
+        if (chain === undefined) continue;
+        const maxCost = chain.cost * 1.2;
+        const level = levelChain(problem, chain, weights, maxCost);
+        expectSound(problem, level);
+        expect(level.cost).toBeLessThanOrEqual(maxCost);
+        const same = [...allChains(problem)].filter((each) => each.nodes.join() === chain.nodes.join() && each.cost <= maxCost);
+        expect(bottleneckOf(level, weights)).toBe(Math.min(...same.map((each) => bottleneckOf(each, weights))));
+      }
+    }),
+    { numRuns: 200 },
   );
 });
 

@@ -2,5 +2,5 @@ import { PippaError } from '@pippa/core';
 
 /** A peer sent something that breaks the protocol: it is dropped with this as the reason. */
 export class ProtocolError extends PippaError {
-  readonly code = 'protocol_error';
+  readonly code: string = 'protocol_error';
 }

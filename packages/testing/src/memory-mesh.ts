@@ -1,4 +1,5 @@
 import {
+  errorMessage,
   peerId,
   PeerRefusedError,
   PeerUnreachableError,
@@ -126,6 +127,7 @@ export class MemoryMesh implements Mesh {
   readonly #answers = new Map<string, Answer>();
   readonly #listeners = new Set<(peer: Peer) => void>();
   readonly #streams = new Set<MemoryStream>();
+  readonly #reachListeners = new Set<() => void>();
   #card: NodeCard;
 
   constructor(network: MemoryNetwork, self: PeerId, card: NodeCard) {
@@ -190,14 +192,23 @@ export class MemoryMesh implements Mesh {
     const answer = target.#answers.get(protocol);
     if (answer === undefined) throw new PeerUnreachableError(`${peer} does not speak ${protocol}.`);
     const controller = new AbortController();
-    signal?.addEventListener('abort', () => controller.abort(signal.reason), { once: true });
+    const given = Promise.withResolvers<unknown>();
+    const abort = (): void => given.reject(signal?.reason);
+    signal?.addEventListener('abort', abort, { once: true });
+    const lose = (): void => {
+      if (!this.#network.reaches(this.self, peer)) given.reject(new StreamLostError(`${peer} was lost before it answered.`));
+    };
+    const stopLosing = this.#onReachChanged(lose);
+    answer(structuredClone(question), this.self, controller.signal).then(
+      (value) => given.resolve(structuredClone(value)),
+      (error: unknown) => given.reject(refusalOf(error)),
+    );
     try {
-      const given = await answer(structuredClone(question), this.self, controller.signal);
-      if (!this.#network.reaches(this.self, peer)) throw new StreamLostError(`${peer} was lost before it answered.`);
-      return structuredClone(given);
-    } catch (error) {
-      if (error instanceof StreamLostError || !(error instanceof PippaError)) throw error;
-      throw new PeerRefusedError(error.message, error.code, error.hint === undefined ? {} : { hint: error.hint });
+      return await given.promise;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+      stopLosing();
+      controller.abort(new StreamLostError('The asker left.'));
     }
   }
 
@@ -206,7 +217,13 @@ export class MemoryMesh implements Mesh {
     return () => this.#answers.delete(protocol);
   }
 
+  #onReachChanged(look: () => void): () => void {
+    this.#reachListeners.add(look);
+    return () => this.#reachListeners.delete(look);
+  }
+
   peerChanged(id: PeerId): void {
+    for (const look of this.#reachListeners) look();
     const peer = this.peer(id);
     if (peer !== undefined) for (const listener of this.#listeners) listener(peer);
   }
@@ -233,6 +250,12 @@ export class MemoryMesh implements Mesh {
       link: this.#network.linkOf(this.self, node.self),
     };
   }
+}
+
+/** As it reaches the asker: a slip of the answering part has no code of its own. */
+function refusalOf(error: unknown): PeerRefusedError {
+  if (!(error instanceof PippaError)) return new PeerRefusedError(errorMessage(error), 'internal_error');
+  return new PeerRefusedError(error.message, error.code, error.hint === undefined ? {} : { hint: error.hint });
 }
 
 function pair(a: PeerId, b: PeerId): string {

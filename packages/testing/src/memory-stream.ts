@@ -86,15 +86,17 @@ export class MemoryStream implements FrameStream {
     this.#delivering = true;
     queueMicrotask(() => {
       this.#delivering = false;
-      if (this.#ended || this.#consumer === undefined || this.#paused || this.#isHeld()) return;
-      const frame = this.#incoming.shift();
-      if (frame !== undefined) {
-        for (const resolve of this.#waitingSenders.splice(0)) resolve();
-        this.#consumer(frame);
-        this.flush();
-      } else if (this.#remoteSaidGoodbye) {
-        this.#end(undefined);
+      if (this.#ended || this.#isHeld()) return;
+      if (this.#incoming.length === 0) {
+        if (this.#remoteSaidGoodbye) this.#end(undefined);
+        return;
       }
+      if (this.#consumer === undefined || this.#paused) return;
+      const frame = this.#incoming.shift();
+      if (frame === undefined) return;
+      for (const resolve of this.#waitingSenders.splice(0)) resolve();
+      this.#consumer(frame);
+      this.flush();
     });
   }
 

@@ -1,43 +1,10 @@
-import { errorMessage, modelId, type ModelManifest } from '@pippa/core';
+import { errorMessage, type ModelManifest } from '@pippa/core';
 import { getString, manifestOf, modelFingerprint, readGgufModel, splitPaths } from '@pippa/gguf';
+import { manifestSchema } from '@pippa/protocol';
 import { z } from 'zod';
 import { familyAlias } from './model-naming.ts';
 
 const MAX_TEXT = 4096;
-const size = z.int().min(0);
-
-/** A manifest as it is remembered and as peers send it. */
-export const manifestSchema = z.object({
-  id: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/)
-    .transform(modelId),
-  name: z.string().min(1).max(512),
-  architecture: z.string().min(1).max(255),
-  quantisation: z.string().max(64),
-  parameterCount: size,
-  activeParameterCount: size,
-  fileBytes: size,
-  embeddingLength: size,
-  vocabularySize: size,
-  contextLength: size,
-  layers: z
-    .array(
-      z.object({
-        weightBytes: size,
-        contextBytesPerToken: size,
-        contextBytesPerSequence: size,
-        feedForwardLength: size,
-      }),
-    )
-    .max(512),
-  inputBytes: size,
-  outputBytes: size,
-  tiedHead: z.boolean(),
-  otherBytes: size,
-  cuts: z.array(size).max(512),
-});
-
 /** What reading a model's header gave. */
 export const modelFacts = z.union([
   z.object({

@@ -15,6 +15,11 @@ export class Disk implements AsyncDisposable {
     return new Disk(await mkdtemp(join(tmpdir(), 'pippa-models-')));
   }
 
+  /** A folder that another process made. */
+  static at(root: string): Disk {
+    return new Disk(root);
+  }
+
   path(relative: string): string {
     return join(this.root, relative);
   }

@@ -35,3 +35,17 @@ export function chainCost(problem: ChainProblem, nodes: readonly number[], cuts:
   }
   return cost + problem.returnCost(nodes.at(-1) ?? 0, nodes[0] ?? 0);
 }
+
+/** The same over some of the nodes, which get the numbers of their places in `members`. */
+export function restrict(problem: ChainProblem, members: readonly number[]): ChainProblem {
+  const member = (node: number): number => members[node] ?? 0;
+  return {
+    nodeCount: members.length,
+    boundaryCount: problem.boundaryCount,
+    fits: (node, from, to) => problem.fits(member(node), from, to),
+    costUpTo: (node, boundary) => problem.costUpTo(member(node), boundary),
+    fixedCost: (node, isLast) => problem.fixedCost(member(node), isLast),
+    hopCost: (from, to) => problem.hopCost(member(from), member(to)),
+    returnCost: (from, to) => problem.returnCost(member(from), member(to)),
+  };
+}

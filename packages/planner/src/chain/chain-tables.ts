@@ -18,6 +18,10 @@ export class ChainTables {
   readonly reach: readonly Int32Array[];
   /** By node and end: the lowest start of a middle stage, the end itself: none. */
   readonly start: readonly Int32Array[];
+  /** The problem's own, at hand: by node and boundary. */
+  readonly costUpTo: readonly Float64Array[];
+  /** The problem's own, at hand: `from * nodeCount + to`. */
+  readonly hopCost: Float64Array;
 
   constructor(problem: ChainProblem) {
     const end = problem.boundaryCount - 1;
@@ -29,6 +33,8 @@ export class ChainTables {
     this.lastStart = nodes.map((node) => end - farthest(0, end - 1, (length) => problem.fits(node, end - length, end)));
     this.reach = nodes.map((node) => this.#reachOf(node));
     this.start = nodes.map((node) => this.#startOf(node));
+    this.costUpTo = nodes.map((node) => Float64Array.from({ length: end + 1 }, (_, boundary) => problem.costUpTo(node, boundary)));
+    this.hopCost = Float64Array.from(nodes.flatMap((from) => nodes.map((to) => problem.hopCost(from, to))));
   }
 
   /** Both ends only move on, because `fits` is monotone. */

@@ -3,8 +3,6 @@ import type { ChainTables } from './chain-tables.ts';
 import { countOf, without } from './sets.ts';
 import { WindowMinimum } from './window-minimum.ts';
 
-const NONE = -1;
-
 /**
  * The cheapest chain of every length from 1 to `maxStages`, over all subsets and orders of the nodes; undefined at the lengths that
  * have none. Entry `k - 1` has `k` stages.
@@ -15,6 +13,10 @@ const NONE = -1;
 export function exactChains(tables: ChainTables, maxStages: number): (Chain | undefined)[] {
   const { nodeCount } = tables.problem;
   const best: (Chain | undefined)[] = Array.from({ length: Math.min(maxStages, nodeCount) }, () => undefined);
+  for (let node = 0; node < nodeCount; node += 1) {
+    if (tables.whole[node] === true) offer(tables, best, [node], [0, tables.end]);
+  }
+  if (best.length === 1) return best;
   const search = new Search(tables, best);
   for (let first = 0; first < nodeCount; first += 1) search.from(first);
   return best;
@@ -30,33 +32,40 @@ class Search {
   readonly #cost: Float64Array;
   readonly #previousNode: Int8Array;
   readonly #previousBoundary: Int16Array;
-  /** By boundary, for the transition at hand: the cheapest way to hand over there. */
+  /** By boundary, for the transition at hand: the cheapest way to hand over there, less what the node would have cost up to it. */
   readonly #handover: Float64Array;
   readonly #handoverNode: Int8Array;
+  /** Sets that have any chain. */
+  readonly #isReached: Uint8Array;
 
   constructor(tables: ChainTables, best: (Chain | undefined)[]) {
     this.#tables = tables;
     this.#best = best;
     this.#nodeCount = tables.problem.nodeCount;
     this.#stride = tables.end + 1;
-    const states = 2 ** this.#nodeCount * this.#nodeCount * this.#stride;
+    const sets = 2 ** this.#nodeCount;
+    const states = sets * this.#nodeCount * this.#stride;
     this.#cost = new Float64Array(states);
     this.#previousNode = new Int8Array(states);
     this.#previousBoundary = new Int16Array(states);
     this.#handover = new Float64Array(this.#stride);
     this.#handoverNode = new Int8Array(this.#stride);
+    this.#isReached = new Uint8Array(sets);
   }
 
   from(first: number): void {
-    const { problem, end } = this.#tables;
+    const { problem, firstReach, costUpTo } = this.#tables;
+    const reach = firstReach[first] as number;
+    if (reach === 0) return;
     this.#cost.fill(Infinity);
-    if (this.#tables.whole[first] === true) this.#offer([first], [0, end]);
+    this.#isReached.fill(0);
     const alone = this.#place(1 << first, first);
-    for (let to = 1; to <= (this.#tables.firstReach[first] ?? 0); to += 1) {
-      this.#cost[alone + to] = problem.costUpTo(first, to) - problem.costUpTo(first, 0) + problem.fixedCost(first, false);
-    }
-    for (let set = 1; set < 2 ** this.#nodeCount; set += 1) {
-      if ((set & (1 << first)) === 0 || countOf(set) >= this.#best.length) continue;
+    const upTo = costUpTo[first] as Float64Array;
+    const fixed = problem.fixedCost(first, false) - (upTo[0] as number);
+    for (let to = 1; to <= reach; to += 1) this.#cost[alone + to] = (upTo[to] as number) + fixed;
+    this.#isReached[1 << first] = 1;
+    for (let set = 1; set < this.#isReached.length; set += 1) {
+      if (this.#isReached[set] === 0 || countOf(set) >= this.#best.length) continue;
       for (const node of without(set, this.#nodeCount)) this.#extend(set, node, first);
     }
   }
@@ -64,63 +73,73 @@ class Search {
   /** Adds a stage on `node` to all chains over `set`. */
   #extend(set: number, node: number, first: number): void {
     if (!this.#gatherHandovers(set, node)) return;
-    const { problem, end, start, lastStart } = this.#tables;
-    const mayGrow = countOf(set) + 1 < this.#best.length;
+    const length = countOf(set) + 1;
+    if (length < this.#best.length) this.#holdMiddle(set, node);
+    const { problem, end, lastStart, costUpTo } = this.#tables;
+    let cheapest = end;
+    let least = Infinity;
+    for (let from = Math.max(1, lastStart[node] as number); from < end; from += 1) {
+      const cost = this.#handover[from] as number;
+      if (cost < least) [least, cheapest] = [cost, from];
+    }
+    if (least === Infinity) return;
+    const upTo = costUpTo[node] as Float64Array;
+    const cost = least + (upTo[end] as number) + problem.fixedCost(node, true) + problem.returnCost(node, first);
+    if (cost < (this.#best[length - 1]?.cost ?? Infinity)) this.#finish(set, node, cheapest);
+  }
+
+  /** All chains that end on `node` before the end of the model. */
+  #holdMiddle(set: number, node: number): void {
+    const { problem, end, start, costUpTo } = this.#tables;
+    const starts = start[node] as Int32Array;
+    const upTo = costUpTo[node] as Float64Array;
     const fixed = problem.fixedCost(node, false);
-    const place = this.#place(set | (1 << node), node);
+    const extended = set | (1 << node);
+    const place = this.#place(extended, node);
     const window = new WindowMinimum(this.#handover);
-    const starts = start[node] ?? new Int32Array();
-    for (let to = 2; mayGrow && to < end; to += 1) {
+    for (let to = 2; to < end; to += 1) {
       window.include(to - 1);
-      window.dropBelow(starts[to] ?? to);
+      window.dropBelow(starts[to] as number);
       const from = window.index;
-      if (from === NONE) continue;
-      this.#cost[place + to] = (this.#handover[from] ?? Infinity) + problem.costUpTo(node, to) + fixed;
-      this.#previousNode[place + to] = this.#handoverNode[from] ?? NONE;
+      if (from < 0) continue;
+      this.#cost[place + to] = (this.#handover[from] as number) + (upTo[to] as number) + fixed;
+      this.#previousNode[place + to] = this.#handoverNode[from] as number;
       this.#previousBoundary[place + to] = from;
+      this.#isReached[extended] = 1;
     }
-    let cheapest = NONE;
-    for (let from = Math.max(1, lastStart[node] ?? end); from < end; from += 1) {
-      if ((this.#handover[from] ?? Infinity) < (cheapest === NONE ? Infinity : (this.#handover[cheapest] ?? Infinity)))
-        cheapest = from;
-    }
-    if (cheapest === NONE) return;
-    const cost =
-      (this.#handover[cheapest] ?? Infinity) +
-      problem.costUpTo(node, end) +
-      problem.fixedCost(node, true) +
-      problem.returnCost(node, first);
-    if (cost < (this.#best[countOf(set)]?.cost ?? Infinity)) this.#finish(set, node, cheapest);
   }
 
   /** For every boundary, the cheapest chain over `set` that hands over to `node` there; false when there is none at all. */
   #gatherHandovers(set: number, node: number): boolean {
-    const { problem, end } = this.#tables;
-    this.#handover.fill(Infinity);
+    const { end, hopCost, costUpTo } = this.#tables;
+    const upTo = costUpTo[node] as Float64Array;
+    const cost = this.#cost;
+    const handover = this.#handover;
+    const handoverNode = this.#handoverNode;
+    handover.fill(Infinity);
     let any = false;
     for (let last = 0; last < this.#nodeCount; last += 1) {
-      const hop = (set & (1 << last)) === 0 ? Infinity : problem.hopCost(last, node);
+      const hop = (set & (1 << last)) === 0 ? Infinity : (hopCost[last * this.#nodeCount + node] as number);
       if (hop === Infinity) continue;
       const place = this.#place(set, last);
       for (let boundary = 1; boundary < end; boundary += 1) {
-        const cost = (this.#cost[place + boundary] ?? Infinity) + hop;
-        if (cost >= (this.#handover[boundary] ?? Infinity)) continue;
-        this.#handover[boundary] = cost;
-        this.#handoverNode[boundary] = last;
+        const value = (cost[place + boundary] as number) + hop;
+        if (value >= (handover[boundary] as number)) continue;
+        handover[boundary] = value;
+        handoverNode[boundary] = last;
         any = true;
       }
     }
-    // What the node would have cost up to here is saved, so that windows compare what is left.
-    for (let boundary = 1; any && boundary < end; boundary += 1) {
-      this.#handover[boundary] = (this.#handover[boundary] ?? Infinity) - problem.costUpTo(node, boundary);
-    }
+    if (any)
+      for (let boundary = 1; boundary < end; boundary += 1)
+        handover[boundary] = (handover[boundary] as number) - (upTo[boundary] as number);
     return any;
   }
 
   #finish(set: number, lastNode: number, lastCut: number): void {
     const nodes = [lastNode];
     const cuts = [this.#tables.end, lastCut];
-    let node = this.#handoverNode[lastCut] ?? NONE;
+    let node = this.#handoverNode[lastCut] as number;
     let rest = set;
     let boundary = lastCut;
     for (;;) {
@@ -128,19 +147,19 @@ class Search {
       if (countOf(rest) === 1) break;
       const place = this.#place(rest, node) + boundary;
       rest &= ~(1 << node);
-      node = this.#previousNode[place] ?? NONE;
-      boundary = this.#previousBoundary[place] ?? NONE;
+      node = this.#previousNode[place] as number;
+      boundary = this.#previousBoundary[place] as number;
       cuts.push(boundary);
     }
-    this.#offer(nodes.toReversed(), [...cuts, 0].toReversed());
-  }
-
-  #offer(nodes: readonly number[], cuts: readonly number[]): void {
-    const cost = chainCost(this.#tables.problem, nodes, cuts);
-    if (cost < (this.#best[nodes.length - 1]?.cost ?? Infinity)) this.#best[nodes.length - 1] = { nodes, cuts, cost };
+    offer(this.#tables, this.#best, nodes.toReversed(), [...cuts, 0].toReversed());
   }
 
   #place(set: number, last: number): number {
     return (set * this.#nodeCount + last) * this.#stride;
   }
+}
+
+function offer(tables: ChainTables, best: (Chain | undefined)[], nodes: readonly number[], cuts: readonly number[]): void {
+  const cost = chainCost(tables.problem, nodes, cuts);
+  if (cost < (best[nodes.length - 1]?.cost ?? Infinity)) best[nodes.length - 1] = { nodes, cuts, cost };
 }

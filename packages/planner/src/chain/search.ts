@@ -1,14 +1,15 @@
 import { PLANNER_LIMITS } from '../policy.ts';
-import type { Chain, ChainProblem } from './chain-problem.ts';
+import { restrict, type Chain, type ChainProblem } from './chain-problem.ts';
 import { ChainTables } from './chain-tables.ts';
 import { exactChains } from './exact-chains.ts';
+import { levelChain } from './level-chain.ts';
 import { orderedChains } from './ordered-chains.ts';
 import { smallestBottlenecks, type Weights } from './smallest-bottleneck.ts';
 
-/** Halvings of the interval in which a bottleneck is looked for: it is then known to a millionth. */
-const HALVINGS = 20;
-/** Rounding in sums of costs must not shut out the chain that a bottleneck was found by. */
+/** Rounding in sums of weights must not shut out the chain that a bottleneck was found by. */
 const ROUNDING = 1 + 1e-9;
+/** Of many nodes, so many are searched exactly around what was found. */
+const SHORTLIST = 6;
 
 /** Orders that chains over many nodes are looked for in. */
 export type Orders = readonly (readonly number[])[];
@@ -16,54 +17,46 @@ export type Orders = readonly (readonly number[])[];
 /** The cheapest chains by length: exact for few nodes; for many, the best in the given orders, refined around it. */
 export function cheapestChains(problem: ChainProblem, orders: Orders, maxStages: number): (Chain | undefined)[] {
   const tables = new ChainTables(problem);
-  if (problem.nodeCount <= PLANNER_LIMITS.exactNodes) return exactChains(tables, maxStages);
-  let best: (Chain | undefined)[] = [];
-  for (const order of orders) best = cheaper(best, orderedChains(tables, order, maxStages));
-  for (const members of shortlists(best, orders)) {
-    const refined = exactChains(new ChainTables(subproblem(problem, members)), maxStages);
-    best = cheaper(
-      best,
-      refined.map((chain) => chain && { ...chain, nodes: chain.nodes.map((node) => members[node] ?? node) }),
-    );
-  }
-  return best;
+  if (maxStages === 1 || problem.nodeCount <= PLANNER_LIMITS.exactNodes) return exactChains(tables, maxStages);
+  const found = orders.map((order) => orderedChains(tables, order, maxStages));
+  const best = cheapestOf(found);
+  const refined = shortlists(best, orders).map((members) =>
+    exactChains(new ChainTables(restrict(problem, members)), maxStages).map(
+      (chain) => chain && { ...chain, nodes: chain.nodes.map((node) => members[node] ?? node) },
+    ),
+  );
+  return cheapestOf([best, ...refined]);
 }
 
-/** The smallest bottleneck of chains of each length; Infinity where there is none. Exact for few nodes. */
-export function leastBottlenecks(problem: ChainProblem, weights: Weights, orders: Orders, maxStages: number): number[] {
-  if (problem.nodeCount <= PLANNER_LIMITS.exactNodes) return smallestBottlenecks(new ChainTables(problem), weights, maxStages);
-  return cheapestChains(problem, orders, maxStages).map((chain, index) => {
-    let best = chain;
-    let low = 0;
-    for (let halving = 0; best !== undefined && halving < HALVINGS; halving += 1) {
-      const limit = (low + bottleneckOf(best, weights)) / 2;
-      const found = cheapestInOrder(within(problem, weights, limit), orders, index + 1);
-      if (found === undefined) low = limit;
-      else best = found;
-    }
-    return best === undefined ? Infinity : bottleneckOf(best, weights);
-  });
-}
-
-/** The cheapest chain of so many stages that stays within a bottleneck. */
-export function chainWithin(
+/**
+ * The chain whose largest weight is smallest, and of those the cheapest, of the length that `pick` takes when it is told the smallest
+ * largest weight of every length (Infinity where there is none). Exact for few nodes; for many, the cheapest chains, levelled.
+ */
+export function balancedChain(
   problem: ChainProblem,
   weights: Weights,
-  limit: number,
   orders: Orders,
-  stages: number,
+  maxStages: number,
+  pick: (bottlenecks: readonly number[]) => number,
 ): Chain | undefined {
-  const bounded = within(problem, weights, limit * ROUNDING);
-  if (problem.nodeCount <= PLANNER_LIMITS.exactNodes) return exactChains(new ChainTables(bounded), stages)[stages - 1];
-  return cheapestInOrder(bounded, orders, stages) ?? cheapestChains(bounded, orders, stages)[stages - 1];
-}
-
-function within(problem: ChainProblem, weights: Weights, limit: number): ChainProblem {
-  return {
+  if (problem.nodeCount > PLANNER_LIMITS.exactNodes) {
+    const tables = new ChainTables(problem);
+    const levelled = orders
+      .flatMap((order) => orderedChains(tables, order, maxStages))
+      .flatMap((chain) => (chain === undefined ? [] : [levelChain(problem, chain, weights, Infinity)]));
+    const best = bestByLength(levelled, (chain) => bottleneckOf(chain, weights));
+    return best[pick(best.map((chain) => (chain === undefined ? Infinity : bottleneckOf(chain, weights)))) - 1];
+  }
+  const bottlenecks = smallestBottlenecks(new ChainTables(problem), weights, maxStages);
+  const length = pick(bottlenecks);
+  const limit = (bottlenecks[length - 1] ?? Infinity) * ROUNDING;
+  if (limit === Infinity) return undefined;
+  const bounded: ChainProblem = {
     ...problem,
     fits: (node, from, to) => problem.fits(node, from, to) && weights.stage(node, from, to) <= limit,
     hopCost: (from, to) => (weights.hop(from, to) <= limit ? problem.hopCost(from, to) : Infinity),
   };
+  return exactChains(new ChainTables(bounded), length)[length - 1];
 }
 
 /** The largest weight of a chain. */
@@ -74,40 +67,25 @@ export function bottleneckOf({ nodes, cuts }: Pick<Chain, 'nodes' | 'cuts'>, wei
   );
 }
 
-function cheapestInOrder(problem: ChainProblem, orders: Orders, stages: number): Chain | undefined {
-  const tables = new ChainTables(problem);
-  let best: Chain | undefined;
-  for (const order of orders) {
-    const chain = orderedChains(tables, order, stages)[stages - 1];
-    if (chain !== undefined && chain.cost < (best?.cost ?? Infinity)) best = chain;
-  }
-  return best;
+function cheapestOf(found: readonly (readonly (Chain | undefined)[])[]): (Chain | undefined)[] {
+  return bestByLength(
+    found.flat().filter((chain) => chain !== undefined),
+    (chain) => chain.cost,
+  );
 }
 
-function cheaper(a: readonly (Chain | undefined)[], b: readonly (Chain | undefined)[]): (Chain | undefined)[] {
-  return Array.from({ length: Math.max(a.length, b.length) }, (_, index) => {
-    const [one, other] = [a[index], b[index]];
-    if (one === undefined || other === undefined) return one ?? other;
-    return other.cost < one.cost ? other : one;
-  });
+function bestByLength(chains: readonly Chain[], measure: (chain: Chain) => number): (Chain | undefined)[] {
+  const longest = Math.max(0, ...chains.map((chain) => chain.nodes.length));
+  return Array.from({ length: longest }, (_, index) =>
+    chains
+      .filter((chain) => chain.nodes.length === index + 1)
+      .reduce<Chain | undefined>((best, chain) => (best === undefined || measure(chain) < measure(best) ? chain : best), undefined),
+  );
 }
 
-/** The nodes of the shortest chain found, and the first of every order, filled up to as many as are searched exactly. */
+/** The nodes of the shortest chain found, with the first of every order to fill up. */
 function shortlists(best: readonly (Chain | undefined)[], orders: Orders): readonly (readonly number[])[] {
   const shortest = best.find((chain) => chain !== undefined);
-  const chosen = shortest === undefined || shortest.nodes.length > PLANNER_LIMITS.exactNodes ? [] : shortest.nodes;
-  return orders.map((order) => [...new Set([...chosen, ...order])].slice(0, PLANNER_LIMITS.exactNodes));
-}
-
-function subproblem(problem: ChainProblem, members: readonly number[]): ChainProblem {
-  const member = (node: number): number => members[node] ?? 0;
-  return {
-    nodeCount: members.length,
-    boundaryCount: problem.boundaryCount,
-    fits: (node, from, to) => problem.fits(member(node), from, to),
-    costUpTo: (node, boundary) => problem.costUpTo(member(node), boundary),
-    fixedCost: (node, isLast) => problem.fixedCost(member(node), isLast),
-    hopCost: (from, to) => problem.hopCost(member(from), member(to)),
-    returnCost: (from, to) => problem.returnCost(member(from), member(to)),
-  };
+  const chosen = shortest === undefined || shortest.nodes.length > SHORTLIST ? [] : shortest.nodes;
+  return orders.map((order) => [...new Set([...chosen, ...order])].slice(0, SHORTLIST));
 }

@@ -31,19 +31,19 @@ export function smallestBottlenecks(tables: ChainTables, weights: Weights, maxSt
       const hop = weights.hop(last, node);
       const at = place(set, last);
       for (let boundary = 1; boundary < end; boundary += 1) {
-        const value = Math.max(hop, bottleneck[at + boundary] ?? Infinity);
-        if (value < (handover[boundary] ?? Infinity)) handover[boundary] = value;
+        const value = Math.max(hop, bottleneck[at + boundary] as number);
+        if (value < (handover[boundary] as number)) handover[boundary] = value;
       }
     }
   };
   const join = (node: number, lowest: number, to: number): number => {
-    const stages = stageWeights[node] ?? new Float64Array();
+    const stages = stageWeights[node] as Float64Array;
     let least = Infinity;
     for (let from = to - 1; from >= lowest; from -= 1) {
-      const stage = stages[from * stride + to] ?? Infinity;
+      const stage = stages[from * stride + to] as number;
       // Stages that begin earlier only weigh more.
       if (stage >= least) break;
-      least = Math.min(least, Math.max(stage, handover[from] ?? Infinity));
+      least = Math.min(least, Math.max(stage, handover[from] as number));
     }
     return least;
   };

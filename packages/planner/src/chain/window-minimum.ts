@@ -12,19 +12,19 @@ export class WindowMinimum {
   }
 
   include(index: number): void {
-    const value = this.#values[index] ?? Infinity;
+    const value = this.#values[index] as number;
     if (value === Infinity) return;
-    while (this.#tail > this.#head && (this.#values[this.#queue[this.#tail - 1] ?? 0] ?? Infinity) > value) this.#tail -= 1;
+    while (this.#tail > this.#head && (this.#values[this.#queue[this.#tail - 1] as number] as number) > value) this.#tail -= 1;
     this.#queue[this.#tail] = index;
     this.#tail += 1;
   }
 
   dropBelow(index: number): void {
-    while (this.#head < this.#tail && (this.#queue[this.#head] ?? 0) < index) this.#head += 1;
+    while (this.#head < this.#tail && (this.#queue[this.#head] as number) < index) this.#head += 1;
   }
 
   /** Where the least is, the earliest of several; -1 for an empty window. */
   get index(): number {
-    return this.#head < this.#tail ? (this.#queue[this.#head] ?? -1) : -1;
+    return this.#head < this.#tail ? (this.#queue[this.#head] as number) : -1;
   }
 }

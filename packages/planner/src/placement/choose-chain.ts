@@ -1,5 +1,6 @@
 import type { Chain } from '../chain/chain-problem.ts';
-import { chainWithin, cheapestChains, leastBottlenecks } from '../chain/search.ts';
+import { levelChain } from '../chain/level-chain.ts';
+import { balancedChain, cheapestChains } from '../chain/search.ts';
 import type { Weights } from '../chain/smallest-bottleneck.ts';
 import { PLANNER_LIMITS, POLICY } from '../policy.ts';
 import type { SpeedModel, StageOnNode } from '../speed-model.ts';
@@ -29,7 +30,7 @@ function fastest(problem: PlacementProblem, speed: SpeedModel, wish: Wish, most:
   const chains = cheapestChains(problem.chains, problem.orders, most);
   if (wish.split !== undefined) {
     const chain = chains[wish.split - 1];
-    return chain && { stages: problem.stagesOf(chain), remarks: [] };
+    return chain && { stages: problem.stagesOf(levelled(chain, problem)), remarks: [] };
   }
   const [fewest, ...longer] = chains.filter((chain) => chain !== undefined);
   if (fewest === undefined) return undefined;
@@ -49,7 +50,12 @@ function fastest(problem: PlacementProblem, speed: SpeedModel, wish: Wish, most:
     remarks.push(`${count} nodes are ${percent(gain)} faster than ${best.nodes.length}.`);
     best = chain;
   }
-  return { stages: problem.stagesOf(best), remarks };
+  return { stages: problem.stagesOf(levelled(best, problem)), remarks };
+}
+
+/** Shared out evenly where a token's time hardly changes by it: prompts and many sequences are faster then. */
+function levelled(chain: Chain, problem: PlacementProblem): Chain {
+  return levelChain(problem.chains, chain, problem.busyMs, chain.cost * (1 + POLICY.levellingLoss));
 }
 
 /**
@@ -58,11 +64,7 @@ function fastest(problem: PlacementProblem, speed: SpeedModel, wish: Wish, most:
  */
 function balanced(problem: PlacementProblem, weights: Weights, wish: Wish, most: number): Choice | undefined {
   const { chains, orders } = problem;
-  const bottlenecks = leastBottlenecks(chains, weights, orders, most);
-  const length = wish.split ?? lengthOf(bottlenecks, wish);
-  const limit = bottlenecks[length - 1] ?? Infinity;
-  if (limit === Infinity) return undefined;
-  const chain = chainWithin(chains, weights, limit, orders, length);
+  const chain = balancedChain(chains, weights, orders, most, (bottlenecks) => wish.split ?? lengthOf(bottlenecks, wish));
   return chain && { stages: problem.stagesOf(chain), remarks: [] };
 }
 

@@ -1,7 +1,7 @@
 import type { Chain, ChainProblem } from '../chain/chain-problem.ts';
 import type { Weights } from '../chain/smallest-bottleneck.ts';
 import type { ModelCosts } from '../model-costs.ts';
-import { POLICY, PREFERENCES, SPEED_MODEL } from '../policy.ts';
+import { PLANNER_LIMITS, POLICY, PREFERENCES, SPEED_MODEL } from '../policy.ts';
 import type { SpeedModel, StageOnNode } from '../speed-model.ts';
 import type { PlannerNode } from '../types.ts';
 import type { PlacementContext } from './placed-stages.ts';
@@ -82,15 +82,17 @@ export class PlacementProblem {
     };
   }
 
-  /** Orders that are tried when there are too many nodes to try all: by room, by speed, and from the fastest to whatever is nearest. */
+  /** Orders that are tried when there are too many nodes to try all: by room, by speed, and from the first of these to whatever is nearest. */
   get orders(): readonly (readonly number[])[] {
-    const { nodes, stageShare } = this.level;
-    const indices = nodes.map((_, index) => index);
-    const by = (value: (node: PlannerNode) => number): number[] =>
-      indices.toSorted((a, b) => value(nodes[b] as PlannerNode) - value(nodes[a] as PlannerNode));
-    const byRoom = by((node) => limitBytes(node, stageShare));
-    const bySpeed = by((node) => node.memoryBandwidth);
+    if (this.level.nodes.length <= PLANNER_LIMITS.exactNodes) return [];
+    const byRoom = this.byRoom;
+    const bySpeed = this.#by((node) => node.memoryBandwidth);
     return [byRoom, bySpeed, this.#nearest(byRoom[0]), this.#nearest(bySpeed[0])];
+  }
+
+  /** The nodes with the most room first. */
+  get byRoom(): readonly number[] {
+    return this.#by((node) => limitBytes(node, this.level.stageShare));
   }
 
   stagesOf({ nodes, cuts }: Chain): StageOnNode[] {
@@ -100,6 +102,11 @@ export class PlacementProblem {
       const to = this.#costs.boundaries[cuts[position + 1] ?? 0] ?? 0;
       return { node, peer: node.peer, from, to };
     });
+  }
+
+  #by(value: (node: PlannerNode) => number): number[] {
+    const { nodes } = this.level;
+    return [...nodes.keys()].sort((a, b) => value(nodes[b] as PlannerNode) - value(nodes[a] as PlannerNode));
   }
 
   #nearest(start: number | undefined): number[] {

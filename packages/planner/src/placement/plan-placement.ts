@@ -1,3 +1,4 @@
+import { chainExists } from '../chain/exists.ts';
 import { LinkTable } from '../link-table.ts';
 import { ModelCosts } from '../model-costs.ts';
 import { PLANNER_LIMITS, POLICY } from '../policy.ts';
@@ -24,7 +25,10 @@ export function planPlacement(input: PlacementInput): PlacementResult {
   if (wish.stages !== undefined) return checkAssignment(wish.stages, context);
   const levels = levelsOf(nodes, links);
   for (const level of levels) {
-    const choice = chooseChain(new PlacementProblem(level, context), speed, wish);
+    const problem = new PlacementProblem(level, context);
+    // Much cheaper to know than which is the best.
+    if (!chainExists(problem.chains, problem.byRoom)) continue;
+    const choice = chooseChain(problem, speed, wish);
     if (choice === undefined) continue;
     const placed = placedOf(choice.stages, costs, speed, wish);
     const facts = { placed, stages: choice.stages, level, nodes, links, costs, wish };

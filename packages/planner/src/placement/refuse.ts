@@ -73,7 +73,7 @@ function fitsWith(context: PlacementContext, change: Change): boolean {
       : new ModelCosts(change.manifest ?? input.manifest, change.wish ?? input.wish);
   const level = { nodes: change.nodes ?? nodes, soloShare: 1, stageShare: 1, allowsReluctantHops: true };
   const problem = new PlacementProblem(level, { ...context, costs });
-  return chainExists(problem.chains, problem.orders[0] ?? []);
+  return chainExists(problem.chains, problem.byRoom);
 }
 
 /** It fits, but not in as many stages as asked for. */

@@ -1,0 +1,26 @@
+import type { Clock, Logger } from '@pippa/core';
+import type { CardContent } from './cards/own-card.ts';
+import type { ClassifyInterface } from './peers/classify.ts';
+import type { MeshSettingsInput } from './settings.ts';
+import type { MeshState } from './state/mesh-state.ts';
+import type { createTransport } from './transport/create-libp2p.ts';
+
+export interface MeshOptions {
+  /** Identity and key: `openMeshState(directory)`, or `memoryMeshState()` in tests. */
+  readonly state: MeshState;
+  /** What this node says of itself at first; `updateCard` changes it. */
+  readonly card: CardContent;
+  /** Where to listen. Left out: all interfaces, IPv4 and IPv6, port chosen by the system. */
+  readonly listen?: { readonly hosts?: readonly string[]; readonly port?: number };
+  /** Multiaddrs of members, for networks without multicast; with or without `/p2p/<id>`. */
+  readonly peers?: readonly string[];
+  readonly settings?: MeshSettingsInput;
+  /** What the interface with a local address is. Left out: unknown, which counts as Wi-Fi. */
+  readonly classifyInterface?: ClassifyInterface;
+  /** Makes the libp2p node; tests keep hold of it to break it. */
+  readonly createTransport?: typeof createTransport;
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+  /** `0 <= n < 1` */
+  readonly random?: () => number;
+}

@@ -1,0 +1,156 @@
+import { multiaddr } from '@multiformats/multiaddr';
+import { errorMessage, peerId, type Clock, type Logger, type PeerId } from '@pippa/core';
+import type { Libp2p } from 'libp2p';
+import type { MeshSettings } from '../settings.ts';
+import { backoffMs } from './backoff.ts';
+
+const MAX_ADDRESSES_A_PEER = 32;
+const MAX_TARGETS = 512;
+/** A dial of all addresses of a peer. */
+const DIAL_TIMEOUT_MS = 6_000;
+
+export interface DialerParts {
+  readonly self: PeerId;
+  readonly libp2p: Libp2p;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly settings: MeshSettings;
+  readonly random: () => number;
+  isConnected(peer: PeerId): boolean;
+  /** A dial of a peer failed; `refused`: nobody listens there. */
+  onFailed(peer: PeerId): void;
+  /** An address that the person gave leads to a node with this node's own id. */
+  onSelf(address: string): void;
+}
+
+/** A member that was not reached this often is left to find this node, by multicast or a dial of its own. */
+const MAX_ATTEMPTS = 12;
+
+interface Target {
+  /** A person gave it: never given up. */
+  readonly given: boolean;
+  /** Undefined for an address that was given without one. */
+  readonly peer: PeerId | undefined;
+  /** Newest first. */
+  addresses: string[];
+  attempt: number;
+  dialling: boolean;
+  cancel: (() => void) | undefined;
+}
+
+/** Dials the peers that are known of until they are connected, and again when they are lost. */
+export class Dialer {
+  readonly #parts: DialerParts;
+  readonly #targets = new Map<string, Target>();
+  readonly #stopped = new AbortController();
+
+  constructor(parts: DialerParts) {
+    this.#parts = parts;
+  }
+
+  /** An address that a person gave: dialled until the node stops. */
+  add(address: string): void {
+    const peer = multiaddr(address)
+      .getComponents()
+      .findLast((component) => component.name === 'p2p')?.value;
+    const target: Target = {
+      given: true,
+      peer: peer === undefined ? undefined : peerId(peer),
+      addresses: [withoutPeer(address)],
+      attempt: 0,
+      dialling: false,
+      cancel: undefined,
+    };
+    this.#targets.set(peer ?? address, target);
+    this.#schedule(target, 0);
+  }
+
+  /** Where a peer may be. The node with the smaller id dials at once, the other one after `patienceMs`, in case both know. */
+  know(peer: PeerId, addresses: readonly string[], patienceMs: number): void {
+    if (peer === this.#parts.self || this.#stopped.signal.aborted) return;
+    const plain = addresses.map(withoutPeer);
+    const existing = this.#targets.get(peer);
+    if (existing === undefined && this.#targets.size >= MAX_TARGETS) return;
+    const target = existing ?? { given: false, peer, addresses: [], attempt: 0, dialling: false, cancel: undefined };
+    this.#targets.set(peer, target);
+    const isNew = plain.some((address) => !target.addresses.includes(address));
+    target.addresses = [...new Set([...plain, ...target.addresses])].slice(0, MAX_ADDRESSES_A_PEER);
+    if (this.#parts.isConnected(peer) || target.dialling) return;
+    // Nothing new: the waiting time of earlier failures stands.
+    if (target.cancel !== undefined && !isNew) return;
+    this.#schedule(target, this.#parts.self < peer ? 0 : patienceMs);
+  }
+
+  /** Dials at once, because the connection broke. False when no address is known. */
+  lost(peer: PeerId): boolean {
+    const target = this.#targets.get(peer);
+    if (target === undefined || target.addresses.length === 0) return false;
+    target.attempt = 0;
+    this.#schedule(target, 0);
+    return true;
+  }
+
+  /** Stops caring for a peer that left or was removed. */
+  forget(peer: PeerId): void {
+    this.#targets.get(peer)?.cancel?.();
+    this.#targets.delete(peer);
+  }
+
+  stop(): void {
+    this.#stopped.abort();
+    for (const target of this.#targets.values()) target.cancel?.();
+    this.#targets.clear();
+  }
+
+  #schedule(target: Target, delayMs: number): void {
+    if (this.#stopped.signal.aborted || target.dialling) return;
+    target.cancel?.();
+    target.cancel = this.#parts.clock.schedule(delayMs, () => {
+      target.cancel = undefined;
+      void this.#dial(target);
+    });
+  }
+
+  async #dial(target: Target): Promise<void> {
+    const { libp2p, settings, random, logger } = this.#parts;
+    if (target.peer !== undefined && this.#parts.isConnected(target.peer)) return;
+    target.dialling = true;
+    try {
+      const addresses = target.addresses.map((address) =>
+        multiaddr(target.peer === undefined ? address : `${address}/p2p/${target.peer}`),
+      );
+      const connection = await libp2p.dial(addresses, {
+        signal: AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]),
+      });
+      target.dialling = false;
+      target.attempt = 0;
+      // An address without an id stays on watch: whoever listens there is dialled again when the connection ends.
+      connection.addEventListener('close', () => {
+        if (target.peer === undefined) this.#schedule(target, backoffMs(1, settings.redialMs, settings.redialMaxMs, random));
+      });
+    } catch (error) {
+      target.dialling = false;
+      if (this.#stopped.signal.aborted) return;
+      if (isSelf(error)) {
+        this.#parts.onSelf(target.addresses[0] ?? '');
+        return;
+      }
+      logger.debug({ peer: target.peer, addresses: target.addresses, error: errorMessage(error) }, 'a dial failed');
+      if (target.peer !== undefined) this.#parts.onFailed(target.peer);
+      if (target.peer !== undefined && !this.#targets.has(target.peer)) return;
+      if (!target.given && target.attempt >= MAX_ATTEMPTS) return;
+      this.#schedule(target, backoffMs(target.attempt++, settings.redialMs, settings.redialMaxMs, random));
+    }
+  }
+}
+
+/** Noise proved this node's own id at the other end. */
+function isSelf(error: unknown): boolean {
+  const errors: readonly unknown[] = error instanceof AggregateError ? error.errors : [error];
+  return errors.some((inner) => inner instanceof Error && inner.name === 'InvalidPeerIdError');
+}
+
+function withoutPeer(address: string): string {
+  const end = address.indexOf('/p2p/');
+  return end < 0 ? address : address.slice(0, end);
+}

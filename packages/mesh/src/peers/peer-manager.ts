@@ -1,0 +1,353 @@
+import type { Connection } from '@libp2p/interface';
+import { errorMessage, StreamLostError, type Clock, type Logger, type PeerId } from '@pippa/core';
+import {
+  BadMessageError,
+  CONTROL_FRAME_LIMITS,
+  CONTROL_PROTOCOL,
+  controlMessage,
+  heartbeat,
+  MAX_ROSTER,
+  parseMessage,
+  type CardChange,
+  type ControlMessage,
+  type SignedCard,
+} from '@pippa/protocol';
+import type { Admitted } from '../admission/gate.ts';
+import { applyChange, type OwnCard } from '../cards/own-card.ts';
+import { verifyCard } from '../cards/sign-card.ts';
+import { ownStall, stateAfter } from '../liveness/silence.ts';
+import type { MeshSettings } from '../settings.ts';
+import type { PeerStream } from '../streams/peer-stream.ts';
+import type { StreamService } from '../streams/stream-service.ts';
+import { socketAddresses } from '../transport/corked-tcp.ts';
+import { interfaceOf, type ClassifyInterface } from './classify.ts';
+import type { Dialer } from './dialer.ts';
+import { Link } from './link.ts';
+import type { PeerRecord } from './peer-record.ts';
+import type { PeerTable } from './peer-table.ts';
+
+/** Links over which this node asks for members; more would tell the same. */
+const ROSTER_SOURCES = 3;
+
+export interface PeerManagerParts {
+  readonly self: PeerId;
+  readonly instance: Uint8Array;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly settings: MeshSettings;
+  readonly table: PeerTable;
+  readonly ownCard: OwnCard;
+  readonly streams: StreamService;
+  readonly classify: ClassifyInterface;
+  dialer(): Dialer;
+  /** A new key arrived from a member. */
+  onRekey(message: Extract<ControlMessage, { kind: 'rekey' }>, from: PeerId): void;
+  /** The other side of a link was admitted by an old key. */
+  onOutdated(link: Link): void;
+  onDuplicate(peer: PeerId): void;
+}
+
+/** Members as they come, speak, fall silent and go. */
+export class PeerManager {
+  readonly #parts: PeerManagerParts;
+  #cancelTick: (() => void) | undefined;
+  #lastTickMs = 0;
+  #stopped = false;
+  #announced: PeerId[] = [];
+
+  constructor(parts: PeerManagerParts) {
+    this.#parts = parts;
+    parts.streams.handle(
+      CONTROL_PROTOCOL,
+      (stream, connection) => {
+        if (connection !== undefined) this.#addLink(connection, stream as PeerStream);
+      },
+      CONTROL_FRAME_LIMITS,
+    );
+  }
+
+  start(): void {
+    this.#lastTickMs = this.#parts.clock.nowMs();
+    this.#scheduleTick();
+  }
+
+  /** Says goodbye to all; their connections end with the transport. */
+  async stop(reason: 'stopped' | 'left'): Promise<void> {
+    this.#stopped = true;
+    this.#cancelTick?.();
+    const links = [...this.#parts.table.records].flatMap((record) => [...record.links]);
+    await Promise.allSettled(
+      links.map(async (link) => {
+        await link.control.send({ kind: 'leaving', reason } satisfies ControlMessage);
+        await link.control.close();
+      }),
+    );
+  }
+
+  linksOf(peer: PeerId): readonly Link[] {
+    return this.#parts.table.find(peer)?.usableLinks ?? [];
+  }
+
+  isConnected(peer: PeerId): boolean {
+    return (this.#parts.table.find(peer)?.links.size ?? 0) > 0;
+  }
+
+  publish(change: CardChange): void {
+    for (const record of this.#parts.table.records) record.usableLinks[0]?.say({ kind: 'card-change', change });
+  }
+
+  /** Both sides proved the key: the one that dialled opens the control stream. */
+  async admitted({ connection, key, initiator }: Admitted): Promise<void> {
+    if (!initiator) return;
+    try {
+      const { stream } = await this.#parts.streams.openOn(connection, CONTROL_PROTOCOL, CONTROL_FRAME_LIMITS);
+      const link = this.#addLink(connection, stream);
+      if (key.former && link !== undefined) this.#parts.onOutdated(link);
+    } catch (error) {
+      this.#parts.logger.debug({ error: errorMessage(error) }, 'a control stream could not be opened');
+      connection.abort(new StreamLostError('The control stream could not be opened.', { cause: error }));
+    }
+  }
+
+  /** A dial failed: a peer whose links broke and who doesn't answer is dead. */
+  unreachable(peer: PeerId): void {
+    const record = this.#parts.table.find(peer);
+    if (record !== undefined && record.links.size === 0) this.#setDead(record);
+  }
+
+  #addLink(connection: Connection, control: PeerStream): Link | undefined {
+    const { clock, table, classify, ownCard, instance } = this.#parts;
+    if (this.#stopped || connection.status !== 'open') return undefined;
+    const record = table.ensure(control.peer);
+    const interfaceType = interfaceOf(socketAddresses(connection), classify);
+    const link = new Link({ peer: control.peer, connection, control, interfaceType, clock });
+    const isFirst = record.links.size === 0;
+    record.links.add(link);
+    control.onFrame(({ header }) => this.#hear(record, link, header));
+    void control.closed.then(() => this.#removeLink(record, link));
+    connection.addEventListener('close', () => this.#removeLink(record, link));
+    void ownCard.signed().then((card) => link.say({ kind: 'hello', instance, card }));
+    link.beat();
+    if (isFirst) {
+      this.#setAlive(record);
+      if (this.#rosterSources() < ROSTER_SOURCES) link.say({ kind: 'roster-request' });
+    } else this.#thin(record);
+    return link;
+  }
+
+  #removeLink(record: PeerRecord, link: Link): void {
+    if (!record.links.delete(link)) return;
+    if (link.connection.status === 'open') link.connection.abort(new StreamLostError('The control stream ended.'));
+    if (record.links.size > 0 || this.#stopped) return;
+    const dialled = this.#parts.dialer().lost(record.id);
+    if (record.state === 'dead') return;
+    if (!dialled) {
+      this.#setDead(record);
+      return;
+    }
+    // A broken connection may be no more than a changed address: one quick dial decides.
+    record.state = 'suspect';
+    this.#parts.table.changed(record);
+  }
+
+  #hear(record: PeerRecord, link: Link, header: unknown): void {
+    link.lastHeardMs = this.#parts.clock.nowMs();
+    if (record.state === 'suspect') this.#setAlive(record);
+    if (Array.isArray(header)) {
+      const first = link.roundTrips.count === 0;
+      const measured = link.hearBeat(parseMessage(heartbeat, header, 'a heartbeat'));
+      if (first && measured) this.#parts.table.changed(record);
+      return;
+    }
+    this.#take(record, link, parseMessage(controlMessage, header, 'the control stream'));
+  }
+
+  #take(record: PeerRecord, link: Link, message: ControlMessage): void {
+    switch (message.kind) {
+      case 'hello':
+        this.#meetInstance(record, Buffer.from(message.instance).toString('hex'));
+        this.#takeCard(record, link, () => message.card);
+        return;
+      case 'card':
+        this.#takeCard(record, link, () => message.card);
+        return;
+      case 'card-change':
+        this.#takeCard(record, link, () => {
+          const known = record.known?.signed;
+          return known === undefined || known.card['version'] !== message.change.base
+            ? undefined
+            : applyChange(known, message.change);
+        });
+        return;
+      case 'card-request':
+        void this.#parts.ownCard.signed().then((card) => link.say({ kind: 'card', card }));
+        return;
+      case 'roster-request':
+        link.wantsRoster = true;
+        link.say({ kind: 'roster', members: this.#roster(record.id) });
+        return;
+      case 'roster':
+        for (const { peer, addresses } of message.members)
+          if (!this.isConnected(peer)) this.#parts.dialer().know(peer, addresses, this.#parts.settings.dialPatienceMs);
+        return;
+      case 'leaving':
+        this.#parts.dialer().forget(record.id);
+        this.#setDead(record);
+        return;
+      case 'rekey':
+        this.#parts.onRekey(message, record.id);
+        return;
+      case 'retire':
+        link.retiring = true;
+    }
+  }
+
+  /** In the order of arrival: a change builds on the card before it. */
+  #takeCard(record: PeerRecord, link: Link, next: () => SignedCard | undefined): void {
+    const before = record.cardWork;
+    record.cardWork = this.#takeCardAfter(before, record, link, next);
+  }
+
+  async #takeCardAfter(before: Promise<void>, record: PeerRecord, link: Link, next: () => SignedCard | undefined): Promise<void> {
+    await before;
+    const signed = next();
+    if (signed === undefined) {
+      link.say({ kind: 'card-request' });
+      return;
+    }
+    try {
+      const known = await verifyCard(signed);
+      if (known.card.peer !== record.id) throw new BadMessageError(`${record.id} sent a card of ${known.card.peer} as its own.`);
+      const first = record.known === undefined;
+      if (record.known !== undefined && known.card.version <= record.known.card.version) return;
+      record.known = known;
+      if (first) this.#announce(record.id);
+      this.#parts.dialer().know(record.id, known.addresses, this.#parts.settings.dialPatienceMs);
+      this.#parts.table.changed(record);
+    } catch (error) {
+      link.control.abort(error instanceof BadMessageError ? error : new BadMessageError(errorMessage(error), { cause: error }));
+    }
+  }
+
+  #meetInstance(record: PeerRecord, instance: string): void {
+    const before = record.instance;
+    record.instance = instance;
+    if (before === undefined || before === instance) return;
+    // A restarted process has no old links that still speak; two processes of one identity have.
+    const now = this.#parts.clock.nowMs();
+    const speaking = [...record.links].filter((link) => now - link.lastHeardMs < this.#parts.settings.suspectMs);
+    if (speaking.length > 1) this.#parts.onDuplicate(record.id);
+  }
+
+  #roster(except: PeerId): { peer: PeerId; addresses: string[] }[] {
+    return [...this.#parts.table.records]
+      .filter((record) => record.id !== except && record.state !== 'dead' && record.known !== undefined)
+      .slice(0, MAX_ROSTER)
+      .map((record) => ({ peer: record.id, addresses: [...(record.known?.addresses ?? [])] }));
+  }
+
+  #rosterSources(): number {
+    return [...this.#parts.table.records].filter((record) => record.links.size > 0).length - 1;
+  }
+
+  /** Tells those who asked for members of a new one, several together. */
+  #announce(peer: PeerId): void {
+    this.#announced.push(peer);
+    if (this.#announced.length > 1) return;
+    this.#parts.clock.schedule(100, () => {
+      const ids = new Set(this.#announced.splice(0));
+      if (this.#stopped) return;
+      for (const record of this.#parts.table.records) {
+        const link = [...record.links].find(({ wantsRoster }) => wantsRoster);
+        if (link === undefined) continue;
+        const members = this.#roster(record.id).filter((member) => ids.has(member.peer));
+        if (members.length > 0) link.say({ kind: 'roster', members });
+      }
+    });
+  }
+
+  /** Two connections that are as good: the node with the smaller id retires the one it did not dial, so that both don't drop one each. */
+  #thin(record: PeerRecord): void {
+    if (this.#parts.self > record.id) return;
+    const lasting = [...record.links].filter((link) => !link.retiring);
+    for (const link of lasting) {
+      const better = lasting.find(
+        (other) =>
+          other !== link &&
+          !other.retiring &&
+          other.interfaceType === link.interfaceType &&
+          (other.connection.direction === 'outbound' || link.connection.direction === 'inbound'),
+      );
+      if (better === undefined) continue;
+      link.retiring = true;
+      link.say({ kind: 'retire' });
+      return;
+    }
+  }
+
+  #scheduleTick(): void {
+    if (this.#stopped) return;
+    this.#cancelTick = this.#parts.clock.schedule(this.#parts.settings.heartbeatMs, () => {
+      this.#tick();
+      this.#scheduleTick();
+    });
+  }
+
+  #tick(): void {
+    const { clock, settings, table } = this.#parts;
+    const now = clock.nowMs();
+    const stalledMs = ownStall(now - this.#lastTickMs, settings.heartbeatMs);
+    this.#lastTickMs = now;
+    for (const record of table.records) {
+      if (record.state === 'dead') {
+        if (now - record.deadSinceMs > settings.forgetMs) {
+          this.#parts.dialer().forget(record.id);
+          table.forget(record.id);
+        }
+        continue;
+      }
+      for (const link of record.links) {
+        link.lastHeardMs += stalledMs;
+        link.beat();
+        this.#closeRetired(record, link);
+      }
+      this.#judge(record, now);
+    }
+  }
+
+  #judge(record: PeerRecord, now: number): void {
+    if (record.links.size === 0) return;
+    const silent = [...record.links].filter((link) => stateAfter(now - link.lastHeardMs, this.#parts.settings) === 'dead');
+    const heardMs = Math.max(...[...record.links].map((link) => link.lastHeardMs));
+    const state = stateAfter(now - heardMs, this.#parts.settings);
+    if (state === 'dead') this.#setDead(record);
+    else if (state !== record.state) {
+      record.state = state;
+      this.#parts.table.changed(record);
+    }
+    // One dead way among others that live is given up too: its streams would hang.
+    for (const link of silent) link.connection.abort(new StreamLostError(`${record.id} is silent.`));
+  }
+
+  /** The side that retired a link closes it when nothing but the control stream is left on it. */
+  #closeRetired(record: PeerRecord, link: Link): void {
+    if (!link.retiring || this.#parts.self > record.id || record.links.size < 2) return;
+    const open = link.connection.streams.filter((stream) => stream.status === 'open');
+    if (open.length <= 1) link.connection.abort(new StreamLostError('Another connection took over.'));
+  }
+
+  #setAlive(record: PeerRecord): void {
+    record.state = 'alive';
+    record.deadSinceMs = 0;
+    this.#parts.table.changed(record);
+  }
+
+  #setDead(record: PeerRecord): void {
+    if (record.state === 'dead') return;
+    record.state = 'dead';
+    record.deadSinceMs = this.#parts.clock.nowMs();
+    record.instance = undefined;
+    for (const link of record.links) link.connection.abort(new StreamLostError(`${record.id} is dead.`));
+    this.#parts.table.changed(record);
+  }
+}

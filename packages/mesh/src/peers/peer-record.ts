@@ -1,0 +1,55 @@
+import type { LinkFacts, Peer, PeerId, PeerState } from '@pippa/core';
+import type { KnownCard } from '../cards/sign-card.ts';
+import { tierOf } from './classify.ts';
+import type { Link } from './link.ts';
+
+const NO_LINK: LinkFacts = { tier: 3, interfaceType: 'unknown', roundTripMs: { p50: 0, p99: 0 }, throughput: 0 };
+
+/** What this node knows of one member. */
+export class PeerRecord implements Peer {
+  readonly id: PeerId;
+  state: PeerState = 'alive';
+  known: KnownCard | undefined;
+  /** Of the process that it runs as now, hexadecimal. */
+  instance: string | undefined;
+  readonly links = new Set<Link>();
+  /** Bytes a second, of the last probe over the link in use. */
+  throughput = 0;
+  /** Cards are checked one after the other. */
+  cardWork: Promise<void> = Promise.resolve();
+  /** When it died; 0 while it lives. */
+  deadSinceMs = 0;
+  #lastLink: LinkFacts = NO_LINK;
+
+  constructor(id: PeerId) {
+    this.id = id;
+  }
+
+  get card(): Peer['card'] {
+    return this.known?.card;
+  }
+
+  /** The links that take new streams, best first. */
+  get usableLinks(): readonly Link[] {
+    const open = [...this.links].filter((link) => link.connection.status === 'open');
+    const lasting = open.filter((link) => !link.retiring);
+    return (lasting.length > 0 ? lasting : open).toSorted((a, b) => a.cost - b.cost);
+  }
+
+  get link(): LinkFacts {
+    const best = this.usableLinks[0];
+    if (best !== undefined)
+      this.#lastLink = {
+        tier: tierOf(best.interfaceType),
+        interfaceType: best.interfaceType,
+        roundTripMs: best.roundTrips.summary,
+        throughput: this.throughput,
+      };
+    return this.#lastLink;
+  }
+
+  /** A copy, as of now. */
+  describe(): Peer {
+    return { id: this.id, state: this.state, card: this.card, link: this.link };
+  }
+}

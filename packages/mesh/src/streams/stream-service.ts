@@ -1,0 +1,256 @@
+import type { Connection, Stream } from '@libp2p/interface';
+import {
+  errorMessage,
+  PeerRefusedError,
+  PeerUnreachableError,
+  peerId,
+  PippaError,
+  StreamLostError,
+  type FrameStream,
+  type Logger,
+  type OpenStreamOptions,
+  type PeerId,
+  type RequestOptions,
+} from '@pippa/core';
+import { answerMessage, parseMessage, STREAM_FRAME_LIMITS, STREAM_PROTOCOL, type FrameLimits } from '@pippa/protocol';
+import { UnknownProtocolError } from '../errors.ts';
+import type { Link } from '../peers/link.ts';
+import { localStreamPair } from './local-stream.ts';
+import { PeerStream } from './peer-stream.ts';
+
+const OPEN_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 10_000;
+
+export interface StreamServiceParts {
+  readonly self: PeerId;
+  readonly logger: Logger;
+  /** The connections to a member, best first. */
+  linksOf(peer: PeerId): readonly Link[];
+  /** Settles when it is clear whether the other end of the connection is a member. */
+  isAdmitted(connection: Connection): Promise<boolean>;
+}
+
+interface Handler {
+  readonly limits: FrameLimits;
+  readonly take: (stream: FrameStream, connection: Connection | undefined) => void;
+}
+
+/** Streams by name between members, and questions and answers over them. */
+export class StreamService {
+  readonly #parts: StreamServiceParts;
+  readonly #handlers = new Map<string, Handler>();
+
+  constructor(parts: StreamServiceParts) {
+    this.#parts = parts;
+  }
+
+  handle(protocol: string, take: Handler['take'], limits: FrameLimits = STREAM_FRAME_LIMITS): () => void {
+    if (this.#handlers.has(protocol)) throw new TypeError(`There is a handler for ${protocol} already.`);
+    const handler = { limits, take };
+    this.#handlers.set(protocol, handler);
+    return () => {
+      if (this.#handlers.get(protocol) === handler) this.#handlers.delete(protocol);
+    };
+  }
+
+  /** A stream that another node opened. */
+  async accept(stream: Stream, connection: Connection): Promise<void> {
+    // Nothing is read on behalf of a stranger; `PeerStream` takes the reading up again.
+    stream.pause();
+    if (!(await this.#parts.isAdmitted(connection))) {
+      stream.abort(new Error('Not a member of this mesh.'));
+      return;
+    }
+    const patience = AbortSignal.timeout(OPEN_TIMEOUT_MS);
+    const incoming = new PeerStream(stream, {
+      peer: peerId(connection.remotePeer.toString()),
+      protocol: '',
+      limits: STREAM_FRAME_LIMITS,
+      onNegotiation: (message) => {
+        if (message.kind !== 'open' || incoming.protocol !== '') throw new StreamLostError('A stream was not opened in order.');
+        this.#route(incoming, message.protocol, connection);
+      },
+    });
+    const giveUp = (): void => {
+      if (incoming.protocol === '') incoming.abort(new StreamLostError('A stream was not opened in time.'));
+    };
+    patience.addEventListener('abort', giveUp, { once: true });
+  }
+
+  async open(peer: PeerId, protocol: string, { signal }: OpenStreamOptions = {}): Promise<FrameStream> {
+    signal?.throwIfAborted();
+    if (peer === this.#parts.self) return this.#openLocal(protocol);
+    const stream = await this.#dial(peer, protocol, signal);
+    await stream.accepted;
+    return stream.stream;
+  }
+
+  async request(peer: PeerId, protocol: string, question: unknown, options: RequestOptions = {}): Promise<unknown> {
+    const { timeoutMs = REQUEST_TIMEOUT_MS } = options;
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const signal = options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout]);
+    try {
+      signal.throwIfAborted();
+      // The question goes out right behind the opening; a refusal shows as the end of the stream.
+      const stream = peer === this.#parts.self ? this.#openLocal(protocol) : (await this.#dial(peer, protocol, signal)).stream;
+      return await ask(stream, question, signal);
+    } catch (error) {
+      if (timeout.aborted && options.signal?.aborted !== true)
+        throw new PeerUnreachableError(`${peer} did not answer ${protocol} within ${timeoutMs} ms.`, { cause: error });
+      throw error;
+    }
+  }
+
+  answer(protocol: string, answer: (question: unknown, from: PeerId, signal: AbortSignal) => Promise<unknown>): () => void {
+    return this.handle(protocol, (stream) => {
+      let asked = false;
+      stream.onFrame(({ header }) => {
+        if (asked) return;
+        asked = true;
+        void this.#reply(stream, header, answer);
+      });
+    });
+  }
+
+  /** Opens a stream over one connection, without waiting for the other side to accept. */
+  async openOn(connection: Connection, protocol: string, limits: FrameLimits, signal?: AbortSignal) {
+    const peer = peerId(connection.remotePeer.toString());
+    const { promise: accepted, resolve, reject } = Promise.withResolvers<void>();
+    accepted.catch(() => {});
+    const raw = await connection.newStream(STREAM_PROTOCOL, {
+      signal:
+        signal === undefined
+          ? AbortSignal.timeout(OPEN_TIMEOUT_MS)
+          : AbortSignal.any([signal, AbortSignal.timeout(OPEN_TIMEOUT_MS)]),
+      maxOutboundStreams: Number.POSITIVE_INFINITY,
+    });
+    const stream = new PeerStream(raw, {
+      peer,
+      protocol,
+      limits,
+      onNegotiation: (message) => {
+        if (message.kind !== 'accept') throw new StreamLostError('A stream was accepted out of order.');
+        resolve();
+      },
+    });
+    void stream.closed.then((error) => reject(openFailure(peer, protocol, error)));
+    await stream.sendControl({ kind: 'open', protocol });
+    return { stream, accepted };
+  }
+
+  async #dial(peer: PeerId, protocol: string, signal: AbortSignal | undefined) {
+    let cause: unknown;
+    // A connection may be closing just now: the next best takes over.
+    for (const link of this.#parts.linksOf(peer).slice(0, 3)) {
+      try {
+        const opened = await this.openOn(link.connection, protocol, STREAM_FRAME_LIMITS, signal);
+        const abort = (): void => opened.stream.abort(new StreamLostError('The opener gave up.'));
+        signal?.addEventListener('abort', abort, { once: true });
+        const accepted = opened.accepted
+          .catch((error: unknown) => {
+            signal?.throwIfAborted();
+            throw error;
+          })
+          .finally(() => signal?.removeEventListener('abort', abort));
+        accepted.catch(() => {});
+        return { stream: opened.stream, accepted };
+      } catch (error) {
+        signal?.throwIfAborted();
+        cause = error;
+      }
+    }
+    throw new PeerUnreachableError(`${peer} cannot be reached now.`, cause === undefined ? {} : { cause });
+  }
+
+  #openLocal(protocol: string): FrameStream {
+    const handler = this.#handlers.get(protocol);
+    if (handler === undefined) throw new UnknownProtocolError(`This node does not speak ${protocol}.`);
+    const [near, far] = localStreamPair(this.#parts.self, protocol);
+    this.#take(handler, far, undefined);
+    return near;
+  }
+
+  #route(stream: PeerStream, protocol: string, connection: Connection): void {
+    const handler = this.#handlers.get(protocol);
+    stream.setProtocol(protocol, handler?.limits ?? STREAM_FRAME_LIMITS);
+    if (handler === undefined) {
+      stream.abort(new UnknownProtocolError(`${this.#parts.self} does not speak ${protocol}.`));
+      return;
+    }
+    stream.sendControl({ kind: 'accept' }).catch(() => {});
+    this.#take(handler, stream, connection);
+  }
+
+  #take(handler: Handler, stream: FrameStream, connection: Connection | undefined): void {
+    try {
+      handler.take(stream, connection);
+    } catch (error) {
+      this.#parts.logger.error({ protocol: stream.protocol, error: errorMessage(error) }, 'a stream handler failed');
+      stream.abort(error instanceof PippaError ? error : new StreamLostError(errorMessage(error), { cause: error }));
+    }
+  }
+
+  async #reply(
+    stream: FrameStream,
+    question: unknown,
+    answer: (question: unknown, from: PeerId, signal: AbortSignal) => Promise<unknown>,
+  ): Promise<void> {
+    const controller = new AbortController();
+    void stream.closed.then((error) => controller.abort(error ?? new StreamLostError('The asker left.')));
+    try {
+      const value = await answer(question, stream.peer, controller.signal);
+      await stream.send({ kind: 'answer', value });
+      await stream.close();
+    } catch (error) {
+      if (controller.signal.aborted) return;
+      await this.#refuse(stream, error);
+    }
+  }
+
+  async #refuse(stream: FrameStream, error: unknown): Promise<void> {
+    const known = error instanceof PippaError;
+    if (!known) this.#parts.logger.error({ protocol: stream.protocol, error: errorMessage(error) }, 'an answer failed');
+    try {
+      await stream.send({
+        kind: 'refusal',
+        code: known ? error.code.slice(0, 64) : 'internal_error',
+        message: errorMessage(error).slice(0, 2_000),
+        ...(known && error.hint !== undefined ? { hint: error.hint.slice(0, 2_000) } : {}),
+      });
+      await stream.close();
+    } catch {
+      // The asker is gone; nobody is left to tell.
+    }
+  }
+}
+
+function openFailure(peer: PeerId, protocol: string, error: PippaError | undefined): PippaError {
+  if (error?.code === 'unknown_protocol') return new UnknownProtocolError(`${peer} does not speak ${protocol}.`);
+  return new PeerUnreachableError(`${peer} ended ${protocol} before it began.`, error === undefined ? {} : { cause: error });
+}
+
+async function ask(stream: FrameStream, question: unknown, signal: AbortSignal): Promise<unknown> {
+  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    stream.onFrame(({ header }) => resolve(header));
+    void stream.closed.then((error) => {
+      if (error?.code === 'unknown_protocol') reject(new UnknownProtocolError(`${stream.peer} does not speak ${stream.protocol}.`));
+      else if (error === undefined || error instanceof StreamLostError)
+        reject(new StreamLostError(`${stream.peer} was lost before it answered.`, { cause: error }));
+      else reject(error);
+    });
+    await Promise.race([stream.send(question), promise]);
+    const answered = parseMessage(answerMessage, await promise, 'an answer');
+    void stream.close();
+    if (answered.kind === 'refusal')
+      throw new PeerRefusedError(answered.message, answered.code, answered.hint === undefined ? {} : { hint: answered.hint });
+    return answered.value;
+  } catch (error) {
+    stream.abort(new StreamLostError('The asker left.'));
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

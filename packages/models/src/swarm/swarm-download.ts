@@ -1,0 +1,373 @@
+import { errorMessage, StoppedError, type PippaError, type Clock, type Logger, type Mesh, type PeerId } from '@pippa/core';
+import { PIECES_PROTOCOL, ProtocolError } from '@pippa/protocol';
+import { ModelNotHereError, WrongPieceError } from '../errors.ts';
+import type { PieceFile } from '../pieces/piece-file.ts';
+import { headerPieces } from '../pieces/piece-table.ts';
+import { orderPieces, slowPiece, type PieceUnderWay } from './choose-pieces.ts';
+import { askHave, holdersOf, nameOf } from './fetch-table.ts';
+import { PieceSource } from './piece-source.ts';
+
+/** Peers are looked for, and those with a part asked what they have got meanwhile, this often. */
+const LOOK_MS = 1000;
+/** A peer that owes pieces and sends nothing for so long is left for a while. */
+const STALL_MS = 5000;
+const RETRY_PEER_MS = 10_000;
+/** Without any peer for so long the download is given up; what came stays. */
+const GIVE_UP_MS = 15_000;
+/** Bytes that came and are not checked and written yet: beyond it peers are made to wait. */
+const MAX_UNWRITTEN_BYTES = 64 * 1024 * 1024;
+
+export interface SwarmProgress {
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+  /** All peers together, at present. */
+  readonly bytesPerSecond: number;
+}
+
+export interface SwarmDownloadOptions {
+  readonly mesh: Mesh;
+  readonly file: PieceFile;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** 0 .. 1; where this node begins among pieces that are equally rare. */
+  readonly random: () => number;
+}
+
+export interface WantOptions {
+  readonly onProgress?: (progress: SwarmProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** A peer that did what no honest one does. */
+export interface DroppedPeer {
+  readonly peer: PeerId;
+  readonly name: string;
+  readonly reason: string;
+}
+
+interface Want {
+  readonly remaining: Set<number>;
+  readonly totalBytes: number;
+  remainingBytes: number;
+  readonly options: WantOptions;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+  readonly stopListening: () => void;
+}
+
+/**
+ * Gets pieces of one model from all peers that have some, into its `PieceFile`. Works as long as somebody wants something. Peers that
+ * send wrong bytes are dropped for good; slow and silent ones are asked again later.
+ */
+export class SwarmDownload {
+  readonly #options: SwarmDownloadOptions;
+  readonly #wants = new Set<Want>();
+  readonly #sources = new Map<PeerId, PieceSource>();
+  readonly #dropped = new Map<PeerId, DroppedPeer>();
+  readonly #notBeforeMs = new Map<PeerId, number>();
+  readonly #urgent: ReadonlySet<number>;
+  readonly #start: number;
+  /** Missing pieces that nobody was asked for, in the order to ask for them; made anew when owners change. */
+  #queue: number[] | undefined;
+  readonly #writing = new Set<number>();
+  #unwrittenBytes = 0;
+  #arePaused = false;
+  #abort = new AbortController();
+  #stopLooking: (() => void) | undefined;
+  #isLooking = false;
+  #lastSourceMs = 0;
+  #lastFailure = '';
+
+  constructor(options: SwarmDownloadOptions) {
+    this.#options = options;
+    this.#urgent = new Set(headerPieces(options.file.table, options.file.map));
+    this.#start = Math.floor(options.random() * options.file.map.count);
+  }
+
+  get dropped(): readonly DroppedPeer[] {
+    return [...this.#dropped.values()];
+  }
+
+  /** Settles when all these pieces are here and on disk. Throws `ModelNotHereError`, what writing throws, or the signal's reason. */
+  async want(pieces: Iterable<number>, options: WantOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    const { file } = this.#options;
+    const remaining = new Set([...pieces].filter((piece) => !file.present.has(piece)));
+    const remainingBytes = file.map.bytesOf(remaining);
+    if (remaining.size > 0) {
+      await new Promise<void>((resolve, reject) => {
+        const { signal } = options;
+        const abort = (): void => this.#settle(want, () => reject(signal?.reason));
+        const stopListening = (): void => signal?.removeEventListener('abort', abort);
+        const want: Want = { remaining, remainingBytes, totalBytes: remainingBytes, options, resolve, reject, stopListening };
+        signal?.addEventListener('abort', abort, { once: true });
+        this.#add(want);
+      });
+    }
+    await file.flush();
+  }
+
+  /** Gives up all that is wanted; what came stays. */
+  stop(reason: PippaError = new StoppedError('The download was stopped.')): void {
+    this.#fail(reason);
+  }
+
+  #add(want: Want): void {
+    this.#wants.add(want);
+    this.#queue = undefined;
+    if (this.#wants.size === 1) this.#begin();
+    else this.#fill();
+  }
+
+  #begin(): void {
+    const { mesh, clock } = this.#options;
+    this.#abort = new AbortController();
+    this.#lastSourceMs = clock.nowMs();
+    const stopListening = mesh.onPeersChanged(() => void this.#look());
+    let cancel = (): void => {};
+    const tick = (): void => {
+      cancel = clock.schedule(LOOK_MS, () => {
+        this.#checkSources();
+        void this.#look();
+        if (this.#wants.size > 0) tick();
+      });
+    };
+    tick();
+    this.#stopLooking = () => (stopListening(), cancel());
+    void this.#look();
+  }
+
+  #settle(want: Want, how: () => void): void {
+    if (!this.#wants.delete(want)) return;
+    want.stopListening();
+    how();
+    if (this.#wants.size === 0) this.#end();
+    else this.#queue = undefined;
+  }
+
+  #end(): void {
+    this.#stopLooking?.();
+    this.#stopLooking = undefined;
+    this.#abort.abort(new StoppedError('The download has ended.'));
+    for (const source of this.#sources.values()) source.end(undefined);
+    this.#sources.clear();
+    this.#queue = undefined;
+  }
+
+  #fail(error: unknown): void {
+    for (const want of this.#wants) this.#settle(want, () => want.reject(error));
+  }
+
+  /** Finds peers and what they have. */
+  async #look(): Promise<void> {
+    if (this.#isLooking || this.#wants.size === 0) return;
+    this.#isLooking = true;
+    const { mesh, file, clock } = this.#options;
+    try {
+      const { signal } = this.#abort;
+      await Promise.all(
+        holdersOf(mesh, file.id)
+          .filter(({ id }) => !this.#dropped.has(id) && (this.#notBeforeMs.get(id) ?? 0) <= clock.nowMs())
+          .map(({ id }) => this.#lookAt(id, signal)),
+      );
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  async #lookAt(peer: PeerId, signal: AbortSignal): Promise<void> {
+    const { mesh, file, logger } = this.#options;
+    const known = this.#sources.get(peer);
+    if (known?.have.isFull === true) return;
+    try {
+      const have = await askHave(mesh, peer, file.id, { digest: file.digest, count: file.map.count, signal });
+      if (have === 'hashing') return;
+      if (have === 'other') {
+        this.#lastFailure = `${nameOf(mesh, peer)} has another copy of the model.`;
+        logger.warn({ peer, model: file.name }, 'a peer has another copy of the model: its pieces are not used');
+        this.#notBeforeMs.set(peer, this.#options.clock.nowMs() + RETRY_PEER_MS);
+        return;
+      }
+      if (known === undefined) {
+        const stream = await mesh.open(peer, PIECES_PROTOCOL, { signal });
+        if (signal.aborted) return stream.abort(new StoppedError('The download has ended.'));
+        const source = new PieceSource(stream, file.map, have, this.#events);
+        this.#sources.set(peer, source);
+        source.open({ kind: 'open', model: file.id, digest: file.digest });
+      } else {
+        known.have = have;
+      }
+      this.#queue = undefined;
+      this.#fill();
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#lastFailure = `${nameOf(mesh, peer)}: ${errorMessage(error)}`;
+      if (error instanceof ProtocolError) this.#drop(peer, errorMessage(error));
+      else this.#notBeforeMs.set(peer, this.#options.clock.nowMs() + LOOK_MS);
+      logger.debug({ peer, error: errorMessage(error) }, 'a peer cannot be asked for pieces');
+    }
+  }
+
+  #checkSources(): void {
+    const { clock, mesh } = this.#options;
+    const nowMs = clock.nowMs();
+    if (this.#sources.size > 0) this.#lastSourceMs = nowMs;
+    for (const source of this.#sources.values()) {
+      if (source.asked.size === 0 || this.#arePaused || nowMs - source.lastByteMs < STALL_MS) continue;
+      this.#notBeforeMs.set(source.peer, nowMs + RETRY_PEER_MS);
+      source.end(new StoppedError(`${nameOf(mesh, source.peer)} has sent nothing for ${STALL_MS / 1000} s.`));
+    }
+    if (nowMs - this.#lastSourceMs >= GIVE_UP_MS) this.#fail(this.#nobodyError());
+    else this.#fill();
+  }
+
+  #nobodyError(): ModelNotHereError {
+    const dropped = this.dropped.map(({ name, reason }) => ` ${name} was dropped: ${reason}`).join('');
+    const failure = dropped === '' && this.#lastFailure !== '' ? ` ${this.#lastFailure}` : dropped;
+    return new ModelNotHereError(`No node that can be reached has the missing pieces of ${this.#options.file.name}.${failure}`, {
+      hint: 'Start a node that has the model, or get it with pippa-agent pull.',
+    });
+  }
+
+  readonly #events = {
+    nowMs: (): number => this.#options.clock.nowMs(),
+    onPiece: (source: PieceSource, piece: number, bytes: Uint8Array): void => void this.#store(source, piece, bytes),
+    onMissing: (): void => {
+      this.#queue = undefined;
+      this.#fill();
+    },
+    onEnd: (source: PieceSource, reason: PippaError | undefined, breach: boolean): void => {
+      if (this.#sources.get(source.peer) === source) this.#sources.delete(source.peer);
+      if (this.#wants.size === 0) return;
+      if (breach) this.#drop(source.peer, errorMessage(reason));
+      else if (reason !== undefined) this.#lastFailure = `${nameOf(this.#options.mesh, source.peer)}: ${reason.message}`;
+      // Tried again with the next look, unless that was put off.
+      if (!breach && !this.#notBeforeMs.has(source.peer)) this.#notBeforeMs.set(source.peer, this.#options.clock.nowMs() + LOOK_MS);
+      this.#queue = undefined;
+      this.#fill();
+    },
+  };
+
+  #drop(peer: PeerId, reason: string): void {
+    const { mesh, logger, file } = this.#options;
+    if (this.#dropped.has(peer)) return;
+    const name = nameOf(mesh, peer);
+    this.#dropped.set(peer, { peer, name, reason });
+    logger.warn({ peer, name, model: file.name, reason }, 'a peer is dropped from a download');
+    // A goodbye, not an abort: the peer should still hear which piece was wrong.
+    this.#sources.get(peer)?.end(undefined);
+    this.#queue = undefined;
+  }
+
+  async #store(source: PieceSource, piece: number, bytes: Uint8Array): Promise<void> {
+    const { file, mesh } = this.#options;
+    this.#writing.add(piece);
+    this.#unwrittenBytes += bytes.length;
+    this.#pauseIfFull();
+    this.#fill();
+    try {
+      await file.write(piece, bytes);
+      this.#writing.delete(piece);
+      for (const other of this.#sources.values()) other.cancel(piece);
+      this.#arrived(piece, bytes.length);
+    } catch (error) {
+      this.#writing.delete(piece);
+      if (error instanceof WrongPieceError) {
+        source.wrong(piece);
+        source.have.delete(piece);
+        this.#drop(source.peer, `${nameOf(mesh, source.peer)} sent wrong bytes for piece ${piece}.`);
+      } else {
+        this.#fail(error);
+      }
+    }
+    this.#unwrittenBytes -= bytes.length;
+    this.#pauseIfFull();
+    this.#fill();
+  }
+
+  #arrived(piece: number, bytes: number): void {
+    const rates = [...this.#sources.values()].map((source) => source.bytesPerSecond);
+    const bytesPerSecond = rates.reduce((sum, rate) => sum + rate, 0);
+    for (const want of this.#wants) {
+      if (!want.remaining.delete(piece)) continue;
+      want.remainingBytes -= bytes;
+      want.options.onProgress?.({ doneBytes: want.totalBytes - want.remainingBytes, totalBytes: want.totalBytes, bytesPerSecond });
+      if (want.remaining.size === 0) this.#settle(want, want.resolve);
+    }
+  }
+
+  /** Peers wait while the disk is behind. */
+  #pauseIfFull(): void {
+    const isFull = this.#unwrittenBytes >= MAX_UNWRITTEN_BYTES;
+    if (isFull === this.#arePaused) return;
+    this.#arePaused = isFull;
+    for (const source of this.#sources.values()) {
+      if (isFull) source.pause();
+      else source.resume();
+    }
+  }
+
+  /** Gives every peer as much to do as it has room for, the nearest and fastest first. */
+  #fill(): void {
+    if (this.#wants.size === 0 || this.#sources.size === 0) return;
+    const { mesh, clock } = this.#options;
+    const queue = (this.#queue ??= this.#makeQueue());
+    const sources = [...this.#sources.values()].toSorted((a, b) => {
+      const near = (source: PieceSource): number => mesh.peer(source.peer)?.link.tier ?? 3;
+      return near(a) - near(b) || b.bytesPerSecond - a.bytesPerSecond;
+    });
+    const totalRate = sources.reduce((sum, source) => sum + source.bytesPerSecond, 0);
+    for (const source of sources) {
+      // Towards the end nobody takes more than it brings in the time that the others need for theirs.
+      const share = totalRate === 0 ? 1 / sources.length : source.bytesPerSecond / totalRate;
+      const pieces = takeFrom(
+        queue,
+        source,
+        Math.min(source.room, Math.max(source.asked.size === 0 ? 1 : 0, Math.ceil(queue.length * share))),
+      );
+      if (pieces.length === 0 && source.asked.size === 0) {
+        const slow = slowPiece(this.#underWay(), source, clock.nowMs());
+        if (slow !== undefined) pieces.push(slow);
+      }
+      source.want(pieces);
+    }
+  }
+
+  #makeQueue(): number[] {
+    const asked = new Set(this.#writing);
+    for (const source of this.#sources.values())
+      for (const [piece, transfer] of source.asked) if (!transfer.cancelled) asked.add(piece);
+    const missing = new Set<number>();
+    for (const want of this.#wants) for (const piece of want.remaining) if (!asked.has(piece)) missing.add(piece);
+    const { count } = this.#options.file.map;
+    return orderPieces(missing, [...this.#sources.values()], { urgent: this.#urgent, start: this.#start, count });
+  }
+
+  *#underWay(): Generator<PieceUnderWay> {
+    const seen = new Map<number, { startedMs: number; askedOf: number }>();
+    for (const source of this.#sources.values()) {
+      for (const [piece, { startedMs, cancelled }] of source.asked) {
+        if (cancelled) continue;
+        const item = seen.get(piece);
+        if (item === undefined) seen.set(piece, { startedMs, askedOf: 1 });
+        else item.askedOf += 1;
+      }
+    }
+    for (const [piece, item] of seen) yield { piece, ...item };
+  }
+}
+
+/** Takes the first pieces that the peer has out of the queue. */
+function takeFrom(queue: number[], source: PieceSource, atMost: number): number[] {
+  const taken: number[] = [];
+  for (let index = 0; index < queue.length && taken.length < atMost;) {
+    const piece = queue[index] as number;
+    if (source.has(piece)) {
+      taken.push(piece);
+      queue.splice(index, 1);
+    } else {
+      index += 1;
+    }
+  }
+  return taken;
+}

@@ -1,0 +1,229 @@
+import { readFile, readdir, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { KIB, modelId, peerId, StoppedError, type FrameStream, type ModelId } from '@pippa/core';
+import { readGgufModel, type GgufModel } from '@pippa/gguf';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { buildPieceTable, mapOf, piecesForShard } from '../src/index.ts';
+import { Disk } from './support/disk.ts';
+import { House, total, type Node } from './support/house.ts';
+
+/** Layers are the most of it: about 4.5 MB in pieces of 64 KiB. */
+const SHAPE = { layers: 12, embeddingLength: 128, feedForwardLength: 768, vocabularySize: 512 };
+
+let disk: Disk;
+let house: House;
+beforeEach(async () => {
+  disk = await Disk.create();
+  house = new House(disk);
+});
+afterEach(async () => {
+  await house.stop();
+  await disk[Symbol.asyncDispose]();
+});
+
+/** A node that has the model whole. */
+async function seed(
+  name: string,
+  options: Parameters<House['node']>[1] = {},
+): Promise<Node & { readonly path: string; readonly id: ModelId }> {
+  const path = await disk.model(`${name}/models/big.gguf`, 1, SHAPE);
+  const node = await house.node(name, options);
+  for (const model of node.store.list()) await node.store.prepare(model.id);
+  return { ...node, path, id: node.store.list()[0]?.id ?? modelId('') };
+}
+
+/** Every byte that the layers need is the original's. */
+async function expectShard(model: GgufModel, original: string, from: number, to: number): Promise<void> {
+  const whole = await readGgufModel(original);
+  const table = await buildPieceTable(whole);
+  const map = mapOf(table);
+  const source = await readFile(original);
+  const copy = await readFile(model.files[0]?.path ?? '');
+  expect(copy.length).toBe(source.length);
+  for (const piece of piecesForShard(whole, table, map, from, to)) {
+    const { offset, length } = map.place(piece);
+    expect(copy.subarray(offset, offset + length).equals(source.subarray(offset, offset + length)), `piece ${piece}`).toBe(true);
+  }
+}
+
+describe('the swarm', () => {
+  it('gets just the header for a node that only wants to tokenize and plan', async () => {
+    const { id, path } = await seed('studio');
+    const laptop = await house.node('laptop');
+    const header = await laptop.store.header(id);
+    const original = await readGgufModel(path);
+    expect(header.tensors).toEqual(original.tensors);
+    expect([...header.metadata.keys()]).toEqual([...original.metadata.keys()]);
+    expect(total(laptop.received)).toBeLessThanOrEqual(128 * KIB);
+    expect(await laptop.store.manifest(id)).toMatchObject({ id, layers: { length: 12 } });
+    expect(await laptop.store.manifest('big')).toMatchObject({ id });
+  });
+
+  it('tells what planning needs without any piece', async () => {
+    const { id } = await seed('studio');
+    const laptop = await house.node('laptop');
+    expect(await laptop.store.manifest('BIG')).toMatchObject({ id, name: 'big', layers: { length: 12 } });
+    expect(total(laptop.received)).toBe(0);
+  });
+
+  it('stores a quarter of the layers in a quarter of the bytes, the header and a piece at each boundary', async () => {
+    const { id, path } = await seed('studio');
+    const mini = await house.node('mini');
+    const { model } = await mini.store.ensureShard({ id, from: 3, to: 6 });
+    await expectShard(model, path, 3, 6);
+    const bytes = (await readFile(path)).length;
+    // The piece size of a small model is 64 KiB, and so is its header.
+    const bound = bytes / 4 + 64 * KIB + 2 * 64 * KIB;
+    expect(total(mini.received)).toBeLessThanOrEqual(bound);
+    expect(await house.piecesOnDisk('mini', id)).toBeLessThanOrEqual(bound);
+    expect(mini.store.list()).toMatchObject([{ id, layerCount: 12, presentBytes: total(mini.received) }]);
+    expect(await mini.store.missingBytes({ id, from: 3, to: 6 })).toBe(0);
+  });
+
+  it('moves each byte once when three nodes come up from one copy', async () => {
+    const { id, path } = await seed('studio');
+    const nodes = await Promise.all(['a', 'b', 'c'].map((name) => house.node(name)));
+    const shards = await Promise.all(
+      nodes.map(async (node, index) => (await node.store.ensureShard({ id, from: index * 4, to: index * 4 + 4 })).model),
+    );
+    for (const [index, model] of shards.entries()) await expectShard(model, path, index * 4, index * 4 + 4);
+    const bytes = (await readFile(path)).length;
+    const moved = nodes.reduce((sum, node) => sum + total(node.received), 0);
+    expect(moved).toBeLessThanOrEqual(bytes + 3 * 64 * KIB + 4 * 64 * KIB);
+    // Again: everything is here.
+    await nodes[0]?.store.ensureShard({ id, from: 0, to: 4 });
+    expect(nodes.reduce((sum, node) => sum + total(node.received), 0)).toBe(moved);
+  });
+
+  it('takes pieces from those who have a part only, and makes a plain file of a whole model', async () => {
+    const { id, path } = await seed('studio');
+    const [a, b] = [await house.node('a'), await house.node('b')];
+    await a.store.ensureShard({ id, from: 0, to: 6 });
+    await b.store.ensureShard({ id, from: 6, to: 12 });
+    house.network.kill(peerId('studio'));
+    const c = await house.node('c');
+    const { model } = await c.store.ensureShard({ id, from: 0, to: 12 });
+    await expectShard(model, path, 0, 12);
+    expect([...c.received.keys()].toSorted()).toEqual(['a', 'b']);
+    expect(await readdir(c.own)).toEqual(['big.gguf']);
+    expect((await readFile(join(c.own, 'big.gguf'))).equals(await readFile(path))).toBe(true);
+    expect(c.library.byId(id)).toMatchObject({ paths: [join(c.own, 'big.gguf')] });
+  });
+
+  it('shares the work among those who have it', async () => {
+    const { id, path } = await seed('studio');
+    await seed('server');
+    await seed('closet');
+    const laptop = await house.node('laptop');
+    const { model } = await laptop.store.ensureShard({ id, from: 0, to: 12 });
+    await expectShard(model, path, 0, 12);
+    const bytes = (await readFile(path)).length;
+    expect(total(laptop.received)).toBe(bytes);
+    expect([...laptop.received.keys()].toSorted()).toEqual(['closet', 'server', 'studio']);
+  });
+
+  it('goes on where it stopped', async () => {
+    const { id, path } = await seed('studio');
+    const first = await house.node('laptop');
+    const controller = new AbortController();
+    const bytes = (await readFile(path)).length;
+    const reason = new StoppedError('enough');
+    const running = first.store.ensureShard(
+      { id, from: 0, to: 12 },
+      { signal: controller.signal, onProgress: (progress) => progress.doneBytes > bytes / 2 && controller.abort(reason) },
+    );
+    await expect(running).rejects.toBe(reason);
+    await first.store.stop();
+    const second = await house.node('laptop');
+    const { model } = await second.store.ensureShard({ id, from: 0, to: 12 });
+    await expectShard(model, path, 0, 12);
+    expect(total(second.received)).toBeLessThan(bytes / 2);
+    await second.store.stop();
+    // What has become a plain file needs its pieces no more.
+    const third = await house.node('laptop');
+    expect(await readdir(disk.path('laptop/pieces'))).toEqual([]);
+    expect(third.store.list()).toMatchObject([{ id, presentBytes: bytes }]);
+  });
+
+  it('goes on with the others when a peer dies', async () => {
+    const { id, path } = await seed('studio');
+    await seed('server');
+    const laptop = await house.node('laptop');
+    let killed = false;
+    const { model } = await laptop.store.ensureShard(
+      { id, from: 0, to: 12 },
+      {
+        onProgress: () => {
+          if (!killed) house.network.kill(peerId('studio'));
+          killed = true;
+        },
+      },
+    );
+    await expectShard(model, path, 0, 12);
+    expect(laptop.received.get('server')).toBeGreaterThan(0);
+  });
+});
+
+/** Changes data on its way to a peer. */
+const tampering =
+  (change: (header: { piece: number; offset: number }, payload: Uint8Array) => [object, Uint8Array]) =>
+  (stream: FrameStream): FrameStream => {
+    const { send } = stream;
+    stream.send = (header, payload) => {
+      const isData = typeof header === 'object' && header !== null && 'kind' in header && header.kind === 'data';
+      if (!isData || payload === undefined) return send.call(stream, header, payload);
+      return send.call(stream, ...change(header as unknown as { piece: number; offset: number }, payload.slice()));
+    };
+    return stream;
+  };
+
+describe('peers that cannot be trusted', () => {
+  it.each([
+    [
+      'flips a bit',
+      tampering((header, payload) => [header, (payload.set([(payload[7] ?? 0) ^ 1], 7), payload)]),
+      /wrong bytes for piece/,
+    ],
+    [
+      'sends less than it says',
+      tampering((header, payload) => [{ ...header, offset: header.offset + 1 }, payload]),
+      /do not follow/,
+    ],
+    ['sends more than a piece', tampering((header, payload) => [header, new Uint8Array(payload.length + 8)]), /do not follow/],
+    ['sends what nobody asked for', tampering((header, payload) => [{ ...header, piece: 65 }, payload]), /nobody asked for/],
+    ['speaks nonsense', tampering((_, payload) => [{ kind: 'gibberish' }, payload]), /piece reply that is none/],
+  ])('drops and names one that %s, and ends with the right bytes', async (_what, tamper, reason) => {
+    const { id, path } = await seed('studio');
+    await seed('liar', { tamper });
+    const laptop = await house.node('laptop');
+    const { model } = await laptop.store.ensureShard({ id, from: 0, to: 12 });
+    await expectShard(model, path, 0, 12);
+    const dropped = laptop.warnings.filter((warning) => warning.startsWith('a peer is dropped'));
+    expect(dropped).toHaveLength(1);
+    expect(dropped[0]).toContain('"name":"liar"');
+    expect(dropped[0]).toMatch(reason);
+  });
+
+  it('finds out a copy that was damaged on disk, and the copy is no longer given away', async () => {
+    const { id, path } = await seed('studio');
+    const broken = await seed('broken');
+    // Both have hashed their copies before one is damaged.
+    const early = await house.node('early');
+    await early.store.ensureShard({ id, from: 0, to: 1 });
+    const bytes = await readFile(broken.path);
+    bytes[bytes.length - 100] = (bytes[bytes.length - 100] ?? 0) ^ 4;
+    await writeFile(broken.path, bytes);
+    const laptop = await house.node('laptop');
+    const { model } = await laptop.store.ensureShard({ id, from: 0, to: 12 });
+    await expectShard(model, path, 0, 12);
+  });
+
+  it('does not take a file that was cut for a source', async () => {
+    const { id, path } = await seed('studio');
+    const cut = await seed('cut');
+    await truncate(cut.path, 1_000_000);
+    const laptop = await house.node('laptop');
+    const { model } = await laptop.store.ensureShard({ id, from: 0, to: 12 });
+    await expectShard(model, path, 0, 12);
+  });
+});

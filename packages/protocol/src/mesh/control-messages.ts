@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { MESH_KEY_BYTES } from './admission-messages.ts';
+import { bytesOf } from '../wire/bytes.ts';
+import { cardChange, MAX_ADDRESSES, multiaddrText, peerIdText, signedCard } from './card-messages.ts';
+
+/** Runs over every admitted connection, opened by the side that dialled it. */
+export const CONTROL_PROTOCOL = 'mesh/control/1';
+/** Random for each run of a process; tells a restart from two nodes with one identity. */
+export const INSTANCE_BYTES = 16;
+/** Members in one answer. */
+export const MAX_ROSTER = 256;
+
+/**
+ * `[sequence, echo, heldMicroseconds]`, four times a second each way: a number of its own, the last number it got from the other side,
+ * and how long ago that was, from which the other side has the round trip. Echo -1 before it got one.
+ */
+export const heartbeat = z.tuple([z.int().min(0), z.int().min(-1), z.int().min(0)]);
+export type Heartbeat = z.infer<typeof heartbeat>;
+
+export const controlMessage = z.discriminatedUnion('kind', [
+  /** First on the stream, from both sides. */
+  z.strictObject({ kind: z.literal('hello'), instance: bytesOf(INSTANCE_BYTES), card: signedCard }),
+  /** The sender's own card, whole. */
+  z.strictObject({ kind: z.literal('card'), card: signedCard }),
+  /** The sender's own card changed. */
+  z.strictObject({ kind: z.literal('card-change'), change: cardChange }),
+  /** The sender lacks the version that a change was based on. */
+  z.strictObject({ kind: z.literal('card-request') }),
+  /** Asks for the members that the sender of the answer knows, now and as more come. */
+  z.strictObject({ kind: z.literal('roster-request') }),
+  /** Where to dial members: hints only, each proves itself. */
+  z.strictObject({
+    kind: z.literal('roster'),
+    members: z.array(z.strictObject({ peer: peerIdText, addresses: z.array(multiaddrText).max(MAX_ADDRESSES) })).max(MAX_ROSTER),
+  }),
+  /** The sender goes, and not because it broke: `stopped` may come back, `left` gave up its key. */
+  z.strictObject({ kind: z.literal('leaving'), reason: z.enum(['stopped', 'left']) }),
+  /** The mesh has a new key, because of those who were removed. */
+  z.strictObject({
+    kind: z.literal('rekey'),
+    key: bytesOf(MESH_KEY_BYTES),
+    epoch: z.int().min(1),
+    removed: z.array(peerIdText).max(256),
+  }),
+  /** This connection takes no new streams; the sender of the first one closes it when the last stream has ended. */
+  z.strictObject({ kind: z.literal('retire') }),
+]);
+export type ControlMessage = z.infer<typeof controlMessage>;
