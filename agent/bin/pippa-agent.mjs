@@ -16,6 +16,12 @@ if (version[0] < NEEDED[0] || (version[0] === NEEDED[0] && version[1] < NEEDED[1
   );
   process.exitCode = 1;
 } else {
+  // Node 22 warns of its SQLite when it is loaded: nobody who runs the agent can do anything about that.
+  var emitWarning = process.emitWarning;
+  process.emitWarning = function (warning, type) {
+    if (type === 'ExperimentalWarning' && String(warning).startsWith('SQLite')) return;
+    emitWarning.apply(process, arguments);
+  };
   // The repository runs from source; the published package holds the bundle alone.
   var source = new URL('../src/main.ts', import.meta.url);
   var bundle = new URL('../dist/main.js', import.meta.url);

@@ -1,5 +1,5 @@
 import { systemClock, type Logger } from '@pippa/core';
-import { createGateway, Metrics, readThisProcess } from '@pippa/gateway';
+import { createGateway, Metrics, openResponseStore, readThisProcess, type ResponseStore } from '@pippa/gateway';
 import type { LibraryEntry } from '@pippa/models';
 import { withCommandKey } from './access/agent-keys.ts';
 import { LiveKeys } from './access/live-keys.ts';
@@ -46,6 +46,7 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
   metrics.addSource(() => ({ rings: opened.map((model) => model.snapshot()) }));
   const tls = await readTlsFiles(settings);
   const access = withCommandKey(new LiveKeys(paths.keys, logger));
+  const responses = openResponses(paths.responses, logger);
   const gateway = createGateway({
     models: registry,
     logger,
@@ -58,6 +59,7 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     allowedOrigins: settings.allowedOrigin,
     healthDetails: () => ({ rings: opened.map((model) => model.snapshot()) }),
     keys: access.keys,
+    ...(responses === undefined ? {} : { responses }),
     ...(settings.apiKey === undefined ? {} : { apiKey: settings.apiKey }),
     ...(tls === undefined ? {} : { tls }),
   });
@@ -73,6 +75,7 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
   const control = createControlServer({ socketPath: paths.socket, operations, version, logger });
   const stop = async (): Promise<void> => {
     await gateway.stop();
+    responses?.close();
     for (const model of opened.toReversed()) await model.stop();
     await agentMesh.stop();
     await control.stop();
@@ -100,6 +103,16 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     throw error;
   }
   return { url, models: opened.map((model) => model.info), stop };
+}
+
+/** Undefined where the file cannot be used: answers are then kept while the agent runs. */
+function openResponses(path: string, logger: Logger): ResponseStore | undefined {
+  try {
+    return openResponseStore({ path, clock: systemClock });
+  } catch (error) {
+    logger.warn({ scope: 'agent', path, error }, 'answers will be kept in memory only, because their file cannot be used');
+    return undefined;
+  }
 }
 
 /** The models asked for, each once. Throws `NoSuchModelError`, and `UsageError` for two of one name. */

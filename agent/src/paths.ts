@@ -18,6 +18,8 @@ export interface AgentPaths {
   readonly state: string;
   /** Hashes of the API keys that were given out. */
   readonly keys: string;
+  /** Answers that clients may go on from by their id. */
+  readonly responses: string;
   /** Where commands reach the running agent. */
   readonly socket: string;
   /** Measurements of this machine, kept between runs; may be deleted at any time. */
@@ -39,6 +41,7 @@ export function agentPaths(stateDirectory?: string): AgentPaths {
     history: join(paths.data, 'history'),
     state,
     keys: join(state, 'keys.json'),
+    responses: join(state, 'responses.sqlite'),
     socket: socketPath(state),
     measurements: join(paths.cache, 'measurements.json'),
   };

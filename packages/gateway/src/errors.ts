@@ -68,6 +68,11 @@ export class TraceNotFoundError extends PippaError {
   }
 }
 
+/** 404: a stored response is not there, or no more. */
+export class ResponseNotFoundError extends PippaError {
+  readonly code = 'response_not_found';
+}
+
 /** 405: the path exists, for other methods. */
 export class MethodNotAllowedError extends PippaError {
   readonly code = 'method_not_allowed';

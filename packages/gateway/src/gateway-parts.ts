@@ -3,6 +3,7 @@ import type { GatewayCounters } from './counters.ts';
 import type { Access } from './access/access.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { ModelPuller } from './ollama/model-puller.ts';
+import type { ResponseStore } from './responses-api/store.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { TraceLog } from './telemetry/trace-log.ts';
 
@@ -17,6 +18,8 @@ export interface GatewayParts {
   readonly traces: TraceLog;
   readonly version: string;
   readonly access: Access;
+  /** Responses to go on from. */
+  readonly responses: ResponseStore;
   /** Left out: this agent fetches no models. */
   readonly puller: ModelPuller | undefined;
   /** More to say in `/health`. */

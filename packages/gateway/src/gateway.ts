@@ -22,6 +22,8 @@ import { checkTls, createHttpServer } from './http/server.ts';
 import type { TlsFiles } from './http/server.ts';
 import { DEFAULT_GATEWAY_LIMITS } from './limits.ts';
 import type { GatewayLimits } from './limits.ts';
+import { openResponseStore } from './responses-api/sqlite-store.ts';
+import type { ResponseStore } from './responses-api/store.ts';
 import type { ModelPuller } from './ollama/model-puller.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { readThisProcess } from './telemetry/process-metrics.ts';
@@ -50,6 +52,8 @@ export interface GatewayOptions {
   readonly allowedHosts?: readonly string[];
   /** Origins of web pages that may call besides those of this machine; `*` for all. */
   readonly allowedOrigins?: readonly string[];
+  /** Where responses are kept to be gone on from, closed by who opened it; left out: in memory, while the gateway runs. */
+  readonly responses?: ResponseStore;
   /** Fetches models for clients that ask for it; left out: they are told that this agent does not. */
   readonly puller?: ModelPuller;
   /** More to say in `/health`. */
@@ -91,6 +95,7 @@ class HttpGateway implements Gateway {
   #exchanges: ExchangeRegistry;
   #createServer: () => Server;
   #servers: Server[] = [];
+  #onStopped: () => void = () => {};
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -110,6 +115,8 @@ class HttpGateway implements Gateway {
     const metrics = options.metrics ?? new Metrics(readThisProcess);
     metrics.watchGateway(counters);
     const traces = new TraceLog(limits.maxTraces);
+    const responses = options.responses ?? openResponseStore({ path: ':memory:', clock });
+    if (options.responses === undefined) this.#onStopped = () => responses.close();
     const parts: GatewayParts = {
       models: options.models,
       logger,
@@ -120,6 +127,7 @@ class HttpGateway implements Gateway {
       traces,
       version: options.version,
       access,
+      responses,
       puller: options.puller,
       healthDetails: options.healthDetails ?? (() => ({})),
       isStopping,
@@ -197,6 +205,7 @@ class HttpGateway implements Gateway {
     for (const server of servers) server.closeAllConnections();
     await closed;
     this.#servers = [];
+    this.#onStopped();
   }
 
   /** Waits until no request is under way; false when time ran out first. */

@@ -36,6 +36,7 @@ describe('/openapi.json', () => {
     expect(documented.sort()).toEqual(endpoints.sort());
     expect(documented).toEqual([
       'DELETE /api/delete',
+      'DELETE /v1/responses/{id}',
       'GET /',
       'GET /api/ps',
       'GET /api/tags',
@@ -48,6 +49,8 @@ describe('/openapi.json', () => {
       'GET /ready',
       'GET /v1/models',
       'GET /v1/models/{model}',
+      'GET /v1/responses/{id}',
+      'GET /v1/responses/{id}/input_items',
       'POST /api/chat',
       'POST /api/copy',
       'POST /api/create',
@@ -59,6 +62,9 @@ describe('/openapi.json', () => {
       'POST /v1/completions',
       'POST /v1/messages',
       'POST /v1/messages/count_tokens',
+      'POST /v1/responses',
+      'POST /v1/responses/input_tokens',
+      'POST /v1/responses/{id}/cancel',
     ]);
   });
 

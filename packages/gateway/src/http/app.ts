@@ -15,8 +15,10 @@ import { ollamaChat, ollamaGenerate } from '../routes/ollama-answers.ts';
 import { ollamaChanges } from '../routes/ollama-changes.ts';
 import { ollamaModels } from '../routes/ollama-models.ts';
 import { openApi } from '../routes/open-api.ts';
+import { countInputTokens, createResponse } from '../routes/openai-responses.ts';
 import { readyRoute } from '../routes/ready.ts';
 import { root } from '../routes/root.ts';
+import { storedResponses } from '../routes/stored-responses.ts';
 import { traceRoutes } from '../routes/traces.ts';
 import type { GatewayContext, GatewayEnv } from './environment.ts';
 import { errorAnswer } from './error-answer.ts';
@@ -32,6 +34,9 @@ export function createApp(parts: GatewayParts, middleware: readonly MiddlewareHa
   const modules: RouteModule[] = [
     chatCompletions(parts),
     completions(parts),
+    createResponse(parts),
+    countInputTokens(parts),
+    ...storedResponses(parts),
     anthropicMessages(parts),
     anthropicTokenCount(parts),
     ollamaChat(parts),

@@ -1,6 +1,7 @@
 import type { ChatRequest, ServedModel, ToolDefinition } from '@pippa/core';
 import { InvalidRequestError } from '../errors.ts';
 import { readMessages } from './chat-messages.ts';
+import { effortVariables } from './effort-variables.ts';
 import { samplerSettings, stopStrings } from './sampler.ts';
 import type { ChatCompletionBody } from './schemas/chat.ts';
 import { chooseTools } from './tool-choice.ts';
@@ -101,9 +102,5 @@ function readTemplateVariables(body: ChatCompletionBody): Record<string, unknown
   const effort = body.reasoning_effort ?? undefined;
   const given = body.chat_template_kwargs ?? undefined;
   if (effort === undefined && given === undefined) return undefined;
-  return {
-    ...(effort === undefined ? {} : { reasoning_effort: effort }),
-    ...(effort === 'none' ? { enable_thinking: false } : {}),
-    ...given,
-  };
+  return { ...(effort === undefined ? {} : effortVariables(effort)), ...given };
 }

@@ -60,6 +60,7 @@ export function ollamaChanges(parts: GatewayParts): RouteModule[] {
 function pullModel(parts: GatewayParts): RouteModule {
   return {
     route: pullRoute,
+    scope: 'admin',
     async handle(context) {
       const { exchange } = context.env;
       const body = validateBody(ollamaPullRequest, await readJsonObject(exchange, parts.limits, parts.counters));
