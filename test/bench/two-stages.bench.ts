@@ -1,0 +1,81 @@
+import { randomPrompt } from './harness/bench-model.ts';
+import { defineBench } from './harness/define.ts';
+import { interleave } from './harness/interleave.ts';
+import { jointSpeed, openLocalRing, type LocalRing } from './harness/local-ring.ts';
+import { median, ratios } from './harness/statistics.ts';
+
+const TOKENS = 48;
+const PROMPT_TOKENS = 16;
+const LONG_PROMPT_TOKENS = 1024;
+
+/** Seeds of the prompts: never the same twice, or the prefix cache would answer. */
+let seed = 0;
+const prompt = (length: number): number[] => randomPrompt(length, (seed += 1));
+
+async function decode(ring: LocalRing, streams: number): Promise<number> {
+  return jointSpeed(await Promise.all(Array.from({ length: streams }, () => ring.generate(prompt(PROMPT_TOKENS), TOKENS + 1))));
+}
+
+export default defineBench({
+  title: 'two stages of one thread against one stage of one thread, in one process',
+  rounds: 10,
+  async run(context) {
+    const common = { threadsPerStage: 1, parallelSequences: 8, contextCells: 4096 };
+    const one = await openLocalRing({ ...common, stages: 1 });
+    const two = await openLocalRing({ ...common, stages: 2 });
+    try {
+      const cpu = { one: [] as number[], two: [] as number[] };
+      const counted = async (name: keyof typeof cpu, measure: () => Promise<number>): Promise<number> => {
+        const before = process.cpuUsage();
+        const value = await measure();
+        const used = process.cpuUsage(before);
+        cpu[name].push(used.user + used.system);
+        return value;
+      };
+      const speeds = await interleave(context, {
+        one: () => counted('one', () => decode(one, 1)),
+        two: () => counted('two', () => decode(two, 1)),
+        'two, 2 streams': () => decode(two, 2),
+        'two, 4 streams': () => decode(two, 4),
+      });
+      const long = await interleave(
+        { ...context, rounds: Math.ceil(context.rounds / 2) },
+        {
+          one: async () => (await one.generate(prompt(LONG_PROMPT_TOKENS), 1)).firstMs,
+          two: async () => (await two.generate(prompt(LONG_PROMPT_TOKENS), 1)).firstMs,
+        },
+      );
+      return [
+        { name: 'decode, one stage', unit: 'tokens/s', samples: speeds.one },
+        { name: 'decode, two stages / one', unit: 'x', samples: ratios(speeds.two, speeds.one), target: { atLeast: 0.93 } },
+        { name: 'decode, processor time one / two', unit: 'x', samples: [median(cpu.one) / median(cpu.two)] },
+        {
+          name: 'decode, 2 streams over two stages / 1 over one',
+          unit: 'x',
+          samples: ratios(speeds['two, 2 streams'], speeds.one),
+          target: { atLeast: 1.8 },
+        },
+        {
+          name: 'decode, 4 streams over two stages / 1 over one',
+          unit: 'x',
+          samples: ratios(speeds['two, 4 streams'], speeds.one),
+          target: { atLeast: 1.8 },
+        },
+        {
+          name: `prefill of ${LONG_PROMPT_TOKENS}, one stage`,
+          unit: 'tokens/s',
+          samples: long.one.map((ms) => (LONG_PROMPT_TOKENS * 1000) / ms),
+        },
+        {
+          name: `prefill of ${LONG_PROMPT_TOKENS}, two stages / one`,
+          unit: 'x',
+          samples: ratios(long.one, long.two),
+          target: { atLeast: 1.8 },
+        },
+      ];
+    } finally {
+      await one[Symbol.asyncDispose]();
+      await two[Symbol.asyncDispose]();
+    }
+  },
+});
