@@ -1,4 +1,8 @@
-export { createMesh, type MeshNode } from './mesh.ts';
+export { createMesh } from './mesh.ts';
+export type { AskToJoinOptions, MeshNode } from './mesh-node.ts';
+export type { MembershipStatus } from './membership/membership-service.ts';
+export type { PendingJoin } from './admission/join-desk.ts';
+export type { NearbyMesh } from './discovery/discovery.ts';
 export type { MeshOptions } from './mesh-options.ts';
 export type { MeshProblem } from './problems.ts';
 export type { CardContent, CardUpdate } from './cards/own-card.ts';

@@ -1,3 +1,4 @@
+import type { networkInterfaces } from 'node:os';
 import type { Clock, Logger } from '@pippa/core';
 import type { CardContent } from './cards/own-card.ts';
 import type { ClassifyInterface } from './peers/classify.ts';
@@ -14,6 +15,14 @@ export interface MeshOptions {
   readonly listen?: { readonly hosts?: readonly string[]; readonly port?: number };
   /** Multiaddrs of members, for networks without multicast; with or without `/p2p/<id>`. */
   readonly peers?: readonly string[];
+  /** Whoever comes is a member: for networks where everybody may. No key is made or kept. */
+  readonly open?: boolean;
+  /** False: no multicast, `peers` alone. `port`: 5353, but for tests. */
+  readonly discovery?: boolean | { readonly port: number };
+  /** Names of the network interfaces to use. Left out: all but virtual machines', containers' and VPNs'. */
+  readonly interfaces?: readonly string[];
+  /** `os.networkInterfaces` */
+  readonly networkInterfaces?: typeof networkInterfaces;
   readonly settings?: MeshSettingsInput;
   /** What the interface with a local address is. Left out: unknown, which counts as Wi-Fi. */
   readonly classifyInterface?: ClassifyInterface;

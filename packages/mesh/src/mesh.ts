@@ -1,58 +1,70 @@
-import { isIP } from 'node:net';
 import { randomBytes } from 'node:crypto';
+import { isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { multiaddr } from '@multiformats/multiaddr';
 import {
+  InvalidInputError,
+  PeerUnreachableError,
   silentLogger,
   StoppedError,
   systemClock,
   type FrameStream,
-  type Mesh,
   type NodeCard,
   type OpenStreamOptions,
   type Peer,
   type PeerId,
   type RequestOptions,
-  type Startable,
 } from '@pippa/core';
 import { ADMISSION_PROTOCOL, INSTANCE_BYTES, PROTOCOL_VERSION, STREAM_PROTOCOL } from '@pippa/protocol';
 import type { Libp2p } from 'libp2p';
+import { askToJoin } from './admission/ask-to-join.ts';
 import { Gate } from './admission/gate.ts';
+import { discoveryTag } from './admission/key-material.ts';
+import { JoinDesk, type PendingJoin } from './admission/join-desk.ts';
 import { OwnCard, type CardUpdate } from './cards/own-card.ts';
+import { hostOf, type Announcement } from './discovery/announcement.ts';
+import { Discovery, type NearbyMesh } from './discovery/discovery.ts';
+import { localAddresses, usableAddresses, type LocalAddress } from './discovery/interfaces.ts';
+import { answerProbe, PROBE_PROTOCOL, probeThroughput } from './links/probe.ts';
+import { MembershipService, type MembershipStatus } from './membership/membership-service.ts';
+import type { AskToJoinOptions, MeshNode } from './mesh-node.ts';
 import type { MeshOptions } from './mesh-options.ts';
 import { Dialer } from './peers/dialer.ts';
 import { PeerManager } from './peers/peer-manager.ts';
 import { PeerTable } from './peers/peer-table.ts';
-import { Problems, type MeshProblem } from './problems.ts';
+import { DUPLICATE_HINT, multicastProblem, Problems, type MeshProblem } from './problems.ts';
 import { meshSettings } from './settings.ts';
 import { StreamService } from './streams/stream-service.ts';
 import { createTransport } from './transport/create-libp2p.ts';
 
 const MAX_INBOUND_STREAMS = 512;
+const MULTICAST_PORT = 5353;
+const PROBE_TIMEOUT_MS = 10_000;
 
-/** A node of a mesh. */
-export interface MeshNode extends Mesh, Startable {
-  /** Multiaddrs under which others reach this node, with its id; empty before `start`. */
-  readonly addresses: readonly string[];
-  readonly problems: readonly MeshProblem[];
-}
-
-/** Makes a node; nothing happens before `start`. */
+/** Makes a node; nothing happens before `start`. Throws for options that can't be. */
 export function createMesh(options: MeshOptions): MeshNode {
   return new LibP2pMesh(options);
 }
 
+/** Binds the parts together; each of them does its own work. */
 class LibP2pMesh implements MeshNode {
   readonly self: PeerId;
   readonly #options: MeshOptions;
   readonly #settings;
   readonly #clock;
   readonly #logger;
+  readonly #instance = new Uint8Array(randomBytes(INSTANCE_BYTES));
   readonly #table: PeerTable;
   readonly #problems = new Problems();
   readonly #ownCard: OwnCard;
   readonly #streams: StreamService;
   readonly #gate: Gate;
   readonly #manager: PeerManager;
+  readonly #membership: MembershipService;
+  readonly #joinDesk: JoinDesk;
+  readonly #discovery: Discovery | undefined;
+  readonly #pendingListeners = new Set<(pending: readonly PendingJoin[]) => void>();
+  readonly #nearbyListeners = new Set<() => void>();
   #libp2p: Libp2p | undefined;
   #dialer: Dialer | undefined;
   #starting: Promise<void> | undefined;
@@ -65,6 +77,7 @@ class LibP2pMesh implements MeshNode {
     this.#clock = clock;
     this.#logger = logger;
     this.self = state.identity.peer;
+    for (const address of options.peers ?? []) checkAddress(address);
     this.#table = new PeerTable(logger);
     this.#ownCard = new OwnCard(options.card, {
       identity: state.identity,
@@ -80,33 +93,41 @@ class LibP2pMesh implements MeshNode {
       linksOf: (peer) => this.#manager.linksOf(peer),
       isAdmitted: async (connection) => this.#gate.isAdmitted(connection),
     });
-    this.#manager = new PeerManager({
-      self: this.self,
-      instance: new Uint8Array(randomBytes(INSTANCE_BYTES)),
+    this.#membership = new MembershipService({
+      state,
+      open: options.open ?? false,
       clock,
       logger,
-      settings: this.#settings,
       table: this.#table,
-      ownCard: this.#ownCard,
-      streams: this.#streams,
-      classify: options.classifyInterface ?? (() => 'unknown'),
-      dialer: () => this.#requireDialer(),
-      onRekey: () => {},
-      onOutdated: () => {},
-      onDuplicate: (peer) => this.#report(peer, 'duplicate_identity', `Two nodes use the identity ${peer}.`, DUPLICATE_HINT),
+      broadcast: (message, except) => this.#manager.broadcast(message, except),
+      drop: (peer) => this.#manager.drop(peer),
+      onChanged: () => this.#membershipChanged(),
+    });
+    this.#manager = this.#createManager();
+    this.#joinDesk = new JoinDesk({
+      self: this.self,
+      clock,
+      settings: this.#settings,
+      membership: () => this.#membership.current,
+      onChanged: () => {
+        for (const listener of this.#pendingListeners) listener(this.pendingJoins);
+      },
     });
     this.#gate = new Gate({
       self: this.self,
       clock,
       logger,
       settings: this.#settings,
-      membership: () => state.membership,
+      membership: () => this.#membership.current,
       onAdmitted: (admitted) => void this.#manager.admitted(admitted),
       onRefused: (peer, error) => {
-        if (error.code !== 'failed') this.#report(peer, error.code, error.message, error.hint ?? '');
+        this.#manager.unreachable(peer);
+        if (REPORTED_REFUSALS.has(error.code)) this.#report(peer, error.code, error.message, error.hint ?? '');
       },
-      onJoin: async () => {},
+      onJoin: async (dialogue, peer, opening) => this.#joinDesk.serve(dialogue, peer, opening),
     });
+    this.#discovery = options.discovery === false ? undefined : this.#createDiscovery();
+    this.#streams.handle(PROBE_PROTOCOL, answerProbe);
   }
 
   get card(): NodeCard {
@@ -121,6 +142,22 @@ class LibP2pMesh implements MeshNode {
     return this.#problems.list;
   }
 
+  get membership(): MembershipStatus {
+    return this.#membership.status;
+  }
+
+  get nearby(): readonly NearbyMesh[] {
+    return this.#discovery?.nearby ?? [];
+  }
+
+  get inviteCode(): string {
+    return this.#membership.inviteCode;
+  }
+
+  get pendingJoins(): readonly PendingJoin[] {
+    return this.#joinDesk.pending;
+  }
+
   peers(): readonly Peer[] {
     return [...this.#table.records].map((record) => record.describe());
   }
@@ -131,6 +168,15 @@ class LibP2pMesh implements MeshNode {
 
   onPeersChanged(listener: (peer: Peer) => void): () => void {
     return this.#table.listen(listener);
+  }
+
+  onMembershipChanged(listener: (status: MembershipStatus) => void): () => void {
+    return this.#membership.listen(listener);
+  }
+
+  onPendingJoinsChanged(listener: (pending: readonly PendingJoin[]) => void): () => void {
+    this.#pendingListeners.add(listener);
+    return () => this.#pendingListeners.delete(listener);
   }
 
   updateCard(change: CardUpdate): void {
@@ -151,6 +197,98 @@ class LibP2pMesh implements MeshNode {
 
   answer(protocol: string, answer: (question: unknown, from: PeerId, signal: AbortSignal) => Promise<unknown>): () => void {
     return this.#streams.answer(protocol, answer);
+  }
+
+  async seek({ waitMs, signal }: { readonly waitMs: number; readonly signal?: AbortSignal }): Promise<readonly NearbyMesh[]> {
+    signal?.throwIfAborted();
+    if (this.nearby.length > 0 || this.#discovery === undefined) return this.nearby;
+    this.#discovery.hurry();
+    await new Promise<void>((resolve, reject) => {
+      const stop = (): void => {
+        cancel();
+        this.#nearbyListeners.delete(heard);
+        signal?.removeEventListener('abort', abort);
+      };
+      const heard = (): void => {
+        stop();
+        resolve();
+      };
+      const abort = (): void => {
+        stop();
+        reject(signal?.reason);
+      };
+      const cancel = this.#clock.schedule(waitMs, heard);
+      this.#nearbyListeners.add(heard);
+      signal?.addEventListener('abort', abort, { once: true });
+    });
+    return this.nearby;
+  }
+
+  async found(): Promise<void> {
+    await this.#membership.found();
+  }
+
+  async join(code: string): Promise<void> {
+    await this.#membership.join(code);
+  }
+
+  async askToJoin({ address, onWords, signal }: AskToJoinOptions = {}): Promise<void> {
+    if (this.#membership.current !== undefined) return;
+    const patience = AbortSignal.timeout(this.#settings.approvalMs);
+    const until = signal === undefined ? patience : AbortSignal.any([signal, patience]);
+    const connection = await this.#dialMember(address, until);
+    try {
+      const { key, epoch } = await this.#gate.ask(connection, async (dialogue, member) =>
+        askToJoin({
+          dialogue,
+          self: this.self,
+          member,
+          name: this.card.name,
+          admissionMs: this.#settings.admissionMs,
+          signal: until,
+          onWords: (words) => {
+            this.#membership.setAsking({ member, words });
+            onWords?.(words);
+          },
+        }),
+      );
+      await this.#membership.take(key, epoch);
+      await this.#gate.prove(connection);
+    } finally {
+      if (this.#membership.status.kind === 'asking') this.#membership.setAsking(undefined);
+    }
+  }
+
+  approve(peerOrName: string): PendingJoin {
+    return this.#joinDesk.decide(peerOrName, true);
+  }
+
+  deny(peerOrName: string): PendingJoin {
+    return this.#joinDesk.decide(peerOrName, false);
+  }
+
+  async leave(): Promise<void> {
+    this.#membership.require();
+    await this.#manager.leaveAll();
+    await this.#membership.leave();
+  }
+
+  async kick(peerOrName: string): Promise<PeerId> {
+    const peer = this.#table.resolve(peerOrName);
+    await this.#membership.kick(peer);
+    return peer;
+  }
+
+  async measureThroughput(peer: PeerId, { signal }: { readonly signal?: AbortSignal } = {}): Promise<number> {
+    const timeout = AbortSignal.timeout(PROBE_TIMEOUT_MS);
+    const until = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+    const throughput = await probeThroughput(this, peer, this.#clock, until);
+    const record = this.#table.find(peer);
+    if (record !== undefined) {
+      record.throughput = throughput;
+      this.#table.changed(record);
+    }
+    return throughput;
   }
 
   async start(): Promise<void> {
@@ -180,7 +318,7 @@ class LibP2pMesh implements MeshNode {
       onSelf: (address) => this.#metSelf(address),
     });
     libp2p.addEventListener('connection:open', ({ detail }) => this.#gate.opened(detail));
-    await libp2p.handle(ADMISSION_PROTOCOL, (stream, connection) => void this.#gate.answer(stream, connection), {
+    await libp2p.handle(ADMISSION_PROTOCOL, async (stream, connection) => this.#gate.answer(stream, connection), {
       maxInboundStreams: 1,
     });
     await libp2p.handle(STREAM_PROTOCOL, async (stream, connection) => this.#streams.accept(stream, connection), {
@@ -188,18 +326,127 @@ class LibP2pMesh implements MeshNode {
       maxOutboundStreams: MAX_INBOUND_STREAMS,
     });
     await libp2p.start();
+    const { port = 0 } = this.#options.listen ?? {};
+    if (libp2p.getMultiaddrs().length === 0)
+      this.#report(
+        String(port),
+        'port_taken',
+        `Port ${port} cannot be listened on; others can't dial this node.`,
+        'Choose another --mesh-port.',
+      );
     await this.#ownCard.signed();
     this.#manager.start();
-    for (const address of this.#options.peers ?? []) this.#dialer.add(address);
+    await this.#discovery?.start();
+    if (this.#membership.current !== undefined) this.#goAmongMembers();
   }
 
   async #stop(): Promise<void> {
     if (this.#starting === undefined) return;
     await this.#starting.catch(() => {});
+    this.#discovery?.stop();
     this.#dialer?.stop();
     this.#ownCard.stop();
-    await this.#manager.stop('stopped');
+    await this.#manager.stop();
+    await this.#membership.stop();
     await this.#libp2p?.stop();
+  }
+
+  #createManager(): PeerManager {
+    return new PeerManager({
+      self: this.self,
+      instance: this.#instance,
+      clock: this.#clock,
+      logger: this.#logger,
+      settings: this.#settings,
+      table: this.#table,
+      ownCard: this.#ownCard,
+      streams: this.#streams,
+      classify: this.#options.classifyInterface ?? (() => 'unknown'),
+      dialer: () => this.#requireDialer(),
+      onRekey: (message, from) => void this.#membership.heed(message, from, this.self),
+      onLink: (link) => this.#membership.greet(link, this.#gate.keyOf(link.connection)),
+      onCard: (record) => this.#membership.remember(record.id, record.known?.addresses ?? []),
+      onDuplicate: (peer) => this.#report(peer, 'duplicate_identity', `Two nodes use the identity ${peer}.`, DUPLICATE_HINT),
+    });
+  }
+
+  #createDiscovery(): Discovery {
+    const { discovery } = this.#options;
+    return new Discovery({
+      clock: this.#clock,
+      intervalMs: this.#settings.discoveryMs,
+      port: typeof discovery === 'object' ? discovery.port : MULTICAST_PORT,
+      interfaces: () => this.#interfaces(),
+      announcement: () => this.#announcement(),
+      onHeard: (announcement) => this.#heard(announcement),
+      onAddressesChanged: () => this.#ownCard.touch(),
+      onError: (error, local) => {
+        const { code, message, hint } = multicastProblem(error, local?.name ?? '');
+        this.#report(local?.name ?? '', code, message, hint);
+      },
+    });
+  }
+
+  #announcement(): Announcement | undefined {
+    const { current } = this.#membership;
+    if (current === undefined) return undefined;
+    const instance = Buffer.from(this.#instance).toString('hex');
+    return { tag: discoveryTag(current.key), peer: this.self, instance, addresses: this.#plainAddresses() };
+  }
+
+  #heard({ tag, peer, instance, addresses }: Announcement): void {
+    if (peer === this.self) {
+      if (instance !== Buffer.from(this.#instance).toString('hex'))
+        this.#report(peer, 'duplicate_identity', `Another node announces this node's own identity ${peer}.`, DUPLICATE_HINT);
+      return;
+    }
+    for (const listener of this.#nearbyListeners) listener();
+    const { current } = this.#membership;
+    if (current === undefined) return;
+    // One that was away while the key was changed still announces the old mesh.
+    if (tag !== discoveryTag(current.key) && !current.members.some((member) => member.peer === peer)) return;
+    this.#requireDialer().know(peer, addresses, this.#settings.dialPatienceMs);
+  }
+
+  #membershipChanged(): void {
+    if (this.#dialer === undefined) return;
+    if (this.#membership.current === undefined) this.#dialer.clear();
+    else this.#goAmongMembers();
+  }
+
+  /** Dials all that this node knows of, and lets itself be found. */
+  #goAmongMembers(): void {
+    const dialer = this.#requireDialer();
+    const { current } = this.#membership;
+    for (const address of this.#options.peers ?? []) dialer.add(address);
+    for (const { peer, addresses } of current?.members ?? []) dialer.know(peer, addresses, this.#settings.dialPatienceMs);
+    for (const { tag, members } of this.nearby)
+      if (current !== undefined && tag === discoveryTag(current.key))
+        for (const { peer, addresses } of members) dialer.know(peer, addresses, this.#settings.dialPatienceMs);
+    this.#discovery?.announce();
+    this.#discovery?.hurry();
+  }
+
+  async #dialMember(address: string | undefined, signal: AbortSignal) {
+    const nearby = this.nearby.flatMap(({ members }) =>
+      members.flatMap(({ peer, addresses }) => addresses.map((each) => `${each}/p2p/${peer}`)),
+    );
+    const candidates = address === undefined ? [...(this.#options.peers ?? []), ...nearby] : [address];
+    if (candidates.length === 0)
+      throw new PeerUnreachableError('No mesh is heard on this network.', {
+        hint: 'Name a member with --peer, or take a code from one.',
+      });
+    let cause: unknown;
+    for (const candidate of candidates) {
+      try {
+        checkAddress(candidate);
+        return await this.#requireLibp2p().dial(multiaddr(candidate), { signal });
+      } catch (error) {
+        signal.throwIfAborted();
+        cause = error;
+      }
+    }
+    throw new PeerUnreachableError('No member of the mesh could be reached.', { cause });
   }
 
   #requireDialer(): Dialer {
@@ -207,15 +454,28 @@ class LibP2pMesh implements MeshNode {
     return this.#dialer;
   }
 
+  #requireLibp2p(): Libp2p {
+    if (this.#libp2p === undefined) throw new StoppedError('The mesh node has not been started.');
+    return this.#libp2p;
+  }
+
+  #interfaces(): readonly LocalAddress[] {
+    const { interfaces: only, classifyInterface = () => 'unknown' } = this.#options;
+    const all = localAddresses((this.#options.networkInterfaces ?? networkInterfaces)());
+    return usableAddresses(all, { ...(only === undefined ? {} : { only }), classify: classifyInterface });
+  }
+
   #listenAddresses(): readonly string[] {
     const { hosts = ['0.0.0.0', '::'], port = 0 } = this.#options.listen ?? {};
     return hosts.map((host) => `/${isIP(host) === 6 ? 'ip6' : 'ip4'}/${host}/tcp/${port}`);
   }
 
+  /** Where this node listens, less what others don't reach. */
   #plainAddresses(): readonly string[] {
-    return (this.#libp2p?.getMultiaddrs() ?? []).map((address) =>
-      multiaddr(address.toString().replace(/\/p2p\/.*$/, '')).toString(),
-    );
+    const listening = (this.#libp2p?.getMultiaddrs() ?? []).map((address) => address.toString().replace(/\/p2p\/.*$/, ''));
+    if (this.#options.listen?.hosts !== undefined) return listening;
+    const usable = new Set(this.#interfaces().map(({ address }) => address));
+    return listening.filter((address) => usable.has(hostOf(address) ?? ''));
   }
 
   #metSelf(address: string): void {
@@ -234,4 +494,16 @@ class LibP2pMesh implements MeshNode {
   }
 }
 
-const DUPLICATE_HINT = 'The state folder was copied: delete identity.key in the copy and start that node again.';
+/** What a person can do something about. */
+const REPORTED_REFUSALS: ReadonlySet<string> = new Set(['wrong_key', 'version_mismatch', 'removed', 'no_key']);
+
+function checkAddress(address: string): void {
+  try {
+    multiaddr(address);
+  } catch (error) {
+    throw new InvalidInputError(`"${address}" is not a multiaddr.`, {
+      cause: error,
+      hint: 'Write it like /ip4/192.168.1.20/tcp/7475.',
+    });
+  }
+}

@@ -34,3 +34,27 @@ export class Problems {
     this.#problems.delete(`${code} ${about}`);
   }
 }
+
+export const DUPLICATE_HINT = 'The state folder was copied: delete identity.key in the copy and start that node again.';
+
+/** Why multicast does not work on an interface, from what the system said. */
+export function multicastProblem(
+  error: NodeJS.ErrnoException,
+  interfaceName: string,
+): Pick<MeshProblem, 'code' | 'message' | 'hint'> {
+  const where = interfaceName === '' ? '' : ` on ${interfaceName}`;
+  if (error.code === 'EADDRINUSE')
+    return {
+      code: 'multicast_port_taken',
+      message: `Another program holds the multicast DNS port 5353${where} for itself, so that other nodes are not found.`,
+      hint: 'Stop that program (often avahi with disallow-other-stacks=yes), or name a member with --peer.',
+    };
+  const blocked = error.code === 'EHOSTUNREACH' || error.code === 'EPERM' || error.code === 'EACCES';
+  return {
+    code: 'multicast_failed',
+    message: `Multicast${where} does not work: ${error.message}.`,
+    hint: blocked
+      ? 'Allow it: on macOS under Privacy & Security, Local Network; elsewhere in the firewall (UDP 5353). Or name a member with --peer.'
+      : 'Check the network, or name a member with --peer.',
+  };
+}

@@ -41,16 +41,18 @@ export interface GateParts {
   membership(): Membership | undefined;
   onAdmitted(admitted: Admitted): void;
   onRefused(peer: PeerId, error: PippaError): void;
-  /** A stranger asks to be let in. Settles when that is decided either way. */
-  onJoin(dialogue: Dialogue, peer: PeerId, opening: Extract<AdmissionOpening, { kind: 'join' }>): Promise<void>;
+  /** A stranger asks to be let in. Settles when that is decided; true when it has the key now. */
+  onJoin(dialogue: Dialogue, peer: PeerId, opening: Extract<AdmissionOpening, { kind: 'join' }>): Promise<boolean>;
 }
 
 interface Entry {
   readonly address: string;
   readonly settled: PromiseWithResolvers<boolean>;
-  admitted: boolean;
+  /** By which it was admitted. */
+  key: UsableKey | undefined;
   /** A person decides; the connection may wait. */
   joining: boolean;
+  cancelDeadline: () => void;
 }
 
 /** Decides over every connection: nothing but admission is reachable before the key was proven by both sides. */
@@ -64,12 +66,17 @@ export class Gate {
 
   /** Connections whose other side is unknown. */
   get unadmitted(): number {
-    return [...this.#entries.values()].filter((entry) => !entry.admitted).length;
+    return [...this.#entries.values()].filter((entry) => entry.key === undefined).length;
   }
 
   async isAdmitted(connection: Connection): Promise<boolean> {
     const entry = this.#entries.get(connection);
-    return entry !== undefined && (entry.admitted || (await entry.settled.promise));
+    return entry !== undefined && (entry.key !== undefined || (await entry.settled.promise));
+  }
+
+  /** The key by which the other side was admitted. */
+  keyOf(connection: Connection): UsableKey | undefined {
+    return this.#entries.get(connection)?.key;
   }
 
   /** To be told of every connection as it opens. */
@@ -79,14 +86,12 @@ export class Gate {
       connection.abort(new AdmissionError('Too many connections that have not proven anything.', 'busy'));
       return;
     }
-    const entry: Entry = { address, settled: Promise.withResolvers(), admitted: false, joining: false };
+    const entry: Entry = { address, settled: Promise.withResolvers(), key: undefined, joining: false, cancelDeadline: () => {} };
     this.#entries.set(connection, entry);
+    this.#armDeadline(connection, entry);
     this.#watch(connection, entry);
-    const cancel = this.#parts.clock.schedule(this.#parts.settings.admissionMs, () => {
-      if (!entry.admitted && !entry.joining) connection.abort(new AdmissionError('The key was not proven in time.', 'timeout'));
-    });
     connection.addEventListener('close', () => {
-      cancel();
+      entry.cancelDeadline();
       this.#entries.delete(connection);
       entry.settled.resolve(false);
     });
@@ -117,14 +122,12 @@ export class Gate {
     const signal = AbortSignal.timeout(this.#parts.settings.admissionMs);
     const dialogue = this.#dialogue(stream, peer);
     try {
-      if (entry === undefined || entry.admitted || entry.joining) throw new BadMessageError('Admission was asked for twice.');
+      if (entry === undefined || entry.key !== undefined || entry.joining)
+        throw new BadMessageError('Admission was asked for twice.');
       const opening = await dialogue.hear(admissionOpening, 'admission', signal);
       await this.#checkVersion(dialogue, opening.version);
       if (opening.kind === 'join') {
-        entry.joining = true;
-        await this.#parts.onJoin(dialogue, peer, opening).finally(() => {
-          entry.joining = false;
-        });
+        await this.#wait(connection, entry, async () => this.#parts.onJoin(dialogue, peer, opening));
         return;
       }
       const membership = this.#parts.membership();
@@ -146,14 +149,52 @@ export class Gate {
       connection.abort(new AdmissionError(`Too many ${what} before the key was proven.`, 'busy'));
     let streams = 0;
     onIncomingStream(connection, () => {
-      if (!entry.admitted && ++streams > MAX_UNADMITTED_STREAMS) give('streams');
+      if (entry.key === undefined && ++streams > MAX_UNADMITTED_STREAMS) give('streams');
     });
     const look = (): void => {
-      if (entry.admitted || connection.status !== 'open') return;
+      if (entry.key !== undefined || connection.status !== 'open') return;
       if (bytesRead(connection) > MAX_UNADMITTED_BYTES) give('bytes');
       else this.#parts.clock.schedule(WATCH_MS, look);
     };
     this.#parts.clock.schedule(WATCH_MS, look);
+  }
+
+  /** Speaks the stranger's side of a join over a connection that this node dialled. */
+  async ask<Result>(connection: Connection, speak: (dialogue: Dialogue, member: PeerId) => Promise<Result>): Promise<Result> {
+    const entry = this.#entries.get(connection);
+    const member = peerId(connection.remotePeer.toString());
+    if (entry === undefined) throw new AdmissionError(`The connection to ${member} is closed.`, 'failed');
+    const signal = AbortSignal.timeout(this.#parts.settings.admissionMs);
+    let result: { readonly value: Result } | undefined;
+    await this.#wait(connection, entry, async () => {
+      const dialogue = this.#dialogue(await connection.newStream(ADMISSION_PROTOCOL, { signal }), member);
+      result = { value: await speak(dialogue, member) };
+      void dialogue.stream.close();
+      return true;
+    });
+    if (result === undefined) throw new AdmissionError(`${member} ended the connection.`, 'failed');
+    return result.value;
+  }
+
+  /** The deadline of admission is off while a person decides, and on anew after a yes. */
+  async #wait(connection: Connection, entry: Entry, decide: () => Promise<boolean>): Promise<void> {
+    entry.joining = true;
+    entry.cancelDeadline();
+    try {
+      if (await decide()) this.#armDeadline(connection, entry);
+      else connection.abort(new AdmissionError('Not let in.', 'not_approved'));
+    } catch (error) {
+      connection.abort(error instanceof PippaError ? error : new AdmissionError(errorMessage(error), 'failed', { cause: error }));
+      throw error;
+    } finally {
+      entry.joining = false;
+    }
+  }
+
+  #armDeadline(connection: Connection, entry: Entry): void {
+    entry.cancelDeadline = this.#parts.clock.schedule(this.#parts.settings.admissionMs, () => {
+      if (entry.key === undefined) connection.abort(new AdmissionError('The key was not proven in time.', 'timeout'));
+    });
   }
 
   async #checkVersion(dialogue: Dialogue, version: number): Promise<void> {
@@ -172,7 +213,7 @@ export class Gate {
     let sameAddress = 0;
     let all = 0;
     for (const entry of this.#entries.values()) {
-      if (entry.admitted) continue;
+      if (entry.key !== undefined) continue;
       all++;
       if (entry.address === address) sameAddress++;
     }
@@ -186,7 +227,8 @@ export class Gate {
   #admit(admitted: Admitted): void {
     const entry = this.#entries.get(admitted.connection);
     if (entry === undefined || admitted.connection.status !== 'open') return;
-    entry.admitted = true;
+    entry.key = admitted.key;
+    entry.cancelDeadline();
     entry.settled.resolve(true);
     this.#parts.onAdmitted(admitted);
   }
@@ -200,6 +242,6 @@ export class Gate {
         : new AdmissionError(`Admission of ${peer} failed: ${errorMessage(error)}`, 'failed', { cause: error });
     this.#parts.logger.debug({ peer, code: reason.code }, 'admission refused');
     this.#parts.onRefused(peer, reason);
-    if (entry?.admitted !== true) connection.abort(reason);
+    if (entry?.key === undefined) connection.abort(reason);
   }
 }

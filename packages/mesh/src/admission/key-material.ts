@@ -22,7 +22,7 @@ export interface Transcript {
 
 export type Role = 'initiator' | 'responder';
 
-function lengthPrefixed(parts: readonly (Uint8Array | string)[]): Uint8Array {
+export function lengthPrefixed(parts: readonly (Uint8Array | string)[]): Uint8Array {
   const encoded = parts.map((part) => (typeof part === 'string' ? new TextEncoder().encode(part) : part));
   return Buffer.concat(encoded.flatMap((part) => [Uint8Array.of(part.length >> 8, part.length & 0xff), part]));
 }

@@ -70,7 +70,12 @@ export async function proveAsResponder(
 ): Promise<UsableKey> {
   const keys = usableKeys(membership, peer);
   const responderNonce = new Uint8Array(randomBytes(NONCE_BYTES));
-  const used = findByTag(keys, opening.keyTag, opening.nonce) ?? { key: membership.key, epoch: membership.epoch, former: false };
+  const shared = findByTag(keys, opening.keyTag, opening.nonce);
+  if (shared === undefined && membership.removed.includes(peer)) {
+    await dialogue.say(refusal('removed', 'This node was removed from the mesh.'));
+    throw new AdmissionError(`${peer} was removed from the mesh and tried to come back.`, 'removed');
+  }
+  const used = shared ?? { key: membership.key, epoch: membership.epoch, former: false };
   await dialogue.say({
     kind: 'challenge',
     version: PROTOCOL_VERSION,

@@ -70,7 +70,7 @@ export class Dialer {
     if (peer === this.#parts.self || this.#stopped.signal.aborted) return;
     const plain = addresses.map(withoutPeer);
     const existing = this.#targets.get(peer);
-    if (existing === undefined && this.#targets.size >= MAX_TARGETS) return;
+    if (existing === undefined && !this.#makeRoom()) return;
     const target = existing ?? { given: false, peer, addresses: [], attempt: 0, dialling: false, cancel: undefined };
     this.#targets.set(peer, target);
     const isNew = plain.some((address) => !target.addresses.includes(address));
@@ -96,10 +96,33 @@ export class Dialer {
     this.#targets.delete(peer);
   }
 
-  stop(): void {
-    this.#stopped.abort();
+  /** Knows nobody any more. */
+  clear(): void {
     for (const target of this.#targets.values()) target.cancel?.();
     this.#targets.clear();
+  }
+
+  stop(): void {
+    this.#stopped.abort();
+    this.clear();
+  }
+
+  /** A flood of made-up peers must not keep real ones out: those that failed go first. */
+  #makeRoom(): boolean {
+    if (this.#targets.size < MAX_TARGETS) return true;
+    for (const [key, target] of this.#targets) {
+      if (
+        target.given ||
+        target.dialling ||
+        target.attempt === 0 ||
+        (target.peer !== undefined && this.#parts.isConnected(target.peer))
+      )
+        continue;
+      target.cancel?.();
+      this.#targets.delete(key);
+      return true;
+    }
+    return false;
   }
 
   #schedule(target: Target, delayMs: number): void {
@@ -112,7 +135,7 @@ export class Dialer {
   }
 
   async #dial(target: Target): Promise<void> {
-    const { libp2p, settings, random, logger } = this.#parts;
+    const { libp2p, logger } = this.#parts;
     if (target.peer !== undefined && this.#parts.isConnected(target.peer)) return;
     target.dialling = true;
     try {
@@ -123,11 +146,9 @@ export class Dialer {
         signal: AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]),
       });
       target.dialling = false;
-      target.attempt = 0;
-      // An address without an id stays on watch: whoever listens there is dialled again when the connection ends.
-      connection.addEventListener('close', () => {
-        if (target.peer === undefined) this.#schedule(target, backoffMs(1, settings.redialMs, settings.redialMaxMs, random));
-      });
+      // Refused, or ended after it was admitted: in the second case `lost` has scheduled a dial already, or somebody said goodbye.
+      connection.addEventListener('close', () => this.#again(target));
+      if (connection.status !== 'open') this.#again(target);
     } catch (error) {
       target.dialling = false;
       if (this.#stopped.signal.aborted) return;
@@ -137,10 +158,16 @@ export class Dialer {
       }
       logger.debug({ peer: target.peer, addresses: target.addresses, error: errorMessage(error) }, 'a dial failed');
       if (target.peer !== undefined) this.#parts.onFailed(target.peer);
-      if (target.peer !== undefined && !this.#targets.has(target.peer)) return;
-      if (!target.given && target.attempt >= MAX_ATTEMPTS) return;
-      this.#schedule(target, backoffMs(target.attempt++, settings.redialMs, settings.redialMaxMs, random));
+      this.#again(target);
     }
+  }
+
+  /** Schedules the next try, later each time. */
+  #again(target: Target): void {
+    const { settings, random } = this.#parts;
+    const isKnown = [...this.#targets.values()].includes(target);
+    if (!isKnown || target.cancel !== undefined || target.dialling || (!target.given && target.attempt >= MAX_ATTEMPTS)) return;
+    this.#schedule(target, backoffMs(target.attempt++, settings.redialMs, settings.redialMaxMs, random));
   }
 }
 

@@ -42,8 +42,9 @@ export interface PeerManagerParts {
   dialer(): Dialer;
   /** A new key arrived from a member. */
   onRekey(message: Extract<ControlMessage, { kind: 'rekey' }>, from: PeerId): void;
-  /** The other side of a link was admitted by an old key. */
-  onOutdated(link: Link): void;
+  /** A link to a member is up, whatever it was admitted by. */
+  onLink(link: Link): void;
+  onCard(record: PeerRecord): void;
   onDuplicate(peer: PeerId): void;
 }
 
@@ -72,14 +73,19 @@ export class PeerManager {
   }
 
   /** Says goodbye to all; their connections end with the transport. */
-  async stop(reason: 'stopped' | 'left'): Promise<void> {
+  async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelTick?.();
+    await this.#farewell('stopped');
+  }
+
+  async #farewell(reason: 'stopped' | 'left'): Promise<void> {
     const links = [...this.#parts.table.records].flatMap((record) => [...record.links]);
     await Promise.allSettled(
       links.map(async (link) => {
         await link.control.send({ kind: 'leaving', reason } satisfies ControlMessage);
         await link.control.close();
+        await link.connection.close();
       }),
     );
   }
@@ -97,12 +103,11 @@ export class PeerManager {
   }
 
   /** Both sides proved the key: the one that dialled opens the control stream. */
-  async admitted({ connection, key, initiator }: Admitted): Promise<void> {
+  async admitted({ connection, initiator }: Admitted): Promise<void> {
     if (!initiator) return;
     try {
       const { stream } = await this.#parts.streams.openOn(connection, CONTROL_PROTOCOL, CONTROL_FRAME_LIMITS);
-      const link = this.#addLink(connection, stream);
-      if (key.former && link !== undefined) this.#parts.onOutdated(link);
+      this.#addLink(connection, stream);
     } catch (error) {
       this.#parts.logger.debug({ error: errorMessage(error) }, 'a control stream could not be opened');
       connection.abort(new StreamLostError('The control stream could not be opened.', { cause: error }));
@@ -115,9 +120,29 @@ export class PeerManager {
     if (record !== undefined && record.links.size === 0) this.#setDead(record);
   }
 
-  #addLink(connection: Connection, control: PeerStream): Link | undefined {
+  /** Tells every member, over one link each. */
+  broadcast(message: ControlMessage, except?: PeerId): void {
+    for (const record of this.#parts.table.records) if (record.id !== except) record.usableLinks[0]?.say(message);
+  }
+
+  /** Ends all that there is with a peer, without a word. */
+  drop(peer: PeerId): void {
+    this.#parts.dialer().forget(peer);
+    const record = this.#parts.table.find(peer);
+    if (record === undefined) return;
+    this.#setDead(record);
+    this.#parts.table.forget(peer);
+  }
+
+  /** Says that this node leaves the mesh for good, and forgets everybody. */
+  async leaveAll(): Promise<void> {
+    await this.#farewell('left');
+    for (const record of this.#parts.table.records) this.drop(record.id);
+  }
+
+  #addLink(connection: Connection, control: PeerStream): void {
     const { clock, table, classify, ownCard, instance } = this.#parts;
-    if (this.#stopped || connection.status !== 'open') return undefined;
+    if (this.#stopped || connection.status !== 'open') return;
     const record = table.ensure(control.peer);
     const interfaceType = interfaceOf(socketAddresses(connection), classify);
     const link = new Link({ peer: control.peer, connection, control, interfaceType, clock });
@@ -132,7 +157,7 @@ export class PeerManager {
       this.#setAlive(record);
       if (this.#rosterSources() < ROSTER_SOURCES) link.say({ kind: 'roster-request' });
     } else this.#thin(record);
-    return link;
+    this.#parts.onLink(link);
   }
 
   #removeLink(record: PeerRecord, link: Link): void {
@@ -146,6 +171,7 @@ export class PeerManager {
       return;
     }
     // A broken connection may be no more than a changed address: one quick dial decides.
+    record.linkLostMs = this.#parts.clock.nowMs();
     record.state = 'suspect';
     this.#parts.table.changed(record);
   }
@@ -193,6 +219,7 @@ export class PeerManager {
       case 'leaving':
         this.#parts.dialer().forget(record.id);
         this.#setDead(record);
+        if (message.reason === 'left') this.#parts.table.forget(record.id);
         return;
       case 'rekey':
         this.#parts.onRekey(message, record.id);
@@ -222,6 +249,7 @@ export class PeerManager {
       if (record.known !== undefined && known.card.version <= record.known.card.version) return;
       record.known = known;
       if (first) this.#announce(record.id);
+      this.#parts.onCard(record);
       this.#parts.dialer().know(record.id, known.addresses, this.#parts.settings.dialPatienceMs);
       this.#parts.table.changed(record);
     } catch (error) {
@@ -316,7 +344,10 @@ export class PeerManager {
   }
 
   #judge(record: PeerRecord, now: number): void {
-    if (record.links.size === 0) return;
+    if (record.links.size === 0) {
+      if (now - record.linkLostMs >= this.#parts.settings.deadMs) this.#setDead(record);
+      return;
+    }
     const silent = [...record.links].filter((link) => stateAfter(now - link.lastHeardMs, this.#parts.settings) === 'dead');
     const heardMs = Math.max(...[...record.links].map((link) => link.lastHeardMs));
     const state = stateAfter(now - heardMs, this.#parts.settings);

@@ -17,6 +17,8 @@ export class PeerRecord implements Peer {
   throughput = 0;
   /** Cards are checked one after the other. */
   cardWork: Promise<void> = Promise.resolve();
+  /** When the last link broke. */
+  linkLostMs = 0;
   /** When it died; 0 while it lives. */
   deadSinceMs = 0;
   #lastLink: LinkFacts = NO_LINK;

@@ -37,6 +37,7 @@ export class TestNodes implements AsyncDisposable {
       state: rest.state ?? (await memoryMeshState({ membership })),
       card: cardOf(name),
       listen: { hosts: ['127.0.0.1'] },
+      discovery: false,
       peers: this.nodes.slice(0, 1).flatMap((first) => first.addresses),
       ...rest,
     });

@@ -44,7 +44,7 @@ export const admissionProof = z.discriminatedUnion('kind', [
 
 /** Answer to `join`. */
 export const joinChallenge = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('join-challenge'), version, nonce, name: z.string().min(1).max(MAX_NODE_NAME) }),
+  z.strictObject({ kind: z.literal('join-challenge'), version, nonce }),
   admissionRefusal,
 ]);
 

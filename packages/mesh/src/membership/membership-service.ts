@@ -1,0 +1,204 @@
+import { type Clock, InvalidInputError, type Logger, type PeerId } from '@pippa/core';
+import { MAX_ADDRESSES, type ControlMessage } from '@pippa/protocol';
+import { createHash } from 'node:crypto';
+import { inviteCode, parseInviteCode } from '../admission/invite-code.ts';
+import { discoveryTag } from '../admission/key-material.ts';
+import { AdmissionError } from '../errors.ts';
+import type { Link } from '../peers/link.ts';
+import type { PeerTable } from '../peers/peer-table.ts';
+import { foundMesh, MAX_KNOWN_MEMBERS, membershipOf, type Membership } from '../state/membership.ts';
+import type { MeshState } from '../state/mesh-state.ts';
+import { applyKeyChange, isNewer, removalOf, type KeyChange } from '../state/rotate.ts';
+
+/** Members' addresses are written this long after they changed, several together. */
+const SAVE_DELAY_MS = 1_000;
+
+/** The key of every open mesh: known to all, so that it keeps nobody out. */
+const OPEN_MEMBERSHIP = membershipOf(new Uint8Array(createHash('sha256').update('pippa open mesh').digest().subarray(0, 16)), 0);
+
+/** Whether this node is in a mesh. `words` are to be compared with those that a member shows. */
+export type MembershipStatus =
+  | { readonly kind: 'stranger' }
+  | { readonly kind: 'asking'; readonly member: PeerId; readonly words: string }
+  | { readonly kind: 'member'; readonly tag: string; readonly open: boolean };
+
+export interface MembershipParts {
+  readonly state: MeshState;
+  /** Whoever comes is a member. */
+  readonly open: boolean;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly table: PeerTable;
+  broadcast(message: ControlMessage, except?: PeerId): void;
+  drop(peer: PeerId): void;
+  /** The key is there, gone, or another one. */
+  onChanged(): void;
+}
+
+/** The mesh that this node is in: founding, joining, removing and leaving, and what of it is kept over restarts. */
+export class MembershipService {
+  readonly #parts: MembershipParts;
+  readonly #listeners = new Set<(status: MembershipStatus) => void>();
+  #asking: { readonly member: PeerId; readonly words: string } | undefined;
+  #cancelSave: (() => void) | undefined;
+
+  constructor(parts: MembershipParts) {
+    this.#parts = parts;
+  }
+
+  get current(): Membership | undefined {
+    return this.#parts.open ? OPEN_MEMBERSHIP : this.#parts.state.membership;
+  }
+
+  get status(): MembershipStatus {
+    const { current } = this;
+    if (current !== undefined) return { kind: 'member', tag: discoveryTag(current.key), open: this.#parts.open };
+    return this.#asking === undefined ? { kind: 'stranger' } : { kind: 'asking', ...this.#asking };
+  }
+
+  get inviteCode(): string {
+    return inviteCode(this.require().key);
+  }
+
+  listen(listener: (status: MembershipStatus) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  require(): Membership {
+    if (this.current === undefined)
+      throw new AdmissionError('This node is in no mesh yet.', 'no_key', {
+        hint: 'Join one with --join <code>, or start a new one.',
+      });
+    return this.current;
+  }
+
+  async found(): Promise<void> {
+    if (this.current === undefined) await this.#set(foundMesh());
+  }
+
+  /** Takes on the key of a code. Throws `InviteCodeError`, and `AdmissionError` for a member of another mesh. */
+  async join(code: string): Promise<void> {
+    await this.take(parseInviteCode(code), 0);
+  }
+
+  /** Takes on a key. That of a code says no epoch: the first member that is met has the right one. */
+  async take(key: Uint8Array, epoch: number): Promise<void> {
+    const { current } = this;
+    if (current !== undefined && Buffer.compare(current.key, key) === 0) return;
+    if (current !== undefined)
+      throw new AdmissionError('This node is in another mesh.', 'already_member', { hint: 'Leave it first: pippa-agent leave.' });
+    await this.#set(membershipOf(key, epoch));
+  }
+
+  setAsking(asking: { readonly member: PeerId; readonly words: string } | undefined): void {
+    this.#asking = asking;
+    this.#tell();
+  }
+
+  /** Gives up the key; the others are told by the caller before. */
+  async leave(): Promise<void> {
+    this.#requireClosed('leave');
+    await this.#set(undefined);
+  }
+
+  /** Removes a member: everybody else gets a new key. */
+  async kick(peer: PeerId): Promise<void> {
+    this.#requireClosed('remove anybody from');
+    await this.#rotate([peer]);
+  }
+
+  /** A member has the news of a rotation. */
+  async heed(change: KeyChange, from: PeerId, self: PeerId): Promise<void> {
+    const { current } = this;
+    if (current === undefined || this.#parts.open) return;
+    if (!isNewer(change, current)) {
+      // The other one may have missed this node's; an equal one is the news itself coming back.
+      if (Buffer.compare(change.key, current.key) !== 0) this.#parts.broadcast(rekeyMessage(current));
+      return;
+    }
+    if (change.removed.includes(self)) return;
+    if (Buffer.compare(change.key, current.key) === 0) {
+      await this.#set({ ...current, epoch: change.epoch, removed: [...change.removed] });
+      return;
+    }
+    // Two removals at once: the one whose key lost is made again on top of the other.
+    const lost = change.epoch === current.epoch ? current.removed.filter((peer) => !change.removed.includes(peer)) : [];
+    await this.#adopt(change, current, from);
+    if (lost.length > 0) await this.#rotate(lost);
+  }
+
+  /** Brings a member up to date that still had a former key, or a code of an unknown epoch. */
+  greet(link: Link, key: { readonly former: boolean } | undefined): void {
+    const { current } = this;
+    if (current === undefined || this.#parts.open) return;
+    if (key?.former === true || current.epoch > 0) link.say(rekeyMessage(current));
+  }
+
+  /** Keeps where a member is, for the next start. */
+  remember(peer: PeerId, addresses: readonly string[]): void {
+    const current = this.#parts.state.membership;
+    if (current === undefined || this.#parts.open) return;
+    const known = current.members.find((member) => member.peer === peer);
+    const kept = addresses.slice(0, MAX_ADDRESSES);
+    if (known !== undefined && JSON.stringify(known.addresses) === JSON.stringify(kept)) return;
+    current.members = [{ peer, addresses: kept }, ...current.members.filter((member) => member.peer !== peer)].slice(
+      0,
+      MAX_KNOWN_MEMBERS,
+    );
+    // Let in anew by the current key.
+    current.removed = current.removed.filter((removed) => removed !== peer);
+    this.#cancelSave ??= this.#parts.clock.schedule(SAVE_DELAY_MS, () => {
+      this.#cancelSave = undefined;
+      void this.#save(this.#parts.state.membership);
+    });
+  }
+
+  /** Writes what waits to be written. */
+  async stop(): Promise<void> {
+    if (this.#cancelSave === undefined) return;
+    this.#cancelSave();
+    this.#cancelSave = undefined;
+    await this.#save(this.#parts.state.membership);
+  }
+
+  async #rotate(peers: readonly PeerId[]): Promise<void> {
+    const current = this.require();
+    await this.#adopt(removalOf(current, peers), current, undefined);
+  }
+
+  async #adopt(change: KeyChange, current: Membership, from: PeerId | undefined): Promise<void> {
+    const present = [...this.#parts.table.records].map(({ id }) => id);
+    // Those removed must not hear the new key.
+    for (const peer of change.removed) if (present.includes(peer)) this.#parts.drop(peer);
+    const next = applyKeyChange(current, change, present);
+    await this.#set(next);
+    this.#parts.broadcast(rekeyMessage(next), from);
+  }
+
+  async #set(membership: Membership | undefined): Promise<void> {
+    this.#asking = undefined;
+    await this.#save(membership);
+    this.#parts.onChanged();
+    this.#tell();
+  }
+
+  async #save(membership: Membership | undefined): Promise<void> {
+    await this.#parts.state.save(membership);
+  }
+
+  #tell(): void {
+    const { status } = this;
+    for (const listener of this.#listeners) listener(status);
+  }
+
+  #requireClosed(what: string): void {
+    this.require();
+    if (this.#parts.open)
+      throw new InvalidInputError(`An open mesh has no key, so that nobody can ${what} it.`, { hint: 'Start without --open.' });
+  }
+}
+
+function rekeyMessage({ key, epoch, removed }: Membership): Extract<ControlMessage, { kind: 'rekey' }> {
+  return { kind: 'rekey', key, epoch: Math.max(1, epoch), removed };
+}
