@@ -36,6 +36,11 @@ export interface ModelManifest {
   readonly tiedHead: boolean;
   /** What goes along with every stage. */
   readonly otherBytes: number;
+  /**
+   * Zeros that a stage of a cut model holds because the engine insists on a tensor it does not use: a head on the first stage and
+   * those between, embeddings on those between and the last.
+   */
+  readonly standInBytes: { readonly first: number; readonly middle: number; readonly last: number };
   /** Layer boundaries, ascending, at which the model may be cut; empty: it runs whole or not at all. */
   readonly cuts: readonly number[];
 }

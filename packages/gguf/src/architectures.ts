@@ -29,6 +29,9 @@ const TABLE = new Map(RULES.map((rule) => [rule.architecture, rule]));
 /** Names of the architectures that are known to give the same logits cut as whole. */
 export const splittableArchitectures: readonly string[] = [...TABLE.keys()];
 
+/** Undefined for an architecture that is not on the table. */
+export const findArchitectureRule = (architecture: string): ArchitectureRule | undefined => TABLE.get(architecture);
+
 /** How the model may be cut. Throws `NotSplittableError` for an architecture that is not on the table. */
 export function architectureRule(model: GgufModel): ArchitectureRule {
   const rule = TABLE.get(model.architecture);

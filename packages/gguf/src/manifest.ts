@@ -4,6 +4,7 @@ import { kvBytesPerToken } from './context-bytes.ts';
 import { NotSplittableError } from './errors.ts';
 import { describeModel, hasTiedHead, tensorLayer, trunkLayerCount } from './layout.ts';
 import { getArchitectureNumber, getPerLayer } from './metadata.ts';
+import { standInBytes } from './stand-ins.ts';
 import type { GgufModel } from './types.ts';
 
 /** Weights of all experts of a layer side by side: `blk.3.ffn_up_exps.weight`. */
@@ -37,6 +38,7 @@ export function manifestOf(model: GgufModel, identity: { readonly name: string; 
     outputBytes: layout.outputBytes,
     tiedHead: hasTiedHead(model),
     otherBytes: layout.otherBytes,
+    standInBytes: standInBytes(model),
     cuts: allowedCuts(model),
   };
 }

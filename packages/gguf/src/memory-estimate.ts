@@ -2,6 +2,7 @@ import { kvBytesPerToken, type CacheTypes } from './context-bytes.ts';
 import { roundUp } from './encode.ts';
 import { describeModel, hasTiedHead } from './layout.ts';
 import { getPerLayer } from './metadata.ts';
+import { standInBytes } from './stand-ins.ts';
 import type { GgufModel } from './types.ts';
 
 /** Cells of a windowed cache come in multiples of this (llama-kv-cache-iswa.cpp). */
@@ -36,6 +37,7 @@ export function memoryEstimate(model: GgufModel, stage: StageShape): MemoryEstim
   let weights = layout.otherBytes + (isFirst ? layout.inputBytes : 0) + (isLast ? layout.outputBytes : 0);
   // A whole model with a tied head holds the embedding once.
   if (isFirst && isLast && hasTiedHead(model)) weights -= layout.inputBytes;
+  if (!(isFirst && isLast)) weights += standInBytes(model)[isFirst ? 'first' : isLast ? 'last' : 'middle'];
   let context = 0;
   for (let layer = stage.from; layer < stage.to; layer += 1) {
     weights += layout.layerBytes[layer] ?? 0;

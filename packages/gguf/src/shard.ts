@@ -4,14 +4,11 @@ import { DEFAULT_ALIGNMENT, encodeGgufHeader, isArray, string, uint32 } from './
 import { CutNotAllowedError } from './errors.ts';
 import { hasTiedHead, layerCount, tensorLayer } from './layout.ts';
 import { getUnsigned } from './metadata.ts';
-import { tensorBytes, tensorType, tensorTypeNumber } from './tensor-types.ts';
+import { DUMMY_VOCABULARY_SIZE, standInFor, usesTensor } from './stand-ins.ts';
+import { tensorBytes } from './tensor-types.ts';
 import { sliceArray } from './values.ts';
 import type { ArchitectureRule, GgufModel, GgufTensor, GgufValue } from './types.ts';
 
-/** The vocabulary of a stage that sees no tokens: llama.cpp wants one, and every row costs logits. */
-const DUMMY_VOCABULARY_SIZE = 32;
-/** Densest first; the CPU, where embeddings lie, can look up rows of each. */
-const DENSE_TYPES: readonly number[] = ['q1_0', 'q2_0', 'q4_0', 'q8_0'].map(tensorTypeNumber);
 /** Arrays that a model with as many layers would have by chance: the sections of multi-axis RoPE (4). */
 const NOT_PER_LAYER = /\.rope\.dimension_sections$/;
 
@@ -113,9 +110,7 @@ interface PlannedTensor {
 }
 
 function shardTensors(model: GgufModel, from: number, to: number, layers: number, needsHead: boolean): PlannedTensor[] {
-  const isFirst = from === 0;
-  const isLast = to === layers;
-  const isTied = hasTiedHead(model);
+  const place = { isFirst: from === 0, isLast: to === layers, isTied: hasTiedHead(model), needsHead };
   const planned: PlannedTensor[] = [];
   const keep = (tensor: GgufTensor, name = tensor.name): void => {
     planned.push({ ...tensor, name, source: tensor });
@@ -124,41 +119,14 @@ function shardTensors(model: GgufModel, from: number, to: number, layers: number
     const layer = tensorLayer(tensor.name);
     if (layer !== undefined) {
       if (layer >= from && layer < to) keep(tensor, tensor.name.replace(/^blk\.\d+\./, `blk.${layer - from}.`));
-    } else if (tensor.name === 'token_embd.weight') {
-      if (isFirst || (isLast && isTied)) keep(tensor);
-      else planned.push(dummyEmbedding(tensor, isLast));
-    } else if (tensor.name.startsWith('output_norm')) {
-      if (isLast) keep(tensor);
-      else planned.push({ ...tensor, source: undefined });
-    } else if (tensor.name.startsWith('output')) {
-      if (isLast) keep(tensor);
-      else if (needsHead && tensor.name === 'output.weight') planned.push(dummyHead(tensor, isFirst));
-    } else {
+    } else if (usesTensor(tensor.name, place)) {
       keep(tensor);
+    } else {
+      const standIn = standInFor(tensor, place);
+      if (standIn !== undefined) planned.push({ ...standIn, source: undefined });
     }
   }
   return planned;
-}
-
-/**
- * What a stage without a use for the embedding has in its place. The last stage has the real vocabulary and needs as many rows, which
- * would take a gigabyte in a large model: they are of the densest type that fits.
- */
-function dummyEmbedding(tensor: GgufTensor, isLast: boolean): PlannedTensor {
-  const [width = 1, rows = 1] = tensor.dimensions;
-  if (!isLast) return smallDummy(tensor);
-  const type = DENSE_TYPES.find((candidate) => width % tensorType(candidate).blockElements === 0) ?? tensor.type;
-  return { name: tensor.name, dimensions: [width, rows], type, source: undefined };
-}
-
-/** A head of the model's own type where there is the real vocabulary: the engine must place it where it would place the real one. */
-function dummyHead(tensor: GgufTensor, isFirst: boolean): PlannedTensor {
-  return isFirst ? { ...tensor, source: undefined } : smallDummy(tensor);
-}
-
-function smallDummy(tensor: GgufTensor): PlannedTensor {
-  const [width = 1] = tensor.dimensions;
-  return { name: tensor.name, dimensions: [width, DUMMY_VOCABULARY_SIZE], type: tensorTypeNumber('f32'), source: undefined };
 }
 
 /**

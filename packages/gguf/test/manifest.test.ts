@@ -72,6 +72,7 @@ test('a manifest has the layers, their cache, the cuts and what the head takes',
     outputBytes: embedding + WIDTH * 4,
     tiedHead: true,
     otherBytes: 0,
+    standInBytes: { first: WIDTH * 4, middle: WIDTH * 4 + 32 * WIDTH * 4, last: 0 },
     cuts: [1],
   });
 });

@@ -1,15 +1,19 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { tinyArchitectures, writeTinyArchitecture, writeTinyModel } from '@pippa/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import {
+  architectureRule,
   arrayOf,
   encodeGgufHeader,
   getPerLayer,
   getString,
   kvBytesPerToken,
+  memoryEstimate,
   planShard,
   readGgufModel,
+  splittableArchitectures,
   string,
   uint32,
   writeShardFile,
@@ -117,3 +121,23 @@ test('keys and values are counted by the layer and the type of the cache', async
   expect(kvBytesPerToken(model, 1).perToken).toBe(2 * (8 + 8) * 2);
   expect(kvBytesPerToken(model, 3, { keyType: 'q8_0' }).perToken).toBe(34 + 64);
 });
+
+const CUTTABLE = tinyArchitectures.filter((architecture) => splittableArchitectures.includes(architecture));
+
+test.each(['an untied llama', ...CUTTABLE])(
+  'the memory estimate of %s counts every tensor of a shard, stand-ins too',
+  async (name) => {
+    const path = join(directory, 'model.gguf');
+    if (name === 'an untied llama') await writeTinyModel(path, { layers: 12 });
+    else await writeTinyArchitecture(path, name, { layers: 12 });
+    const model = await readGgufModel(path);
+    const rule = architectureRule(model);
+    const boundaries = [0, ...rule.cuts(model), 12];
+    for (const [index, from] of boundaries.slice(0, -1).entries()) {
+      const to = boundaries[index + 1] as number;
+      const shard = planShard(model, from, to, rule);
+      const estimate = memoryEstimate(model, { from, to, contextCells: 64, maxRows: 64 });
+      expect(estimate.weights).toBe(shard.tensors.reduce((sum, tensor) => sum + tensor.byteLength, 0));
+    }
+  },
+);

@@ -50,6 +50,7 @@ export class ModelCosts {
     let weights = manifest.otherBytes + this.weightBytes(from, to);
     if (isFirst) weights += manifest.inputBytes;
     if (isLast) weights += manifest.outputBytes;
+    if (!(isFirst && isLast)) weights += manifest.standInBytes[isFirst ? 'first' : isLast ? 'last' : 'middle'];
     // A whole model with a tied head holds the embedding once.
     if (isFirst && isLast && manifest.tiedHead) weights -= manifest.inputBytes;
     const context =

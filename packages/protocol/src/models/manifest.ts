@@ -36,5 +36,6 @@ export const manifestSchema = z.object({
   outputBytes: size,
   tiedHead: z.boolean(),
   otherBytes: size,
+  standInBytes: z.object({ first: size, middle: size, last: size }),
   cuts: z.array(size).max(MODELS_LIMITS.layers),
 });

@@ -38,6 +38,7 @@ export const manifest: ModelManifest = {
   outputBytes: 1,
   tiedHead: false,
   otherBytes: 0,
+  standInBytes: { first: 0, middle: 0, last: 0 },
   cuts: Array.from({ length: 11 }, (_, index) => index + 1),
 };
 
