@@ -1,16 +1,18 @@
-import { systemClock, type Logger } from '@pippa/core';
+import { PippaError, systemClock, type Logger } from '@pippa/core';
 import { createGateway, Metrics, openResponseStore, readThisProcess, type ResponseStore } from '@pippa/gateway';
-import type { LibraryEntry } from '@pippa/models';
+import { readGgufModel } from '@pippa/gguf';
+import type { BrokenFile, Library, LibraryModel } from '@pippa/models';
+import type { BringUpOptions, ConductorSnapshot } from '@pippa/ring';
 import { withCommandKey } from './access/agent-keys.ts';
 import { LiveKeys } from './access/live-keys.ts';
 import { createControlServer } from './control/server.ts';
-import { UsageError } from './errors.ts';
+import { UnusableModelError, UsageError } from './errors.ts';
 import { openLibrary } from './library/open-library.ts';
 import type { Machine } from './machine.ts';
 import { startMesh } from './mesh/start-mesh.ts';
-import { ModelRegistry } from './model-registry.ts';
-import type { OpenedModel, OpenedModelInfo } from './open-model.ts';
-import { openOptions } from './open-options.ts';
+import type { Node } from './node/node.ts';
+import { openedModelInfo, openNode } from './node/open-node.ts';
+import type { OpenedModelInfo } from './open-model.ts';
 import { agentOperations } from './operations/agent-operations.ts';
 import type { AgentPaths } from './paths.ts';
 import { NO_MODEL, type Settings } from './settings/schema.ts';
@@ -38,17 +40,32 @@ export interface RunningAgent {
 
 /** Starts everything in order; what was started is stopped again when something fails or `signal` is given. */
 export async function startAgent(settings: Settings, surroundings: AgentSurroundings): Promise<RunningAgent> {
-  const { version, paths, machine, logger, onProgress, signal } = surroundings;
-  const entries = await askedModels(settings, surroundings);
-  const registry = new ModelRegistry(entries);
-  const opened: OpenedModel[] = [];
+  const { version, paths, logger, onProgress, signal } = surroundings;
+  const library = openLibrary(settings, surroundings);
+  const asked = await askedModels(settings, library, signal);
   const metrics = new Metrics(readThisProcess);
-  metrics.addSource(() => ({ rings: opened.map((model) => model.snapshot()) }));
+  const agentMesh = startMesh(surroundings);
+  const { node, store, models } = openNode(settings, {
+    ...surroundings,
+    mesh: agentMesh.mesh,
+    library,
+    asked,
+    onStep: metrics.observeStep.bind(metrics),
+  });
+  const rings = (): {
+    readonly rings: readonly (ConductorSnapshot & { readonly model: string; readonly recoveries: number })[];
+  } => ({
+    rings: node.manager.rings.flatMap((ring) => {
+      const snapshot = ring.snapshot();
+      return snapshot === undefined ? [] : [{ model: ring.manifest.name, recoveries: ring.recoveries.length, ...snapshot }];
+    }),
+  });
+  metrics.addSource(rings);
   const tls = await readTlsFiles(settings);
   const access = withCommandKey(new LiveKeys(paths.keys, logger));
   const responses = openResponses(paths.responses, logger);
   const gateway = createGateway({
-    models: registry,
+    models,
     logger,
     clock: systemClock,
     host: settings.host,
@@ -57,14 +74,13 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     metrics,
     allowedHosts: settings.allowedHost,
     allowedOrigins: settings.allowedOrigin,
-    healthDetails: () => ({ rings: opened.map((model) => model.snapshot()) }),
+    healthDetails: rings,
     keys: access.keys,
     ...(responses === undefined ? {} : { responses }),
     ...(settings.apiKey === undefined ? {} : { apiKey: settings.apiKey }),
     ...(tls === undefined ? {} : { tls }),
   });
   let url: string | undefined;
-  const agentMesh = startMesh(surroundings);
   const operations = agentOperations({
     version,
     url: () => url,
@@ -76,33 +92,32 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
   const stop = async (): Promise<void> => {
     await gateway.stop();
     responses?.close();
-    for (const model of opened.toReversed()) await model.stop();
+    await node.stop();
+    await store.stop();
+    await library.stop();
     await agentMesh.stop();
     await control.stop();
   };
   try {
     // Two agents would share one identity: the second one ends here.
     await control.start();
-    // Listening comes first: a taken port is found out before minutes of loading, and clients are told to wait.
+    // Listening comes first: a taken port is found out before minutes of loading.
     await gateway.start();
     url = gateway.address().url;
-    for (const [index, entry] of entries.entries()) {
-      // Loaded when there is a model to open: an agent without one does without the engine.
-      const { openModel } = await import('./open-model.ts');
-      const onStep = metrics.observeStep.bind(metrics);
-      const options = { ...openOptions(settings, { machine, paths, logger }), name: entry.name, onStep };
-      const model = await openModel(entry.paths[0] ?? '', options, {
-        onProgress: (fraction) => onProgress?.((index + fraction) / entries.length),
+    await library.start();
+    await store.start();
+    await node.start();
+    for (const [index, model] of asked.entries()) {
+      await bringUp(node, model, {
         signal,
+        onProgress: ({ fraction }) => onProgress?.((index + fraction) / asked.length),
       });
-      opened.push(model);
-      registry.add(model.served);
     }
   } catch (error) {
     await stop();
     throw error;
   }
-  return { url, models: opened.map((model) => model.info), stop };
+  return { url, models: asked.map((model) => openedModelInfo(node, model)), stop };
 }
 
 /** Undefined where the file cannot be used: answers are then kept while the agent runs. */
@@ -115,19 +130,41 @@ function openResponses(path: string, logger: Logger): ResponseStore | undefined 
   }
 }
 
-/** The models asked for, each once. Throws `NoSuchModelError`, and `UsageError` for two of one name. */
-async function askedModels(settings: Settings, surroundings: AgentSurroundings): Promise<readonly LibraryEntry[]> {
-  const asked = settings.model.filter((model) => model !== NO_MODEL);
-  const library = openLibrary(settings, surroundings);
-  const entries = new Map<string, LibraryEntry>();
-  for (const model of asked) {
-    const entry = await library.resolve(model, { signal: surroundings.signal });
-    entries.set(entry.paths[0] ?? entry.name, entry);
+async function bringUp(node: Node, model: LibraryModel, options: BringUpOptions): Promise<void> {
+  try {
+    await node.bringUp({ id: model.id, name: model.name }, options);
+  } catch (error) {
+    options.signal.throwIfAborted();
+    throw error instanceof PippaError && error.code === 'placement_refused'
+      ? error
+      : new UnusableModelError(model.paths[0] ?? model.name, error);
   }
-  const names = [...entries.values()].map((entry) => entry.name);
+}
+
+/** The models asked for, each once. Throws `NoSuchModelError`, `UnusableModelError`, and `UsageError` for two of one name. */
+async function askedModels(settings: Settings, library: Library, signal: AbortSignal): Promise<readonly LibraryModel[]> {
+  const asked = settings.model.filter((model) => model !== NO_MODEL);
+  const models = new Map<string, LibraryModel>();
+  for (const name of asked) {
+    const entry = await library.resolve(name, { signal });
+    if (entry.kind === 'broken') throw await whyBroken(entry, signal);
+    models.set(entry.paths[0] ?? entry.name, entry);
+  }
+  const names = [...models.values()].map((model) => model.name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice === undefined) return [...entries.values()];
+  if (twice === undefined) return [...models.values()];
   throw new UsageError(`Two of the models are named "${twice}".`, {
     hint: 'Rename one of the files: requests name a model by its file.',
   });
+}
+
+/** The library keeps a sentence of it; the error itself says what to do too. */
+async function whyBroken(entry: BrokenFile, signal: AbortSignal): Promise<UnusableModelError> {
+  const path = entry.paths[0] ?? entry.name;
+  try {
+    await readGgufModel(path, { signal });
+  } catch (error) {
+    return new UnusableModelError(path, error);
+  }
+  return new UnusableModelError(path, entry.error);
 }

@@ -1,22 +1,15 @@
-import { randomInt } from 'node:crypto';
-import { createServedModel } from '@pippa/chat';
-import { formatBytes, systemClock, type Logger, type ServedModel } from '@pippa/core';
-import { chatTemplate, describeModel, readGgufModel, type GgufModel } from '@pippa/gguf';
-import type { StepObservation } from '@pippa/gateway';
-import { openTokenizer } from '@pippa/llama';
+import { formatBytes, StoppedError, type Logger, type ServedModel } from '@pippa/core';
+import { describeModel } from '@pippa/gguf';
+import { SoloMesh } from '@pippa/mesh/solo';
 import { fileStem } from '@pippa/models';
-import { createConductor, DEFAULT_CONDUCTOR_SETTINGS, type ConductorSnapshot } from '@pippa/ring';
+import type { ConductorSnapshot, RingStep } from '@pippa/ring';
 import { totalBytes } from './engine/fit-memory.ts';
-import { observeChain } from './engine/observe-chain.ts';
-import { modelFacts } from './engine/model-facts.ts';
-import { openChain } from './engine/open-chain.ts';
-import { planStages } from './engine/plan-stages.ts';
-import { usefulThreads } from './engine/useful-threads.ts';
-import { samplerDefaults } from './engine/sampler-defaults.ts';
+import { planStages, type StagePlan } from './engine/plan-stages.ts';
 import { ModelTooLargeError, UnusableModelError } from './errors.ts';
 import { fileBytes } from './library/model-file.ts';
-
-const MAX_SEED = 2 ** 32;
+import { firstCard } from './mesh/first-card.ts';
+import { Node } from './node/node.ts';
+import { SingleFile } from './node/single-file.ts';
 
 export interface OpenModelOptions {
   /** What it is served as; the file's stem when left out. */
@@ -33,7 +26,7 @@ export interface OpenModelOptions {
   readonly shardDirectory: string;
   readonly logger: Logger;
   /** Told what every step took. */
-  readonly onStep?: (step: StepObservation) => void;
+  readonly onStep?: (step: RingStep) => void;
 }
 
 export interface OpenControl {
@@ -65,65 +58,65 @@ export interface OpenedModel {
 }
 
 /**
- * Loads a model and binds the parts that answer with it: stages in worker threads, the conductor that batches, the tokenizer, the
- * chat template. Throws `UnusableModelError` (its `cause` says why), `ModelTooLargeError`, or the signal's reason.
+ * A model in this process alone, without a network: a node of a mesh of one. Throws `UnusableModelError` (its `cause` says why),
+ * `ModelTooLargeError`, or the signal's reason.
  */
 export async function openModel(path: string, options: OpenModelOptions, control: OpenControl = {}): Promise<OpenedModel> {
-  const started: (() => Promise<void>)[] = [];
-  const stop = async (): Promise<void> => {
-    for (let action = started.pop(); action !== undefined; action = started.pop()) await action();
-  };
+  const signal = control.signal ?? new AbortController().signal;
+  let node: Node | undefined;
   try {
-    const model = await readGgufModel(path, control.signal === undefined ? {} : { signal: control.signal });
-    return { ...(await bind(model, options.name ?? fileStem(path), options, control, started)), stop };
+    const file = await SingleFile.read(path, options.name ?? fileStem(path), { signal });
+    const plan = planStages(file.model, { ...options, name: file.named.name });
+    const memory = formatBytes(totalBytes(plan.stages.map((stage) => stage.memory)));
+    options.logger.info({ scope: 'agent', model: file.named.name, memory }, 'loading');
+    node = soloNode(file, plan, options);
+    await node.start();
+    await node.bringUp(file.named, { signal, onProgress: ({ fraction }) => control.onProgress?.(fraction) });
+    return describeOpened(node, file, plan);
   } catch (error) {
-    await stop();
-    control.signal?.throwIfAborted();
+    await node?.stop();
+    signal.throwIfAborted();
     throw error instanceof ModelTooLargeError ? error : new UnusableModelError(path, error);
   }
 }
 
-async function bind(
-  model: GgufModel,
-  name: string,
-  options: OpenModelOptions,
-  control: OpenControl,
-  started: (() => Promise<void>)[],
-): Promise<Omit<OpenedModel, 'stop'>> {
-  const layout = describeModel(model);
-  const plan = planStages(model, { ...options, name });
-  const memoryBytes = totalBytes(plan.stages.map((stage) => stage.memory));
-  options.logger.info(
-    { scope: 'agent', model: name, memory: formatBytes(memoryBytes), stages: plan.stages.map((stage) => [stage.from, stage.to]) },
-    'loading',
-  );
-  const threads = typeof options.threads === 'number' ? options.threads : usefulThreads(layout.totalBytes, options.threads.atMost);
-  const chain = await openChain(model, plan, { ...options, ...control, threads });
-  started.push(async () => chain[Symbol.asyncDispose]());
-  const conductor = createConductor({
-    chain: options.onStep === undefined ? chain : observeChain(chain, name, { clock: systemClock, onStep: options.onStep }),
-    settings: { ...DEFAULT_CONDUCTOR_SETTINGS, contextTokens: plan.contextTokens },
-    clock: systemClock,
-    logger: options.logger.child({ scope: 'ring' }),
+function soloNode(file: SingleFile, plan: StagePlan, options: OpenModelOptions): Node {
+  const { budgetBytes, threads, shardDirectory, parallelSequences, logger, onStep } = options;
+  const cores = typeof threads === 'number' ? threads : threads.atMost;
+  const platform = `${process.platform}-${process.arch}`;
+  const machine = { platform, chip: process.arch, cores, totalBytes: budgetBytes, budgetBytes };
+  return new Node({
+    mesh: new SoloMesh({ card: firstCard({ name: 'this machine', agentVersion: '', machine }), logger }),
+    files: file,
+    budgetBytes,
+    threads,
+    shardDirectory,
+    wishes: {
+      contextTokens: plan.contextTokens,
+      parallelSequences,
+      strategy: 'speed',
+      activations: 'f32',
+      localStages: options.stages,
+    },
+    logger,
+    ...(onStep === undefined ? {} : { onStep }),
   });
-  await conductor.start();
-  started.push(() => conductor.stop());
-  const tokenizer = await openTokenizer(model.files[0]?.path ?? '');
-  started.push(async () => tokenizer[Symbol.asyncDispose]());
-  const served = createServedModel({
-    name,
-    createdMs: systemClock.wallMs(),
+}
+
+function describeOpened(node: Node, file: SingleFile, plan: StagePlan): OpenedModel {
+  const { name } = file.named;
+  const layout = describeModel(file.model);
+  const served = node.serve(file.named, {
     architecture: layout.architecture,
     parameterCount: layout.parameterCount,
-    fileBytes: fileBytes(model),
-    facts: await modelFacts(model, layout),
-    template: chatTemplate(model),
-    tokenizer,
-    generator: conductor,
-    samplerDefaults: samplerDefaults(model.metadata),
-    randomSeed: () => randomInt(MAX_SEED),
-    clock: systemClock,
+    fileBytes: fileBytes(file.model),
   });
+  const ring = node.manager.find(file.named.id);
+  const snapshot = (): ConductorSnapshot => {
+    const found = ring?.snapshot();
+    if (found === undefined) throw new StoppedError(`${name} was taken down.`);
+    return found;
+  };
   return {
     served,
     info: {
@@ -132,11 +125,12 @@ async function bind(
       quantisation: layout.quantisation,
       layerCount: layout.layerCount,
       stageCount: plan.stages.length,
-      fileBytes: fileBytes(model),
-      memoryBytes,
-      contextTokens: plan.contextTokens,
-      backend: chain.stages[0]?.backend ?? 'CPU',
+      fileBytes: fileBytes(file.model),
+      memoryBytes: totalBytes(plan.stages.map((stage) => stage.memory)),
+      contextTokens: ring?.contextTokens ?? plan.contextTokens,
+      backend: ring?.backend ?? 'CPU',
     },
-    snapshot: () => ({ model: name, ...conductor.snapshot() }),
+    snapshot: () => ({ model: name, ...snapshot() }),
+    stop: () => node.stop(),
   };
 }

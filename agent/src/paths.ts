@@ -12,6 +12,10 @@ export interface AgentPaths {
   readonly shards: string;
   /** What the headers of model files said; may be deleted at any time. */
   readonly libraryFacts: string;
+  /** Models that are here in part, piece by piece. */
+  readonly pieces: string;
+  /** Hashes of the pieces of whole models; may be deleted at any time. */
+  readonly pieceTables: string;
   /** What was typed into `run`. */
   readonly history: string;
   /** What makes one agent itself: its identity, its mesh's key, its socket. Never shared by two agents. */
@@ -38,6 +42,8 @@ export function agentPaths(stateDirectory?: string): AgentPaths {
     models: join(paths.data, 'models'),
     shards: join(paths.cache, 'shards'),
     libraryFacts: join(paths.cache, 'library.json'),
+    pieces: join(state, 'pieces'),
+    pieceTables: join(paths.cache, 'piece-tables'),
     history: join(paths.data, 'history'),
     state,
     keys: join(state, 'keys.json'),

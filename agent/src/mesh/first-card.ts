@@ -1,15 +1,19 @@
-import type { NodeCard, PeerId } from '@pippa/core';
-import type { Machine } from '../machine.ts';
+import type { NodeCard } from '@pippa/core';
+
+/** What is needed of the machine; `Machine` fits. */
+export interface CardMachine {
+  readonly platform: string;
+  readonly chip: string;
+  readonly cores: number;
+  readonly totalBytes: number;
+  readonly budgetBytes: number;
+}
 
 export interface FirstCardParts {
-  readonly peer: PeerId;
   /** What people call the node. */
   readonly name: string;
   readonly agentVersion: string;
-  readonly protocolVersion: number;
-  readonly machine: Machine;
-  /** Wall-clock milliseconds. */
-  readonly wallMs: number;
+  readonly machine: CardMachine;
 }
 
 /** What a card has room for. */
@@ -17,13 +21,10 @@ const MAX_NAME = 64;
 const MAX_CHIP = 128;
 
 /** What a node tells of itself as it starts: the machine as it was read, and nothing measured or loaded yet. */
-export function firstCard({ peer, name, agentVersion, protocolVersion, machine, wallMs }: FirstCardParts): NodeCard {
+export function firstCard({ name, agentVersion, machine }: FirstCardParts): Omit<NodeCard, 'peer' | 'version' | 'protocolVersion'> {
   return {
-    peer,
-    version: wallMs,
     name: name.slice(0, MAX_NAME),
     agentVersion,
-    protocolVersion,
     platform: machine.platform,
     chip: machine.chip.slice(0, MAX_CHIP),
     memory: { totalBytes: machine.totalBytes, budgetBytes: machine.budgetBytes, freeBytes: machine.budgetBytes },

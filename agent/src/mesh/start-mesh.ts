@@ -1,8 +1,9 @@
-import { peerId, systemClock, type Clock, type Logger, type NodeCard } from '@pippa/core';
+import { systemClock, type Clock, type Logger, type Mesh } from '@pippa/core';
+import { SoloMesh } from '@pippa/mesh/solo';
 import type { Machine } from '../machine.ts';
 import type { AgentPaths } from '../paths.ts';
 import { firstCard } from './first-card.ts';
-import { keepCardFresh, type CardChange } from './keep-card-fresh.ts';
+import { keepCardFresh } from './keep-card-fresh.ts';
 import type { MeshState } from './mesh-administration.ts';
 
 export interface StartMeshParts {
@@ -15,20 +16,18 @@ export interface StartMeshParts {
 
 /** This node's place among others, or alone. */
 export interface AgentMesh {
+  readonly mesh: Mesh;
   state(): MeshState;
   stop(): Promise<void>;
 }
 
 export function startMesh({ version, paths, machine, logger, clock = systemClock }: StartMeshParts): AgentMesh {
-  const name = machine.name;
-  const first = { peer: peerId('this-node'), name, agentVersion: version, protocolVersion: 0, machine, wallMs: clock.wallMs() };
-  let card: NodeCard = firstCard(first);
-  const updateCard = (change: CardChange): void => {
-    card = { ...card, ...change, version: card.version + 1 };
-  };
+  const mesh = new SoloMesh({ card: firstCard({ name: machine.name, agentVersion: version, machine }), logger, clock });
+  const updateCard = mesh.updateCard.bind(mesh);
   const stopCard = keepCardFresh({ hardware: machine.hardware, cachePath: paths.measurements, logger, updateCard });
   return {
-    state: () => ({ state: 'off', reason: 'it is not there yet.', card }),
+    mesh,
+    state: () => ({ state: 'off', reason: 'it is not there yet.', card: mesh.card }),
     stop: async () => stopCard(),
   };
 }

@@ -37,7 +37,6 @@ interface Answering {
 export class TextModel implements ServedModel {
   readonly name: string;
   readonly createdMs: number;
-  readonly contextTokens: number;
   readonly architecture: string;
   readonly parameterCount: number;
   readonly fileBytes: number;
@@ -49,12 +48,16 @@ export class TextModel implements ServedModel {
   constructor(parts: ServedModelParts) {
     this.name = parts.name;
     this.createdMs = parts.createdMs;
-    this.contextTokens = parts.generator.contextTokens;
     this.architecture = parts.architecture;
     this.parameterCount = parts.parameterCount;
     this.fileBytes = parts.fileBytes;
     this.facts = { ...parts.facts, ...(parts.template !== undefined && { template: parts.template }) };
     this.#parts = parts;
+  }
+
+  /** What the ring holds at the moment: it may change when the ring is brought up again. */
+  get contextTokens(): number {
+    return this.#parts.generator.contextTokens;
   }
 
   async capabilities(): Promise<ModelCapabilities> {

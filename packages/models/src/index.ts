@@ -4,7 +4,7 @@ export type { BrokenFile, LibraryEntry, LibraryModel } from './library/library-e
 export { fileStem, namesOfFile, type ModelNames } from './library/model-naming.ts';
 export { modelPlaces, PLACE_LABELS, type ModelPlace, type PlaceKind, type PlaceOptions } from './library/places.ts';
 export { removeModel } from './library/remove-model.ts';
-export { looksLikePath } from './library/resolve-name.ts';
+export { findByName, looksLikePath } from './library/resolve-name.ts';
 export { ModelNotHereError, WrongPieceError } from './errors.ts';
 export {
   createModelStore,

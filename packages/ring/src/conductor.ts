@@ -9,6 +9,7 @@ import {
   type EndReason,
   type GenerationEvent,
   type GenerationRequest,
+  type GenerationUsage,
   type Logger,
   type Sample,
   type StageChain,
@@ -405,12 +406,18 @@ class RingConductor implements Conductor {
       this.#complete(sequence, 'end');
       return;
     }
-    const event = { kind: 'token', token: sample.token, position: tokens.length } as const;
+    const event: GenerationEvent = {
+      kind: 'token',
+      token: sample.token,
+      position: tokens.length,
+      ...(sample.logprob === undefined ? {} : { logprob: sample.logprob }),
+      ...(sequence.generated === (request.alreadyGenerated ?? 0) ? { prompt: promptFacts(sequence) } : {}),
+    };
     tokens.push(sample.token);
     sequence.generated += 1;
     this.#counts.generatedTokens += 1;
     this.#statistics.addTokens(1, nowMs);
-    sequence.events.push(sample.logprob === undefined ? event : { ...event, logprob: sample.logprob });
+    sequence.events.push(event);
     if (sequence.generated >= request.maxTokens) this.#complete(sequence, 'length');
     else if (tokens.length >= this.contextTokens) this.#complete(sequence, 'context');
   }
@@ -484,4 +491,10 @@ class RingConductor implements Conductor {
     for (const sequence of [...this.#running, ...this.#waiting.all()]) this.#finish(sequence, { kind: 'failed', reason: error });
     this.#onIdle?.();
   }
+}
+
+/** What a consumer that leaves before the end wants to report. */
+function promptFacts(sequence: Sequence): Pick<GenerationUsage, 'cachedTokens' | 'queueMs' | 'prefillMs'> {
+  const { arrivedMs, admittedMs = arrivedMs, firstTokenMs = admittedMs, cachedTokens } = sequence;
+  return { cachedTokens, queueMs: admittedMs - arrivedMs, prefillMs: firstTokenMs - admittedMs };
 }

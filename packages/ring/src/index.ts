@@ -12,6 +12,8 @@ export {
 } from './activations.ts';
 export { StageHost } from './host/stage-host.ts';
 export type { LoadControl, StageLoader, StageOrder } from './host/stage-loader.ts';
+export { observeChain } from './chain/observe-chain.ts';
+export type { RingStep } from './chain/ring-chain.ts';
 export { StageRefusedError } from './chain/stage-connection.ts';
 export { Ring, type Recovery, type RingState } from './ring/ring.ts';
 export { RingManager, type RingManagerParts } from './ring/ring-manager.ts';
@@ -23,5 +25,5 @@ export {
   type RingShape,
 } from './ring/ring-planner.ts';
 export { DEFAULT_RING_SETTINGS, type RingSettings } from './ring/ring-settings.ts';
-export { RingRouter, type BringUpProgress, type KnownRing } from './front/ring-router.ts';
+export { RingRouter, type BringUpOptions, type BringUpProgress, type KnownRing } from './front/ring-router.ts';
 export { RoutedGenerator, type GeneratorRoute } from './front/routed-generator.ts';

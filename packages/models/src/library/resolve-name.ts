@@ -14,7 +14,10 @@ export function looksLikePath(text: string): boolean {
  * The entry of that name: its own, an alias, or the part before `:` when only one quantisation of it is there (or `Q4_K_M` among
  * several). Earlier entries win. Undefined when there is none.
  */
-export function findByName(asked: string, entries: readonly LibraryEntry[]): LibraryEntry | undefined {
+export function findByName<Entry extends Pick<LibraryEntry, 'name' | 'aliases'>>(
+  asked: string,
+  entries: readonly Entry[],
+): Entry | undefined {
   const wanted = asked
     .trim()
     .replace(/^(?:hf|ollama):/i, '')

@@ -40,7 +40,14 @@ const generationReport = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('tokens'),
     tokens: z
-      .array(z.object({ token: tokenField, position: positionField, logprob: logprobField.exactOptional() }))
+      .array(
+        z.object({
+          token: tokenField,
+          position: positionField,
+          logprob: logprobField.exactOptional(),
+          prompt: usageField.pick({ cachedTokens: true, queueMs: true, prefillMs: true }).exactOptional(),
+        }),
+      )
       .min(1)
       .max(RING_LIMITS.rows),
   }),
@@ -92,9 +99,12 @@ export function decodeGenerate({ header, payload }: Frame): GenerateMessage {
 export function tokensReport(events: readonly Extract<GenerationEvent, { kind: 'token' }>[]): GenerationReportInput {
   return {
     kind: 'tokens',
-    tokens: events.map(({ token, position, logprob }) =>
-      logprob === undefined ? { token, position } : { token, position, logprob: { ...logprob, top: [...logprob.top] } },
-    ),
+    tokens: events.map(({ token, position, logprob, prompt }) => ({
+      token,
+      position,
+      ...(logprob === undefined ? {} : { logprob: { ...logprob, top: [...logprob.top] } }),
+      ...(prompt === undefined ? {} : { prompt }),
+    })),
   };
 }
 

@@ -39,6 +39,8 @@ const openMessage = z.object({
   parallelSequences: z.int().min(1).max(RING_LIMITS.slots),
   maxRows: z.int().min(1).max(RING_LIMITS.rows),
   activations: activationsField,
+  /** Stages of the ring on this node, which share its cores. */
+  stagesHere: z.int().min(1).max(RING_LIMITS.stages),
   /** What the planner expects the stage to take. */
   expectedBytes: countField,
 });

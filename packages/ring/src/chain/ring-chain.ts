@@ -10,6 +10,17 @@ export interface ChainLoss {
   readonly suspect: PeerId | undefined;
 }
 
+/** What a step took, for metrics. */
+export interface RingStep {
+  readonly model: string;
+  /** Compute time of each stage. */
+  readonly computeMs: readonly number[];
+  /** From submission to result. */
+  readonly elapsedMs: number;
+  /** Others were under way meanwhile, so it waited for them too. */
+  readonly overlapped: boolean;
+}
+
 interface Waiting {
   readonly resolve: (result: StepResult) => void;
   readonly reject: (error: Error) => void;

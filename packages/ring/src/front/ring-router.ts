@@ -1,4 +1,5 @@
 import {
+  StoppedError,
   StreamLostError,
   type CardRing,
   type Clock,
@@ -22,6 +23,17 @@ export interface BringUpProgress {
   readonly message: string;
 }
 
+interface ComingUp {
+  progress: BringUpProgress;
+  readonly done: Promise<void>;
+  readonly listeners: Set<(progress: BringUpProgress) => void>;
+}
+
+export interface BringUpOptions {
+  readonly onProgress?: ((progress: BringUpProgress) => void) | undefined;
+  readonly signal: AbortSignal;
+}
+
 /** A ring somewhere in the mesh. */
 export interface KnownRing {
   readonly conductor: PeerId;
@@ -43,10 +55,17 @@ export interface RingRouterParts {
 /** Finds the rings of the mesh, and has one brought up where there is none. */
 export class RingRouter {
   readonly #parts: RingRouterParts;
-  readonly #comingUp = new Map<ModelId, { progress: BringUpProgress; readonly done: Promise<void> }>();
+  readonly #comingUp = new Map<ModelId, ComingUp>();
+
+  readonly #stopped = new AbortController();
 
   constructor(parts: RingRouterParts) {
     this.#parts = parts;
+  }
+
+  /** Nobody waits for rings any more. */
+  stop(): void {
+    this.#stopped.abort(new StoppedError('The agent stops.'));
   }
 
   /** All rings of the mesh that can be asked, or will be soon. */
@@ -66,10 +85,10 @@ export class RingRouter {
   }
 
   /** Whom to ask: the least busy ring of the model, this node's own among equals, brought up if there is none. */
-  async find(wish: RingWish, signal: AbortSignal): Promise<TokenGenerator> {
+  async find(wish: RingWish, options: BringUpOptions): Promise<TokenGenerator> {
     const found = this.#choose(wish.model.id);
     if (found !== undefined) return found;
-    await this.bringUp(wish, signal);
+    await this.bringUp(wish, options);
     const brought = this.#choose(wish.model.id);
     // The conductor's card may be a moment behind its word.
     if (brought === undefined) throw new StreamLostError(`The ring of ${wish.model.name} is not to be seen yet.`);
@@ -77,21 +96,28 @@ export class RingRouter {
   }
 
   /** Brings a ring up wherever the planner wants it. Leaving early does not take it down. Throws why it could not be had. */
-  async bringUp(wish: RingWish, signal: AbortSignal): Promise<void> {
-    const { id } = wish.model;
-    let coming = this.#comingUp.get(id);
-    if (coming === undefined) {
-      const controller = new AbortController();
-      const progress = { fraction: 0, message: `looking for a place for ${wish.model.name}` };
-      const done = this.#bringUp(wish, controller.signal, (next) => {
-        const entry = this.#comingUp.get(id);
-        if (entry !== undefined) entry.progress = next;
-      }).finally(() => this.#comingUp.delete(id));
-      done.catch(() => {});
-      coming = { progress, done };
-      this.#comingUp.set(id, coming);
+  async bringUp(wish: RingWish, { onProgress, signal }: BringUpOptions): Promise<void> {
+    signal.throwIfAborted();
+    const coming = this.#comingUp.get(wish.model.id) ?? this.#begin(wish);
+    if (onProgress !== undefined) coming.listeners.add(onProgress);
+    try {
+      await untilSettledOrAborted(coming.done, signal);
+    } finally {
+      if (onProgress !== undefined) coming.listeners.delete(onProgress);
     }
-    await untilSettledOrAborted(coming.done, signal);
+  }
+
+  #begin(wish: RingWish): ComingUp {
+    const { id, name } = wish.model;
+    const listeners: ComingUp['listeners'] = new Set();
+    const done = this.#bringUp(wish, this.#stopped.signal, (progress) => {
+      coming.progress = progress;
+      for (const listener of listeners) listener(progress);
+    }).finally(() => this.#comingUp.delete(id));
+    done.catch(() => {});
+    const coming: ComingUp = { progress: { fraction: 0, message: `looking for a place for ${name}` }, done, listeners };
+    this.#comingUp.set(id, coming);
+    return coming;
   }
 
   async #bringUp(wish: RingWish, signal: AbortSignal, onProgress: (progress: BringUpProgress) => void): Promise<void> {

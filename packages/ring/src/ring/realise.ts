@@ -8,7 +8,7 @@ export interface RealiseOptions {
   /** Stages that are loaded already; those that the plan has no use for are closed. */
   readonly existing: readonly StageConnection[];
   /** What an order says besides layers and place. */
-  readonly opening: Omit<StageOpening, 'from' | 'to' | 'index' | 'stageCount' | 'expectedBytes'>;
+  readonly opening: Omit<StageOpening, 'from' | 'to' | 'index' | 'stageCount' | 'stagesHere' | 'expectedBytes'>;
   readonly stageBytes: readonly number[];
   /** Fraction 0 .. 1 of all stages that have to be loaded. */
   readonly onProgress?: (fraction: number, message: string) => void;
@@ -52,6 +52,7 @@ export async function realise(options: RealiseOptions): Promise<RealiseOutcome> 
         to: stage.to,
         index,
         stageCount: planned.length,
+        stagesHere: planned.filter((each) => each.peer === stage.peer).length,
         expectedBytes: Math.round(stageBytes[index] ?? 0),
       };
       try {

@@ -21,6 +21,7 @@ import {
 } from '@pippa/protocol';
 import { describeError } from '../front/wire-errors.ts';
 import { serveGeneration } from '../front/serve-generation.ts';
+import type { RingStep } from '../chain/ring-chain.ts';
 import { Ring, type BringUpControl } from './ring.ts';
 import type { RingPlanner } from './ring-planner.ts';
 import type { RingSettings } from './ring-settings.ts';
@@ -36,6 +37,8 @@ export interface RingManagerParts {
   readonly newRingId: () => string;
   /** The rings of this node changed: for the node card. */
   readonly onRingsChanged: (rings: readonly CardRing[]) => void;
+  /** Told what every step took. */
+  readonly onStep?: (step: RingStep) => void;
 }
 
 interface ComingUp {
@@ -126,10 +129,18 @@ export class RingManager implements Startable {
     const manifest = await this.#parts.manifestOf(wish.model, signal);
     const other = this.#comingUp.get(wish.model.id);
     if (other !== undefined) return other;
-    const { mesh, planner, clock, settings, newRingId } = this.#parts;
+    const { mesh, planner, clock, settings, newRingId, onStep } = this.#parts;
     const ring = new Ring(
       { id: ringId(newRingId()), manifest, wish },
-      { mesh, planner, clock, logger: this.#parts.logger, settings, onChange: () => this.#onChange(ring) },
+      {
+        mesh,
+        planner,
+        clock,
+        logger: this.#parts.logger,
+        settings,
+        onChange: () => this.#onChange(ring),
+        ...(onStep === undefined ? {} : { onStep }),
+      },
     );
     const listeners: ComingUp['listeners'] = new Set();
     const done = ring.bringUp(placement, {

@@ -29,6 +29,8 @@ export interface PlanRequest {
   readonly shape: RingShape;
   /** Nodes that must not hold stages: they refused, or failed. */
   readonly excluded: ReadonlySet<PeerId>;
+  /** The node that holds the first layers: the one that conducts. Left out: any. */
+  readonly first?: PeerId;
 }
 
 /** Decides where stages go, by what the mesh is now. Bound to `planner` and the mesh's node cards. */

@@ -10,9 +10,11 @@ import {
   type ModelManifest,
   type PeerId,
   type RingId,
+  type StageChain,
 } from '@pippa/core';
 import type { PlacedStage, RingWish } from '@pippa/protocol';
-import { RingChain, type ChainLoss } from '../chain/ring-chain.ts';
+import { observeChain } from '../chain/observe-chain.ts';
+import { RingChain, type ChainLoss, type RingStep } from '../chain/ring-chain.ts';
 import type { StageConnection } from '../chain/stage-connection.ts';
 import { createConductor, type Conductor } from '../conductor.ts';
 import type { ConductorSnapshot } from '../snapshot.ts';
@@ -30,6 +32,7 @@ export interface RingParts {
   readonly settings: RingSettings;
   /** Its state, place or load changed: for the node card. */
   readonly onChange: () => void;
+  readonly onStep?: (step: RingStep) => void;
 }
 
 export interface RingIdentity {
@@ -95,6 +98,11 @@ export class Ring {
 
   get contextTokens(): number {
     return this.#shape?.contextTokens ?? 0;
+  }
+
+  /** What the first stage computes on: `Metal`, `CUDA0`, `CPU` ... */
+  get backend(): string | undefined {
+    return this.#connections[0]?.info.backend;
   }
 
   get stages(): readonly PlacedStage[] {
@@ -175,7 +183,7 @@ export class Ring {
     signal.throwIfAborted();
     this.#chain = chain;
     this.#conductor = createConductor({
-      chain,
+      chain: this.#observed(chain),
       settings: { ...settings.conductor, contextTokens: this.contextTokens },
       clock,
       logger: logger.child({ scope: 'ring' }),
@@ -253,7 +261,7 @@ export class Ring {
     this.#connections = await stillThere(this.#connections);
     const kept = this.#connections.map(({ peer, info }): PlacedStage => ({ peer, from: info.from, to: info.to }));
     const shape = this.#shape as RingShape;
-    const planned = planner.repair({ manifest: this.manifest, wish: this.wish, shape, excluded, kept });
+    const planned = planner.repair({ manifest: this.manifest, wish: this.wish, shape, excluded, kept, first: mesh.self });
     const first = planned.stages[0];
     if (first?.peer !== mesh.self) {
       throw new PlacementRefusedError(`The first layers of ${this.manifest.name} have no place on the node that conducts it.`);
@@ -269,7 +277,7 @@ export class Ring {
     this.#epoch += 1;
     const chain = await RingChain.link(this.#connections, this.#epoch, (loss) => this.#onLost(loss));
     this.#chain = chain;
-    this.conductor.resume(chain);
+    this.conductor.resume(this.#observed(chain));
     this.#setState('ready');
     this.#logger.info({ stages: planned.stages, epoch: this.#epoch }, 'ring is mended');
     if (chain.loss !== undefined) this.#onLost(chain.loss);
@@ -288,7 +296,7 @@ export class Ring {
   }
 
   #plan(shape: RingShape, excluded: ReadonlySet<PeerId>, suggested: readonly PlacedStage[] | undefined): PlannedRing {
-    const request: PlanRequest = { manifest: this.manifest, wish: this.wish, shape, excluded };
+    const request: PlanRequest = { manifest: this.manifest, wish: this.wish, shape, excluded, first: this.#parts.mesh.self };
     return suggested === undefined
       ? this.#parts.planner.place(request)
       : this.#parts.planner.repair({ ...request, kept: suggested });
@@ -347,6 +355,11 @@ export class Ring {
     stopListening();
     cancelTimer();
     signal.removeEventListener('abort', onAbort);
+  }
+
+  #observed(chain: RingChain): StageChain {
+    const { onStep, clock } = this.#parts;
+    return onStep === undefined ? chain : observeChain(chain, this.manifest.name, { clock, onStep });
   }
 
   #setState(state: RingState): void {

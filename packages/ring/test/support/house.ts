@@ -100,7 +100,7 @@ export class Member {
     });
     this.router = new RingRouter({ mesh, manager: this.manager, planner, clock, logger, manifestOf: async () => manifest });
     this.generator = new RoutedGenerator({
-      route: { find: (_request, { signal }) => this.router.find(wish, signal) },
+      route: { find: (_request, { signal }) => this.router.find(wish, { signal }) },
       contextTokens: () => 2048,
       clock,
       logger,
@@ -115,6 +115,7 @@ export class Member {
   }
 
   async stop(): Promise<void> {
+    this.router.stop();
     await this.manager.stop();
     await this.host.stop();
   }

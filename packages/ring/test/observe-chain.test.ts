@@ -1,7 +1,6 @@
 import type { StageChain, Step, StepResult } from '@pippa/core';
-import type { StepObservation } from '@pippa/gateway';
 import { describe, expect, it } from 'vitest';
-import { observeChain } from '../src/engine/observe-chain.ts';
+import { observeChain, type RingStep } from '../src/index.ts';
 
 const step = (id: number): Step => ({
   id,
@@ -19,7 +18,7 @@ describe('observing a chain', () => {
     let nowMs = 0;
     const waiting: ((result: StepResult) => void)[] = [];
     const chain: StageChain = { stages: [], submit: () => new Promise((resolve) => waiting.push(resolve)) };
-    const seen: StepObservation[] = [];
+    const seen: RingStep[] = [];
     const observed = observeChain(chain, 'm', { clock: { nowMs: () => nowMs }, onStep: (each) => void seen.push(each) });
     const finish = (id: number): void =>
       waiting.shift()?.({ id, epoch: 0, samples: [], samplerFailures: [], timings: [{ computeMs: 3 }, { computeMs: 4 }] });

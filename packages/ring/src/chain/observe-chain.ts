@@ -1,15 +1,16 @@
 import type { Clock, StageChain } from '@pippa/core';
-import type { StepObservation } from '@pippa/gateway';
+import type { RingStep } from './ring-chain.ts';
 
 /** The same chain, telling what every step took. */
 export function observeChain(
   chain: StageChain,
   model: string,
-  { clock, onStep }: { readonly clock: Pick<Clock, 'nowMs'>; readonly onStep: (step: StepObservation) => void },
+  { clock, onStep }: { readonly clock: Pick<Clock, 'nowMs'>; readonly onStep: (step: RingStep) => void },
 ): StageChain {
   let underWay = 0;
   return {
     stages: chain.stages,
+    epoch: chain.epoch ?? 0,
     async submit(step) {
       const startedMs = clock.nowMs();
       let overlapped = underWay > 0;

@@ -1,0 +1,137 @@
+import { formatBytes, type StageRunner } from '@pippa/core';
+import { architectureRule, memoryEstimate, type GgufModel } from '@pippa/gguf';
+import type { StageSource } from '@pippa/llama';
+import type { LoadControl, StageLoader, StageOrder } from '@pippa/ring';
+import { shardSource, wholeModelSource } from '../engine/stage-sources.ts';
+import { usefulThreads } from '../engine/useful-threads.ts';
+import { ruleOf } from '../library/model-file.ts';
+import type { ModelFiles } from './model-files.ts';
+
+export interface NodeStageLoaderOptions {
+  readonly files: ModelFiles;
+  /** Memory that models may take on this node, all together. */
+  readonly budgetBytes: number;
+  /** CPU threads for the stages of a ring together; `atMost`: as many as they have work for. */
+  readonly threads: number | { readonly atMost: number };
+  /** Where layer ranges for CPU backends are kept as files. */
+  readonly shardDirectory: string;
+}
+
+/** Share of a stage's progress that writing its layers to a file has. */
+const WRITING_SHARE = 0.5;
+
+/** Loads stages into worker threads of this process, within the memory that models may take. */
+export class NodeStageLoader implements StageLoader {
+  readonly #options: NodeStageLoaderOptions;
+  /** What loaded stages take, and what loading ones will. */
+  #takenBytes = 0;
+
+  constructor(options: NodeStageLoaderOptions) {
+    this.#options = options;
+  }
+
+  get freeBytes(): number {
+    return Math.max(0, this.#options.budgetBytes - this.#takenBytes);
+  }
+
+  async load(order: StageOrder, { onProgress, signal }: LoadControl): Promise<StageRunner> {
+    const { from, to, model: named } = order;
+    const model = await this.#options.files.shard(
+      named,
+      { from, to },
+      {
+        signal,
+        onProgress: (fraction) => onProgress('fetch', fraction),
+      },
+    );
+    const { OutOfMemoryError } = await import('@pippa/llama');
+    const memory = memoryEstimate(model, order);
+    const bytes = memory.weights + memory.context + memory.compute;
+    if (bytes > this.freeBytes) {
+      throw new OutOfMemoryError(
+        `Layers ${from} to ${to - 1} of ${named.name} take ${formatBytes(bytes)}, and models have ${formatBytes(this.freeBytes)} left here.`,
+        bytes,
+        this.freeBytes,
+        'Take another model down, or choose a smaller --context or --parallel.',
+      );
+    }
+    this.#takenBytes += bytes;
+    try {
+      return this.#track(await this.#loadRunner(order, model, memory, { onProgress, signal }), bytes);
+    } catch (error) {
+      this.#takenBytes -= bytes;
+      throw error;
+    }
+  }
+
+  async #loadRunner(
+    order: StageOrder,
+    model: GgufModel,
+    memory: { readonly weights: number; readonly context: number; readonly compute: number },
+    { onProgress, signal }: LoadControl,
+  ): Promise<StageRunner> {
+    const { from, to, layerCount, contextCells, parallelSequences, maxRows } = order;
+    const isWhole = from === 0 && to === layerCount;
+    const rule = isWhole ? ruleOf(model) : architectureRule(model);
+    // Loaded when there is a stage to load: an agent without one does without the engine.
+    const { loadStageRunner } = await import('@pippa/llama');
+    const source = await this.#source(order, model, { onProgress, signal });
+    const loadingFrom = isWhole || source.kind === 'tensors' ? 0 : WRITING_SHARE;
+    const { threads } = this.#options;
+    const weightBytes = memory.weights * order.stagesHere;
+    const all = typeof threads === 'number' ? threads : usefulThreads(weightBytes, threads.atMost);
+    return loadStageRunner(
+      {
+        source,
+        from,
+        to,
+        layerCount,
+        contextCells,
+        parallelSequences,
+        maxRows,
+        threads: Math.max(1, Math.floor(all / order.stagesHere)),
+        gpu: 'auto',
+        hiddenStateName: rule?.hiddenStateName ?? 'l_out',
+        recurrent: rule?.recurrent ?? false,
+        positionsPerToken: rule?.positionsPerToken ?? 1,
+        expectedBytes: memory,
+      },
+      { onProgress: (fraction) => onProgress('load', loadingFrom + fraction * (1 - loadingFrom)), signal },
+    );
+  }
+
+  async #source({ from, to, layerCount }: StageOrder, model: GgufModel, { onProgress, signal }: LoadControl): Promise<StageSource> {
+    if (from === 0 && to === layerCount) return wholeModelSource(model);
+    const { computeDevices } = await import('@pippa/llama');
+    return shardSource(model, [from, to], architectureRule(model), {
+      onGpu: computeDevices().some((device) => device.kind === 'gpu'),
+      shardDirectory: this.#options.shardDirectory,
+      onProgress: (fraction) => onProgress('load', fraction * WRITING_SHARE),
+      signal,
+    });
+  }
+
+  /** The same runner, giving its memory back to the budget when it is unloaded or lost. */
+  #track(runner: StageRunner, bytes: number): StageRunner {
+    let isCounted = true;
+    const giveBack = (): void => {
+      if (isCounted) this.#takenBytes -= bytes;
+      isCounted = false;
+    };
+    return {
+      info: runner.info,
+      submit: (step, hidden, timings) => runner.submit(step, hidden, timings),
+      reset: () => runner.reset(),
+      onOutput: (consumer) => runner.onOutput(consumer),
+      onLoss: (callback) =>
+        runner.onLoss((error) => {
+          giveBack();
+          callback(error);
+        }),
+      async [Symbol.asyncDispose]() {
+        await runner[Symbol.asyncDispose]();
+        giveBack();
+      },
+    };
+  }
+}

@@ -1,0 +1,209 @@
+import { randomUUID } from 'node:crypto';
+import {
+  systemClock,
+  type CardRing,
+  type CardStage,
+  type Logger,
+  type Mesh,
+  type ServedModel,
+  type Startable,
+  type TokenGenerator,
+} from '@pippa/core';
+import {
+  DEFAULT_RING_SETTINGS,
+  RingManager,
+  RingRouter,
+  RoutedGenerator,
+  StageHost,
+  type ActivationFormat,
+  type BringUpOptions,
+  type RingSettings,
+} from '@pippa/ring';
+import type { StepObservation } from '@pippa/gateway';
+import { openFront, type Front } from './front.ts';
+import { MeshModel, type KnownFacts } from './mesh-model.ts';
+import { MeshRingPlanner } from './mesh-ring-planner.ts';
+import type { ModelFiles, NamedModel } from './model-files.ts';
+import { NodeStageLoader } from './node-stage-loader.ts';
+
+/** How rings that this node asks for are to be. */
+export interface WishSettings {
+  /** Undefined: the model's own, at most 8192, or what fits. */
+  readonly contextTokens: number | undefined;
+  readonly parallelSequences: number;
+  readonly strategy: 'memory' | 'speed' | 'throughput';
+  readonly activations: ActivationFormat;
+  /** Cut every model into so many stages, all on this node. */
+  readonly localStages: number | undefined;
+}
+
+export interface NodeOptions {
+  readonly mesh: Mesh;
+  readonly files: ModelFiles;
+  readonly budgetBytes: number;
+  /** CPU threads for the stages of a ring together; `atMost`: as many as they have work for. */
+  readonly threads: number | { readonly atMost: number };
+  readonly shardDirectory: string;
+  readonly wishes: WishSettings;
+  readonly logger: Logger;
+  readonly ring?: Partial<RingSettings>;
+  /** Told what every step of a ring that this node conducts took. */
+  readonly onStep?: (step: StepObservation) => void;
+}
+
+/** How long a generation that lost its ring is offered to others before its client is told. */
+const REPLACE_MS = 60_000;
+const REPLACE_RETRY_MS = 100;
+/** What a ring carries changes with every token; its card is brought up to date this often. */
+const CARD_INTERVAL_MS = 1000;
+
+/** What this node does in a mesh: holds stages, conducts rings, and answers for every model of the mesh. */
+export class Node implements Startable {
+  readonly mesh: Mesh;
+  readonly router: RingRouter;
+  readonly manager: RingManager;
+  readonly host: StageHost;
+  readonly #options: NodeOptions;
+  readonly #loader: NodeStageLoader;
+  readonly #fronts = new Map<string, Promise<Front>>();
+  readonly #models = new Map<string, MeshModel>();
+  #cancelCard: (() => void) | undefined;
+  #toldRings = '';
+
+  constructor(options: NodeOptions) {
+    const { mesh, files, logger } = options;
+    const clock = systemClock;
+    this.#options = options;
+    this.mesh = mesh;
+    this.#loader = new NodeStageLoader(options);
+    const planner = new MeshRingPlanner(mesh);
+    const manifestOf = (model: NamedModel, signal: AbortSignal) => files.manifest(model, signal);
+    this.host = new StageHost({ mesh, loader: this.#loader, clock, logger, onStagesChanged: (stages) => this.#tellStages(stages) });
+    this.manager = new RingManager({
+      mesh,
+      planner,
+      manifestOf,
+      clock,
+      logger,
+      settings: { ...DEFAULT_RING_SETTINGS, ...options.ring },
+      newRingId: () => randomUUID(),
+      onRingsChanged: (rings) => this.#tellRings(rings),
+      ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
+    });
+    this.router = new RingRouter({ mesh, manager: this.manager, planner, manifestOf, clock, logger });
+  }
+
+  async start(): Promise<void> {
+    await this.host.start();
+    await this.manager.start();
+    this.#tellStages([]);
+    this.#refreshCardLater();
+  }
+
+  async stop(): Promise<void> {
+    this.#cancelCard?.();
+    this.#cancelCard = undefined;
+    this.router.stop();
+    await this.manager.stop();
+    await this.host.stop();
+    for (const front of this.#fronts.values()) await front.then((opened) => opened[Symbol.asyncDispose]()).catch(() => {});
+    this.#fronts.clear();
+  }
+
+  /** What a ring of the model would be asked for here. */
+  wishFor(model: NamedModel): Parameters<RingRouter['bringUp']>[0] {
+    const { contextTokens, parallelSequences, strategy, activations, localStages } = this.#options.wishes;
+    return {
+      model,
+      parallelSequences,
+      strategy,
+      activations,
+      lane: 'interactive',
+      ...(contextTokens === undefined ? {} : { contextTokens }),
+      ...(localStages === undefined ? {} : { stageCount: localStages, only: [this.mesh.self] }),
+    };
+  }
+
+  /** The model as clients are answered for it; opened and brought up when they ask. */
+  serve(model: NamedModel, known: KnownFacts): ServedModel {
+    const there = this.#models.get(model.name);
+    if (there?.id === model.id) return there;
+    const served = new MeshModel({
+      model,
+      createdMs: systemClock.wallMs(),
+      known,
+      contextTokens: () => this.#contextTokens(model),
+      openFront: (signal) => this.#openFront(model, signal),
+      prepare: async (signal) => {
+        const [front] = await Promise.all([this.#openFront(model, signal), this.router.find(this.wishFor(model), { signal })]);
+        return front;
+      },
+    });
+    this.#models.set(model.name, served);
+    return served;
+  }
+
+  /** Has a ring of the model up. Throws why there can be none. */
+  async bringUp(model: NamedModel, options: BringUpOptions): Promise<void> {
+    await Promise.all([this.#openFront(model, options.signal), this.router.find(this.wishFor(model), options)]);
+  }
+
+  #openFront(model: NamedModel, signal: AbortSignal): Promise<Front> {
+    let front = this.#fronts.get(model.name);
+    if (front === undefined) {
+      const opening = openFront(model, { files: this.#options.files, generator: this.#generator(model), signal });
+      // Whoever asks next may have more luck.
+      opening.catch(() => {
+        if (this.#fronts.get(model.name) === opening) this.#fronts.delete(model.name);
+      });
+      this.#fronts.set(model.name, opening);
+      front = opening;
+    }
+    return front;
+  }
+
+  #generator(model: NamedModel): TokenGenerator {
+    return new RoutedGenerator({
+      route: { find: (_request, { signal }) => this.router.find(this.wishFor(model), { signal }) },
+      contextTokens: () => this.#contextTokens(model),
+      clock: systemClock,
+      logger: this.#options.logger.child({ scope: 'front', model: model.name }),
+      replaceMs: REPLACE_MS,
+      retryMs: REPLACE_RETRY_MS,
+    });
+  }
+
+  #contextTokens(model: NamedModel): number {
+    const ring = this.router.rings().find(({ card }) => card.model === model.id && card.contextTokens > 0);
+    return ring?.card.contextTokens ?? this.#options.wishes.contextTokens ?? 0;
+  }
+
+  #tellStages(stages: readonly CardStage[]): void {
+    const { memory } = this.mesh.card;
+    this.mesh.updateCard({ stages, memory: { ...memory, freeBytes: Math.min(memory.budgetBytes, this.#loader.freeBytes) } });
+  }
+
+  #tellRings(rings: readonly CardRing[]): void {
+    const rounded = rings.map((ring) => ({
+      ...ring,
+      predictedTokensPerSecond: round(ring.predictedTokensPerSecond),
+      measuredTokensPerSecond: round(ring.measuredTokensPerSecond),
+    }));
+    const told = JSON.stringify(rounded);
+    if (told === this.#toldRings) return;
+    this.#toldRings = told;
+    this.mesh.updateCard({ rings: rounded });
+  }
+
+  #refreshCardLater(): void {
+    this.#cancelCard = systemClock.schedule(CARD_INTERVAL_MS, () => {
+      this.#tellRings(this.manager.rings.map((ring) => ring.card));
+      this.#refreshCardLater();
+    });
+  }
+}
+
+/** Two digits: the rest is noise, and every change costs the mesh a message. */
+function round(value: number): number {
+  return Number(value.toPrecision(2));
+}

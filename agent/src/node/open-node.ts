@@ -1,0 +1,83 @@
+import { systemClock, type Logger, type Mesh, type ModelService } from '@pippa/core';
+import { createModelStore, type Library, type LibraryModel, type ModelStore } from '@pippa/models';
+import type { RingStep } from '@pippa/ring';
+import type { Machine } from '../machine.ts';
+import type { OpenedModelInfo } from '../open-model.ts';
+import type { AgentPaths } from '../paths.ts';
+import type { Settings } from '../settings/schema.ts';
+import { KnownModels } from './known-models.ts';
+import { StoreFiles } from './model-files.ts';
+import { Node } from './node.ts';
+
+export interface OpenNodeSurroundings {
+  readonly paths: AgentPaths;
+  readonly machine: Machine;
+  readonly logger: Logger;
+  readonly library: Library;
+  /** Models that the agent is started for. */
+  readonly asked: readonly LibraryModel[];
+  readonly onStep: (step: RingStep) => void;
+  readonly mesh: Mesh;
+}
+
+export interface OpenedNode {
+  readonly node: Node;
+  readonly store: ModelStore;
+  readonly models: ModelService;
+}
+
+/** Binds the parts of a node by its settings. Nothing is started. */
+export function openNode(settings: Settings, surroundings: OpenNodeSurroundings): OpenedNode {
+  const { mesh, paths, machine, logger, library, asked, onStep } = surroundings;
+  const store = createModelStore({
+    library,
+    mesh,
+    piecesDirectory: paths.pieces,
+    tablesDirectory: paths.pieceTables,
+    ownDirectory: paths.models,
+    clock: systemClock,
+    logger,
+    random: Math.random,
+  });
+  const node = new Node({
+    mesh,
+    files: new StoreFiles(store, asked),
+    budgetBytes: machine.budgetBytes,
+    threads: settings.threads ?? { atMost: machine.cores },
+    shardDirectory: paths.shards,
+    wishes: {
+      contextTokens: settings.context,
+      parallelSequences: settings.parallel,
+      strategy: 'speed',
+      activations: 'f32',
+      localStages: settings.stages === 1 ? undefined : settings.stages,
+    },
+    logger,
+    onStep,
+  });
+  store.onChanged(() => mesh.updateCard({ models: store.list() }));
+  const models = new KnownModels({
+    mesh,
+    asked,
+    local: () => library.models(),
+    serve: (model, known) => node.serve(model, known),
+  });
+  return { node, store, models };
+}
+
+/** What people are told of a model that is up. */
+export function openedModelInfo(node: Node, { id, name, manifest }: LibraryModel): OpenedModelInfo {
+  const ring = node.manager.find(id);
+  const stages = node.mesh.card.stages.filter((stage) => stage.ring === ring?.id);
+  return {
+    name,
+    architecture: manifest.architecture,
+    quantisation: manifest.quantisation,
+    layerCount: manifest.layers.length,
+    stageCount: ring?.stages.length ?? 0,
+    fileBytes: manifest.fileBytes,
+    memoryBytes: stages.reduce((sum, stage) => sum + stage.memoryBytes, 0),
+    contextTokens: ring?.contextTokens ?? 0,
+    backend: ring?.backend ?? 'CPU',
+  };
+}

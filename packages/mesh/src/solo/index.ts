@@ -1,0 +1,1 @@
+export { SoloMesh, type SoloMeshOptions } from './solo-mesh.ts';
