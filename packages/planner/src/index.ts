@@ -12,10 +12,21 @@ export type {
   Strategy,
   Wish,
 } from './types.ts';
-export type { Calibration } from './calibrate.ts';
 export { LOCAL_LINK, plannerNode } from './planner-node.ts';
 export { PLANNER_LIMITS, POLICY, SPEED_MODEL } from './policy.ts';
 export { ModelCosts } from './model-costs.ts';
 export { planPlacement } from './placement/plan-placement.ts';
 export { planRecovery } from './recovery/plan-recovery.ts';
 export type { Recovered, RecoveredStage, RecoveryInput, RecoveryResult, StageOrigin } from './recovery/types.ts';
+export {
+  calibrate,
+  placementKey,
+  UNCALIBRATED,
+  type Calibration,
+  type PlacementMeasurement,
+  type PlacementPrediction,
+} from './calibrate.ts';
+export { chooseRing, type RequestFacts, type RingCandidate, type RingChoice, type SoloOption } from './router/choose-ring.ts';
+export { planSpares, type PlannedSpare, type SparesInput } from './spares/plan-spares.ts';
+export { planRebalance } from './rebalance/plan-rebalance.ts';
+export type { RebalanceDecision, RebalanceInput, RebalanceState } from './rebalance/types.ts';

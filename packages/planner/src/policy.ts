@@ -14,6 +14,8 @@ export const POLICY = {
   worthwhileGain: 0.1,
   /** What a token's time may lose to stages that are equally busy. */
   levellingLoss: 0.02,
+  /** A ring slower than this share of what a node alone is predicted to give is not asked while that node can be. */
+  autoPin: 0.6,
   /** The interactive lane's marks. */
   interactive: { tokensPerSecond: 15, warnTokensPerSecond: 8, firstTokenMs: 300 },
 } as const;
@@ -55,6 +57,48 @@ export const PREFERENCES = {
   onBatteryMs: 0.05,
   /** At full load; scaled by the load. */
   busyMs: 0.02,
+} as const;
+
+/** How the router weighs rings against each other. */
+export const ROUTING = {
+  /** What an answer is taken to have when nobody says how long it may get. */
+  answerTokens: 256,
+  /** Prompt tokens a second for each token a second of decoding, of a ring whose prefill was not measured. */
+  prefillPerDecode: 10,
+  /** How much of an answer's time a full ring adds to it: sequences of one batch hold each other up a little. */
+  crowding: 0.3,
+  /** The same as batch work counts it. */
+  batchCrowding: 2,
+  /** A rate that is not known. */
+  slowestTokensPerSecond: 0.1,
+  /** The way to the conductor, by link tier. */
+  tierMs: [0, 2, 5, 50],
+} as const;
+
+/** When second copies are kept. */
+export const SPARES = {
+  /** A spare takes no more of a node's budget than this together with all else there: other models must still come up. */
+  share: 0.8,
+  powerRisk: { battery: 4, unknown: 1, mains: 0 },
+  wifiRisk: 2,
+} as const;
+
+/** When layers are moved off a slow node, and what keeps them from moving back and forth. */
+export const REBALANCE = {
+  /** The new placement must be so much faster, ... */
+  gain: 0.25,
+  /** ... at every look for so long, milliseconds, ... */
+  sustainMs: 60_000,
+  /** ... at so many looks at least. */
+  looks: 5,
+  /** After a move nothing moves for so long: the new placement must be measured first. */
+  restMs: 300_000,
+  /** Weight of a new measurement in the smoothed one. */
+  smoothing: 0.2,
+  /** A node that layers were moved off is given no more for so long; twice as long after each further time. */
+  mistrustMs: 1_800_000,
+  /** Most doublings of it. */
+  mistrustDoublings: 8,
 } as const;
 
 export const PLANNER_LIMITS = {

@@ -99,6 +99,16 @@ test('when nothing can stay everything is placed anew, and when that fails too i
   }
 });
 
+test('one stage that survived moves rather than all of them', () => {
+  // d has room for what b holds, but not for what a held; b has room for that once its own is gone.
+  const result = planRecovery({
+    ...inputOf({ lost: ['a'], survivors: [{ name: 'b', budgetGb: 8, freeGb: 5 }, full('c'), { name: 'd', budgetGb: 4 }] }),
+    placement: [range('a', 0, 6), range('b', 6, 8), range('c', 8, 12)],
+    manifest: { ...manifest, cuts: [6, 8] },
+  });
+  expect(result.kind === 'recovered' && shape(result)).toEqual(['b 0-6 loaded', 'd 6-8 loaded', 'c 8-12 kept']);
+});
+
 test('surviving stages give back their room when only that helps', () => {
   // Cut at 4 alone: what was lost is one piece, too large for d; but d can take what c holds, and c the rest.
   const model = { ...manifest, cuts: [4] };
@@ -147,7 +157,6 @@ test('whatever is lost: what survived stays, the layers are complete, and everyt
       expect(result.stages.some((stage) => gone.includes(stage.peer))).toBe(false);
       const kept = before.stages.filter((stage) => !gone.includes(stage.peer));
       const stayed = result.stages.filter((stage) => stage.origin === 'kept');
-      if (kept.length > 0) expect([0, kept.length]).toContain(stayed.length);
       for (const node of survivors) {
         const bytes = (stages: readonly StageRange[]): number =>
           stages.reduce((sum, { from, to }) => sum + costs.memoryBytes(from, to), 0);
@@ -155,7 +164,7 @@ test('whatever is lost: what survived stays, the layers are complete, and everyt
         const isUsed = (stage: StageRange): boolean => own.some((each) => each.from === stage.from && each.to === stage.to);
         const unused = [...before.stages, ...copies].filter((stage) => stage.peer === node.peer && !isUsed(stage));
         const fresh = own.filter((stage) => stage.origin === 'loaded' || stage.origin === 'rebuilt');
-        // What is not used any more is given back only when everything is placed anew.
+        // What is not used any more is given back only when stages that survived must go.
         const room = node.freeBytes + (stayed.length < Math.max(1, kept.length) ? bytes(unused) : 0);
         expect(bytes(fresh)).toBeLessThanOrEqual(room + 1);
       }

@@ -7,7 +7,7 @@ import { placedOf, type PlacementContext } from './placed-stages.ts';
 
 /** Predicts stages that somebody chose; refuses those that cannot be. */
 export function checkAssignment(assigned: readonly StageRange[], context: PlacementContext): PlacementResult {
-  const { nodes, costs, links, speed, input } = context;
+  const { nodes, costs, links, input } = context;
   const problems = rangeProblems(assigned, costs);
   const stages: StageOnNode[] = [];
   let missingBytes = 0;
@@ -31,7 +31,7 @@ export function checkAssignment(assigned: readonly StageRange[], context: Placem
     const suggestions = ['Leave the stages to the planner, or change what is named here.'];
     return { kind: 'refused', missingBytes, reasons: problems, suggestions };
   }
-  const placed = placedOf(stages, costs, speed, input.wish);
+  const placed = placedOf(stages, context);
   const level = { soloShare: 1, allowsReluctantHops: true };
   const warnings = warn({ placed, stages, level, nodes, links, costs, wish: input.wish });
   return { ...placed, reasons: ['The stages are as asked for.'], warnings };

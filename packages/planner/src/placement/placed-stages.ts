@@ -1,7 +1,8 @@
+import { placementKey } from '../calibrate.ts';
 import type { LinkTable } from '../link-table.ts';
 import type { ModelCosts } from '../model-costs.ts';
 import type { SpeedModel, StageOnNode } from '../speed-model.ts';
-import type { Placed, PlacedStage, PlacementInput, PlannerNode, Wish } from '../types.ts';
+import type { Placed, PlacedStage, PlacementInput, PlannerNode } from '../types.ts';
 
 /** What a placement is decided and explained by. */
 export interface PlacementContext {
@@ -13,17 +14,17 @@ export interface PlacementContext {
   readonly input: PlacementInput;
 }
 
-/** Stages with what they take and give, without words. */
+/** Stages with what they take and give, without words. What was measured of just this placement stands in for its prediction. */
 export function placedOf(
   stages: readonly StageOnNode[],
-  costs: ModelCosts,
-  speed: SpeedModel,
-  wish: Wish,
+  { costs, speed, input }: PlacementContext,
 ): Pick<Placed, 'kind' | 'stages' | 'predicted'> {
+  const predicted = speed.predict(stages, input.wish);
+  const measured = input.calibration?.measured.get(placementKey(input.manifest.id, stages));
   return {
     kind: 'placed',
     stages: stages.map((stage) => placedStage(stage, costs, speed)),
-    predicted: speed.predict(stages, wish),
+    predicted: measured === undefined ? predicted : { ...predicted, decodeTokensPerSecond: measured },
   };
 }
 

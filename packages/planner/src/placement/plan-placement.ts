@@ -30,7 +30,7 @@ export function planPlacement(input: PlacementInput): PlacementResult {
     if (!chainExists(problem.chains, problem.byRoom)) continue;
     const choice = chooseChain(problem, speed, wish);
     if (choice === undefined) continue;
-    const placed = placedOf(choice.stages, costs, speed, wish);
+    const placed = placedOf(choice.stages, context);
     const facts = { placed, stages: choice.stages, level, nodes, links, costs, wish };
     return { ...placed, reasons: [...explain(facts), ...choice.remarks], warnings: warn(facts) };
   }

@@ -11,9 +11,10 @@ import { spareSets } from './spare-sets.ts';
 import type { Recovered, RecoveryInput, RecoveryResult, StageOrigin } from './types.ts';
 
 /**
- * The placement after nodes are gone that costs the least to reach: surviving stages stay as they are, with their caches; what was
+ * The placement after nodes are gone that costs the least to reach. Surviving stages stay as they are, with their caches; what was
  * lost goes to spares, else to nodes with room outside the ring, else to those of the ring as a further stage, over several if need
- * be. Only when that is impossible is everything placed anew. Else a refusal that says what is missing.
+ * be. Only when that is impossible does one surviving stage move, and only when that does not help is everything placed anew. Else a
+ * refusal that says what is missing. Pure.
  */
 export function planRecovery(input: RecoveryInput): RecoveryResult {
   const { manifest, wish, survivors, lost, calibration } = input;
@@ -29,7 +30,7 @@ export function planRecovery(input: RecoveryInput): RecoveryResult {
   const speed = new SpeedModel(costs, links, calibration);
   const kept = inOrder(onNodes(input.placement));
   const state: State = { input, costs, speed, links, kept, alive, spares: onNodes(input.spares) };
-  const stages = fillGaps(state, false) ?? fillGaps(state, true);
+  const stages = fillGaps(state, false) ?? fillGaps(state, true) ?? moveOne(state);
   return stages === undefined ? placeAnew(state) : recovered(state, stages);
 }
 
@@ -79,6 +80,24 @@ function onNodes(ranges: readonly StageRange[], nodes: readonly PlannerNode[]): 
     const node = nodes.find((each) => each.peer === range.peer);
     return node === undefined ? [] : [{ node, ...range }];
   });
+}
+
+/** The same when one of the surviving stages gives its room back, the smallest that helps. */
+function moveOne(state: State): readonly StageOnNode[] | undefined {
+  const { kept, alive, costs } = state;
+  const bytesOf = ({ from, to }: Gap): number => costs.memoryBytes(from, to);
+  for (const moved of kept.toSorted((a, b) => bytesOf(a) - bytesOf(b))) {
+    const stages = fillGaps(
+      {
+        ...state,
+        kept: kept.filter((stage) => stage !== moved),
+        alive: alive.map((node) => (node.peer === moved.peer ? { ...node, freeBytes: node.freeBytes + bytesOf(moved) } : node)),
+      },
+      true,
+    );
+    if (stages !== undefined) return stages;
+  }
+  return undefined;
 }
 
 /** Nothing can stay: all survivors give back what they hold of the ring, and the model is placed as if it were new. */
