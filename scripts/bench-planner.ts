@@ -27,6 +27,7 @@ function manifestOf(gigabytes: number): ModelManifest {
     outputBytes: GIB / 2,
     tiedHead: false,
     otherBytes: 0,
+    standInBytes: { first: 0, middle: 0, last: 0 },
     cuts: Array.from({ length: LAYERS - 1 }, (_, index) => index + 1),
   };
 }
