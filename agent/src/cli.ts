@@ -71,6 +71,10 @@ export async function runCli({ words, environment, terminal, signals }: CliSurro
       const { show } = await import('./commands/show.ts');
       code = await show(await prepare(flags), model, options);
     },
+    pull: async (flags, references) => {
+      const { pull } = await import('./commands/pull.ts');
+      code = await pull(await prepare(flags), references);
+    },
     rm: async (flags, names) => {
       const { rm } = await import('./commands/rm.ts');
       code = await rm(await prepare(flags), names);

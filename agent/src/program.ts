@@ -15,6 +15,7 @@ export interface Actions extends KeyActions {
   models(flags: Flags, options: { readonly json: boolean }): Promise<void>;
   trace(flags: Flags, id: string | undefined, options: { readonly json: boolean }): Promise<void>;
   show(flags: Flags, model: string, options: { readonly json: boolean }): Promise<void>;
+  pull(flags: Flags, references: readonly string[]): Promise<void>;
   rm(flags: Flags, models: readonly string[]): Promise<void>;
   mesh(name: MeshCommandName, flags: Flags, words: readonly string[], options: MeshOptions): Promise<void>;
 }
@@ -35,6 +36,7 @@ const RUN_SETTINGS: readonly SettingKey[] = [
   'stages',
   'logLevel',
 ];
+const PULL_SETTINGS: readonly SettingKey[] = ['logLevel'];
 const MODELS_SETTINGS: readonly SettingKey[] = ['modelDir', 'logLevel'];
 /** Where the running agent is. */
 const REMOTE_SETTINGS: readonly SettingKey[] = ['host', 'port', 'apiKey', 'stateDir', 'logLevel'];
@@ -96,6 +98,13 @@ export function createProgram(version: string, actions: Actions): Command {
     actions.show(flagsOf(show), show.args[0] ?? '', { json: show.opts()['json'] === true }),
   );
 
+  const pull = program
+    .command('pull')
+    .description("get models into the agent's own folder; one that was broken off goes on where it stopped")
+    .argument('<model...>', 'hf:org/repo[:quant], hf:org/repo/file.gguf, llama3.2:1b, an address or a file')
+    .addHelpText('after', afterPullHelp());
+  addSettings(pull, pick(PULL_SETTINGS)).action(() => actions.pull(flagsOf(pull), pull.args));
+
   const rm = program
     .command('rm')
     .description("delete models from the agent's own folder; files of other tools are never touched")
@@ -134,6 +143,22 @@ function addSettings(command: Command, settings: readonly SettingDefinition[]): 
     command.addOption(option);
   }
   return command.option('--config <file>', 'configuration file (TOML) instead of the usual one');
+}
+
+function afterPullHelp(): string {
+  const examples = [
+    ['pippa-agent pull hf:Qwen/Qwen3-8B-GGUF', 'of the Hugging Face hub, in the usual quantisation'],
+    ['pippa-agent pull hf:Qwen/Qwen3-8B-GGUF:Q8_0', 'in another one'],
+    ['pippa-agent pull llama3.2:1b', "of Ollama's registry"],
+    ['pippa-agent pull https://example.com/model.gguf', 'of any server'],
+  ];
+  const variables = [
+    ['HF_TOKEN', 'token for repositories that are not open to everybody'],
+    ['HF_ENDPOINT, OLLAMA_REGISTRY', 'mirrors to use instead of huggingface.co and registry.ollama.ai'],
+    ['HTTPS_PROXY, HTTP_PROXY, NO_PROXY', 'proxies'],
+  ];
+  const indented = (rows: readonly (readonly string[])[]): string[] => columns(rows).map((line) => `  ${line}`);
+  return ['', 'Examples:', ...indented(examples), '', 'Environment:', ...indented(variables), ''].join('\n');
 }
 
 function afterHelp(): string {

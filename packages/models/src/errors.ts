@@ -20,3 +20,36 @@ export class ModelNotHereError extends PippaError {
 export class WrongPieceError extends PippaError {
   readonly code = 'wrong_piece';
 }
+
+/** What was asked for cannot be understood as a place to get a model from. */
+export class BadReferenceError extends PippaError {
+  readonly code = 'bad_reference';
+}
+
+/** The hub or registry has no such model, file or quantisation. */
+export class NotOnHubError extends PippaError {
+  readonly code = 'not_on_hub';
+}
+
+/** The hub wants to know who asks: no token, a wrong one, or terms that were not accepted. */
+export class GatedModelError extends PippaError {
+  readonly code = 'gated_model';
+}
+
+/** The server failed, was not reached, or broke off too often. What has come stays, and the next pull goes on with it. */
+export class DownloadFailedError extends PippaError {
+  readonly code: string = 'download_failed';
+  override readonly retryable = true;
+}
+
+/** All bytes came, but they are not those that the hub promised. Nothing of them stays. */
+export class WrongHashError extends PippaError {
+  readonly code = 'wrong_hash';
+  override readonly retryable = true;
+}
+
+/** The disk has less room than the download needs. */
+export class NotEnoughDiskError extends PippaError {
+  readonly code = 'not_enough_disk';
+  override readonly retryable = true;
+}

@@ -20,3 +20,14 @@ export { PieceSet } from './pieces/piece-set.ts';
 export { headerPieces, isPiece, mapOf, tableDigest, type PieceTable } from './pieces/piece-table.ts';
 export { buildPieceTable } from './pieces/build-table.ts';
 export { piecesForShard } from './pieces/pieces-for-shard.ts';
+export {
+  BadReferenceError,
+  DownloadFailedError,
+  GatedModelError,
+  NotEnoughDiskError,
+  NotOnHubError,
+  WrongHashError,
+} from './errors.ts';
+export { parsePullReference, type PullReference } from './pull/pull-reference.ts';
+export { planBytes, type PlannedFile, type PullPlan } from './pull/pull-plan.ts';
+export { planPull, pullModel, type PulledModel, type PullOptions, type PullProgress } from './pull/pull-model.ts';

@@ -71,10 +71,13 @@ export async function startCommand(
 /** Runs the command line to its end; `input` is piped in. */
 export async function runCommand(
   words: readonly string[],
-  options: { readonly input?: string; readonly command?: AgentCommand } = {},
+  {
+    input = '',
+    ...options
+  }: { readonly input?: string; readonly command?: AgentCommand; readonly environment?: NodeJS.ProcessEnv } = {},
 ): Promise<Ended> {
-  const { process: child, ended } = await startCommand(words, options.command === undefined ? {} : { command: options.command });
-  child.stdin.end(options.input ?? '');
+  const { process: child, ended } = await startCommand(words, options);
+  child.stdin.end(input);
   return ended;
 }
 

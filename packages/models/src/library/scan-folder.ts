@@ -1,7 +1,7 @@
 import { glob } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MAX_FILES_PER_PLACE, type FoundFile } from './found-file.ts';
-import { namesOfFile, type Repository } from './model-naming.ts';
+import { namesOfFile, type ModelNames, type Repository } from './model-naming.ts';
 import type { ModelPlace } from './places.ts';
 
 /** Folder below a model folder, at any of these depths: `author/repository/file.gguf`. */
@@ -39,12 +39,20 @@ export function foundFiles(
     .map((path) => {
       const projector = projectors.get(dirname(path));
       return {
-        ...namesOfFile(path, repositoryOfPath(path)),
+        ...((place.kind === 'own' ? pulledFromOllama(path) : undefined) ?? namesOfFile(path, repositoryOfPath(path))),
         place,
         path: join(place.directory, path),
         ...(projector === undefined ? {} : { projectorPath: join(place.directory, projector) }),
       };
     });
+}
+
+/** `ollama/<[namespace@]model>/<tag>.gguf`: where `pull` puts what it gets from Ollama's registry. */
+function pulledFromOllama(path: string): ModelNames | undefined {
+  const [, model = '', tag = ''] = /^ollama\/([^/]+)\/([^/]+)\.gguf$/i.exec(path) ?? [];
+  if (model === '') return undefined;
+  const short = model.replace('@', '/');
+  return { name: `${short}:${tag}`, aliases: tag === 'latest' ? [short] : [] };
 }
 
 /** `owner/repository/file.gguf`, as LM Studio and `pippa-agent pull` lay files out. */

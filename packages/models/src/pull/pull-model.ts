@@ -1,0 +1,176 @@
+import { constants, copyFile, mkdir, rename, rm, statfs } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { formatBytes, type Clock, type Logger } from '@pippa/core';
+import { readGgufModel, splitPaths } from '@pippa/gguf';
+import { BadReferenceError, NotEnoughDiskError } from '../errors.ts';
+import { fileStamp } from '../library/file-stamp.ts';
+import { namesOfFile } from '../library/model-naming.ts';
+import { downloadFile } from './download-file.ts';
+import { HttpClient } from './http-client.ts';
+import { PULL_LIMITS } from './limits.ts';
+import { resumableBytes } from './part-file.ts';
+import { planHub, type Environment } from './plan-hub.ts';
+import { planOllama } from './plan-ollama.ts';
+import { planUrl } from './plan-url.ts';
+import { parsePullReference, type PullReference } from './pull-reference.ts';
+import { planBytes, type PullPlan } from './pull-plan.ts';
+import { TransferRate } from './transfer-rate.ts';
+
+export interface PullProgress {
+  /** `checking`: hashing what has come. */
+  readonly phase: 'downloading' | 'checking';
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+  /** Over the last seconds; 0 at first. */
+  readonly bytesPerSecond: number;
+  /** Undefined while the rate is not known. */
+  readonly remainingMs: number | undefined;
+}
+
+export interface PullOptions {
+  /** The agent's own folder of models. */
+  readonly directory: string;
+  readonly environment: Environment;
+  readonly home: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  /** Called once before the first byte. */
+  readonly onPlan?: (plan: PullPlan, facts: { readonly totalBytes: number; readonly hereBytes: number }) => void;
+  readonly onProgress?: (progress: PullProgress) => void;
+}
+
+export interface PulledModel {
+  readonly name: string;
+  readonly paths: readonly string[];
+  readonly bytes: number;
+  /** Everything was there already. */
+  readonly wasHere: boolean;
+}
+
+/** Finds out what a reference stands for, without getting it. Throws `BadReferenceError` for a path, and what planning throws. */
+export async function planPull(text: string, options: Pick<PullOptions, 'environment' | 'home' | 'signal'>): Promise<PullPlan> {
+  return withClient(options.environment, (client) => plan(parsePullReference(text), client, options));
+}
+
+/** Gets a model into the agent's own folder. Throws the errors of `errors.ts`, what the disk throws, or the signal's reason. */
+export async function pullModel(text: string, options: PullOptions): Promise<PulledModel> {
+  const reference = parsePullReference(text);
+  if (reference.kind === 'path') return copyModel(reference.path, options);
+  return withClient(options.environment, async (client) => pullPlan(await plan(reference, client, options), client, options));
+}
+
+async function withClient<Result>(environment: Environment, work: (client: HttpClient) => Promise<Result>): Promise<Result> {
+  const client = new HttpClient(environment);
+  try {
+    return await work(client);
+  } finally {
+    client[Symbol.dispose]();
+  }
+}
+
+async function plan(
+  reference: PullReference,
+  client: HttpClient,
+  options: Pick<PullOptions, 'environment' | 'home' | 'signal'>,
+): Promise<PullPlan> {
+  const hubOptions = { client, ...options };
+  switch (reference.kind) {
+    case 'hub':
+      return planHub(reference, hubOptions);
+    case 'ollama':
+      return planOllama(reference, hubOptions);
+    case 'url':
+      return planUrl(reference.url, hubOptions);
+    case 'path':
+    default:
+      throw new BadReferenceError(`${reference.path} is a file on this machine, nothing to download.`);
+  }
+}
+
+async function pullPlan(planned: PullPlan, client: HttpClient, options: PullOptions): Promise<PulledModel> {
+  const { directory, clock, logger, signal } = options;
+  const targets = planned.files.map((file) => join(directory, file.target));
+  const here = await Promise.all(
+    planned.files.map(async (file, index) => {
+      const size = (await fileStamp(targets[index] ?? ''))?.bytes;
+      return size !== undefined && (file.byteLength === undefined || size === file.byteLength);
+    }),
+  );
+  const missing = planned.files.filter((_, index) => here[index] !== true);
+  const result = { name: planned.name, paths: targets, bytes: planBytes(planned) };
+  if (missing.length === 0) return { ...result, wasHere: true };
+  const resumable = await Promise.all(missing.map((file) => resumableBytes(join(directory, file.target))));
+  const totalBytes = missing.reduce((sum, file) => sum + (file.byteLength ?? 0), 0);
+  const hereBytes = resumable.reduce((sum, bytes) => sum + bytes, 0);
+  await checkDisk(planned.name, directory, totalBytes - hereBytes);
+  options.onPlan?.(planned, { totalBytes, hereBytes });
+  const rate = new TransferRate(clock);
+  let before = 0;
+  for (const file of missing) {
+    const report = (phase: PullProgress['phase'], doneBytes: number, fileBytes: number): void => {
+      const all = Math.max(totalBytes, before + fileBytes);
+      const done = before + doneBytes;
+      if (phase === 'downloading') rate.add(done);
+      options.onProgress?.({
+        phase,
+        doneBytes: done,
+        totalBytes: all,
+        bytesPerSecond: rate.bytesPerSecond,
+        remainingMs: rate.remainingMs(all - done),
+      });
+    };
+    let fileBytes = file.byteLength ?? 0;
+    await downloadFile(file, join(directory, file.target), {
+      client,
+      clock,
+      logger,
+      signal,
+      onBytes: (done, all) => report('downloading', done, (fileBytes = all)),
+      onCheck: (fraction) => report('checking', Math.floor(fraction * fileBytes), fileBytes),
+    });
+    before += fileBytes;
+  }
+  return { ...result, bytes: before, wasHere: false };
+}
+
+/** Throws `NotEnoughDiskError`. */
+export async function checkDisk(name: string, directory: string, neededBytes: number): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  const { bavail, bsize } = await statfs(directory);
+  const freeBytes = bavail * bsize;
+  if (freeBytes >= neededBytes + PULL_LIMITS.spareDiskBytes) return;
+  throw new NotEnoughDiskError(
+    `${name} needs ${formatBytes(neededBytes)} more on the disk of ${directory}, but ${formatBytes(freeBytes)} are free (${formatBytes(PULL_LIMITS.spareDiskBytes)} stay so).`,
+    { hint: 'Free some space (pippa-agent rm <model>), or take a smaller quantisation.' },
+  );
+}
+
+/** A file on this machine gets a copy among the agent's own; where the file system can, without taking room twice. */
+async function copyModel(path: string, options: PullOptions): Promise<PulledModel> {
+  // Reads the header first: what is no model is not copied.
+  const model = await readGgufModel(resolve(path), { signal: options.signal });
+  const sources = splitPaths(resolve(path));
+  const targets = sources.map((source) => join(options.directory, basename(source)));
+  const bytes = model.files.reduce((sum, file) => sum + file.byteLength, 0);
+  const result = { name: namesOfFile(sources[0] ?? path).name, paths: targets, bytes };
+  const sizes = await Promise.all(targets.map(async (target) => (await fileStamp(target))?.bytes));
+  if (sizes.every((size, index) => size === model.files[index]?.byteLength)) return { ...result, wasHere: true };
+  await checkDisk(result.name, options.directory, bytes);
+  let done = 0;
+  for (const [index, source] of sources.entries()) {
+    options.signal.throwIfAborted();
+    const target = targets[index] ?? '';
+    const temporary = `${target}.part`;
+    await mkdir(dirname(target), { recursive: true });
+    try {
+      await copyFile(source, temporary, constants.COPYFILE_FICLONE);
+      await rename(temporary, target);
+    } finally {
+      await rm(temporary, { force: true });
+    }
+    done += model.files[index]?.byteLength ?? 0;
+    options.onProgress?.({ phase: 'downloading', doneBytes: done, totalBytes: bytes, bytesPerSecond: 0, remainingMs: undefined });
+  }
+  return { ...result, wasHere: false };
+}
