@@ -8,6 +8,7 @@ export default defineConfig({
       'scripts/**/test/**/*.test.ts',
       'test/one-node/**/*.test.ts',
       'test/clients/**/*.test.ts',
+      'test/many-nodes/**/*.test.ts',
     ],
     // Processes, not threads: native libraries load once a process, and a crash in one must not take the runner along.
     pool: 'forks',

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { silentLogger, systemClock } from '@pippa/core';
 import { createGateway, type GatewayOptions } from '@pippa/gateway';
-import { ModelRegistry } from '../../../agent/src/model-registry.ts';
 import { openModel } from '../../../agent/src/open-model.ts';
 import { ScriptedModel, serviceOf, type Script } from '../../../packages/gateway/test/support/scripted-model.ts';
 import { sentence } from '../../../packages/gateway/test/support/scripts.ts';
@@ -95,10 +94,8 @@ async function startDemo(stages: number, options: Partial<GatewayOptions> = {}):
     },
     {},
   );
-  const models = new ModelRegistry([]);
-  models.add(opened.served);
   const gateway = createGateway({
-    models,
+    models: serviceOf(opened.served),
     logger: silentLogger,
     clock: systemClock,
     host: '127.0.0.1',
