@@ -2,6 +2,7 @@ import { deepseek2 } from './architectures/deepseek2.ts';
 import { gemma3 } from './architectures/gemma3.ts';
 import { glm4moe } from './architectures/glm4moe.ts';
 import { granite } from './architectures/granite.ts';
+import { hybrid } from './architectures/hybrid.ts';
 import { uniform, withHead } from './architectures/uniform.ts';
 import { windowed } from './architectures/windowed.ts';
 import { NotSplittableError } from './errors.ts';
@@ -22,6 +23,9 @@ const RULES: readonly ArchitectureRule[] = [
   glm4moe,
   deepseek2,
   windowed('cohere2', 4),
+  hybrid('qwen3next'),
+  hybrid('qwen35', { positionsPerToken: 4 }),
+  hybrid('qwen35moe', { positionsPerToken: 4 }),
 ];
 
 const TABLE = new Map(RULES.map((rule) => [rule.architecture, rule]));

@@ -5,6 +5,7 @@ import { openEngine, type Engine, type Pointer } from './engine.ts';
 import { DecodeError, ModelLoadError, SlotStateError } from './errors.ts';
 import { HiddenCapture } from './hidden-capture.ts';
 import { loadModel, computeDevices, type LoadControl } from './model-loader.ts';
+import { equalRowGroups, gatherRows, scatterRows, takeRows } from './row-groups.ts';
 import { GrammarScratch } from './sampling/grammar.ts';
 import { SlotSampler, type SamplerSurroundings } from './sampling/slot-sampler.ts';
 import type { StageOptions } from './stage-options.ts';
@@ -18,6 +19,11 @@ export type StageOutput =
       readonly samples: readonly Sample[];
       readonly samplerFailures: readonly { readonly slot: Slot; readonly message: string }[];
     };
+
+/** The same of some rows, with an undefined sample for each output without a sampler. */
+type RowsOutput =
+  | Extract<StageOutput, { kind: 'hidden' }>
+  | { readonly kind: 'samples'; readonly samples: readonly (Sample | undefined)[] };
 
 /**
  * A shard with its KV cache, in the calling thread: every call blocks for as long as the engine computes. `stage-worker.ts` runs it
@@ -35,6 +41,8 @@ export class Stage implements Disposable {
   readonly #samplers = new Map<Slot, SlotSampler>();
   readonly #surroundings: SamplerSurroundings;
   readonly #logitViews = new Map<bigint, Float32Array>();
+  /** Of a step that took several decode calls, by the step's rows. */
+  readonly #keptLogits = new Map<number, Float32Array>();
 
   /** Loads the weights. Throws `ModelLoadError`, `LoadCancelledError`, `LibraryError`. */
   constructor(options: StageOptions, control: LoadControl = {}) {
@@ -102,11 +110,18 @@ export class Stage implements Disposable {
       }
     }
     const samplerFailures = this.#capture === undefined ? this.#changeSamplers(step) : [];
+    this.#check(step, hidden);
+    const produced = this.#options.recurrent ? this.#runGroups(step, hidden) : this.#runRows(step, hidden);
+    if (produced.kind === 'hidden') return produced;
+    return { kind: 'samples', samples: produced.samples.filter((sample) => sample !== undefined), samplerFailures };
+  }
+
+  #runRows(step: Step, hidden: Float32Array | undefined): RowsOutput {
     this.#fill(step, hidden);
     const rows = step.slots.length;
     if (this.#capture === undefined) {
       this.#decode(rows);
-      return { kind: 'samples', samples: this.#sample(step), samplerFailures };
+      return { kind: 'samples', samples: this.#sample(step) };
     }
     const captured = new Float32Array(rows * this.info.embeddingLength);
     this.#capture.begin(captured);
@@ -119,8 +134,35 @@ export class Stage implements Disposable {
     return { kind: 'hidden', hidden: captured };
   }
 
+  /** The same for a recurrent model, in as many decode calls as its micro-batches take. */
+  #runGroups(step: Step, hidden: Float32Array | undefined): RowsOutput {
+    const width = this.info.embeddingLength;
+    const together = new Float32Array(this.#capture === undefined ? 0 : step.slots.length * width);
+    const samples = step.outputs.map((): Sample | undefined => undefined);
+    this.#keptLogits.clear();
+    for (const rows of equalRowGroups(step.slots)) {
+      const part = takeRows(step, rows);
+      const produced = this.#runRows(part.step, hidden === undefined ? undefined : gatherRows(hidden, rows, width));
+      if (produced.kind === 'hidden') {
+        scatterRows(produced.hidden, rows, together, width);
+        continue;
+      }
+      for (const [place, output] of part.step.outputs.entries()) {
+        samples[part.outputPlaces[place] as number] = produced.samples[place];
+        // The next group overwrites the engine's own.
+        this.#keptLogits.set(rows[output.row] as number, this.#logitsOf(output.row).slice());
+      }
+    }
+    return this.#capture === undefined ? { kind: 'samples', samples } : { kind: 'hidden', hidden: together };
+  }
+
   /** The logits of a row flagged as output in the last step: a view that the next step overwrites. Last stage only. */
   logits(row: number): Float32Array {
+    return this.#keptLogits.get(row) ?? this.#logitsOf(row);
+  }
+
+  /** Of a row of the last decode call. */
+  #logitsOf(row: number): Float32Array {
     const pointer = this.#engine.logitsRow(this.#context, row);
     if (!pointer) throw new DecodeError(`Row ${row} of the last step has no logits.`);
     let view = this.#logitViews.get(pointer);
@@ -195,19 +237,25 @@ export class Stage implements Disposable {
     return context;
   }
 
-  #fill(step: Step, hidden: Float32Array | undefined): void {
+  #check(step: Step, hidden: Float32Array | undefined): void {
     const rows = step.slots.length;
     if (rows === 0 || rows > this.#options.maxRows)
       throw new DecodeError(`A step of ${rows} rows: the stage takes 1 to ${this.#options.maxRows}.`);
+    if (this.#options.from > 0 && hidden?.length !== rows * this.info.embeddingLength)
+      throw new DecodeError('The hidden states do not fit the rows of the step.');
+  }
+
+  #fill(step: Step, hidden: Float32Array | undefined): void {
+    const rows = step.slots.length;
     const buffers = this.#buffers;
     const axes = buffers.positions.length / this.#options.maxRows;
-    for (let axis = 0; axis < axes; axis += 1) buffers.positions.set(step.positions, axis * rows);
+    // Text on several axes: the same position on three, 0 on the fourth, as the engine itself spreads the positions of tokens.
+    for (let axis = 0; axis < Math.min(axes, 3); axis += 1) buffers.positions.set(step.positions, axis * rows);
+    if (axes > 3) buffers.positions.fill(0, 3 * rows, axes * rows);
     buffers.slots.set(step.slots);
     if (this.#options.from === 0) {
       buffers.tokens.set(step.tokens);
-    } else {
-      if (hidden?.length !== rows * this.info.embeddingLength)
-        throw new DecodeError('The hidden states do not fit the rows of the step.');
+    } else if (hidden !== undefined) {
       buffers.embeddings.set(hidden);
     }
     if (this.#capture === undefined) {
@@ -243,16 +291,10 @@ export class Stage implements Disposable {
     return failures;
   }
 
-  #sample(step: Step): Sample[] {
-    const samples: Sample[] = [];
-    for (const output of step.outputs) {
-      const sampler = this.#samplers.get(output.slot);
-      if (sampler === undefined) continue;
-      samples.push(
-        sampler.sample(this.logits(output.row), output.slot, (step.positions[output.row] as number) + 1, output.logprobs),
-      );
-    }
-    return samples;
+  #sample(step: Step): (Sample | undefined)[] {
+    return step.outputs.map(({ row, slot, logprobs }) =>
+      this.#samplers.get(slot)?.sample(this.#logitsOf(row), slot, (step.positions[row] as number) + 1, logprobs),
+    );
   }
 
   /** One row through the graph: faults in the weights and sets up the compute buffers, so that the first real step is not slow. */

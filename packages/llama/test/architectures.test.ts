@@ -83,7 +83,8 @@ describe('cut models give the bits of the whole model', () => {
     await writeTinyArchitecture(path, architecture, { layers: LAYERS });
     const model = await readGgufModel(path);
     const rule = architectureRule(model);
-    const whole = run([new Stage(stageOptions(path, 0, LAYERS, LAYERS))]);
+    const recurrent = rule.recurrent ?? false;
+    const whole = run([new Stage({ ...stageOptions(path, 0, LAYERS, LAYERS), recurrent })]);
     expect(whole.every((logits) => logits.every(Number.isFinite) && new Set(logits).size > 100)).toBe(true);
     const cuts = rule.cuts(model);
     expect(cuts.length).toBeGreaterThan(1);
@@ -99,6 +100,7 @@ describe('cut models give the bits of the whole model', () => {
             ...stageOptions(shard, from, to, LAYERS),
             hiddenStateName: rule.hiddenStateName ?? 'l_out',
             positionsPerToken: rule.positionsPerToken ?? 1,
+            recurrent,
           }),
         );
       }

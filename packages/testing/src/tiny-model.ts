@@ -177,7 +177,10 @@ function randomTensor({ name, dimensions, type }: TensorShape, random: () => num
   const uniform = (): number => random() / UINT32_RANGE;
   if (type === tensorTypeNumber('f32')) {
     const isNorm = dimensions.length === 1 && !name.endsWith('.bias');
-    for (let offset = 0; offset < bytes.length; offset += 4) bytes.writeFloatLE(isNorm ? 1 : (uniform() - 0.5) * 2 * scale, offset);
+    // A state that does not fade grows without bound.
+    const isFading = name.endsWith('ssm_a');
+    const value = (): number => (isFading ? -0.5 - uniform() : isNorm ? 1 : (uniform() - 0.5) * 2 * scale);
+    for (let offset = 0; offset < bytes.length; offset += 4) bytes.writeFloatLE(value(), offset);
   } else if (type === tensorTypeNumber('f16')) {
     for (let offset = 0; offset < bytes.length; offset += 2) bytes.writeUInt16LE(halfBits((uniform() - 0.5) * 2 * scale), offset);
   } else {

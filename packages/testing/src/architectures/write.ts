@@ -2,6 +2,7 @@ import { string, type GgufValue } from '@pippa/gguf';
 import { tokenizerMetadata, writeRandomTensors } from '../tiny-model.ts';
 import { DENSE } from './dense.ts';
 import { EXPERTS } from './experts.ts';
+import { HYBRID } from './hybrid.ts';
 import { commonMetadata, matrix, norms, shape, SIZES, type ArchitectureRecipe } from './recipe.ts';
 
 export interface TinyArchitectureOptions {
@@ -11,7 +12,7 @@ export interface TinyArchitectureOptions {
   readonly seed?: number;
 }
 
-const RECIPES: ReadonlyMap<string, ArchitectureRecipe> = new Map(Object.entries({ ...DENSE, ...EXPERTS }));
+const RECIPES: ReadonlyMap<string, ArchitectureRecipe> = new Map(Object.entries({ ...DENSE, ...EXPERTS, ...HYBRID }));
 
 /** Names of the architectures that `writeTinyArchitecture` knows. */
 export const tinyArchitectures: readonly string[] = [...RECIPES.keys()];
