@@ -19,13 +19,14 @@ export interface DescribedError {
 const INVALID_REQUEST = 'invalid_request_error';
 const SERVER_ERROR = 'server_error';
 
-/** Status and OpenAI type by `PippaError.code`; a code that is not here is a server error. */
+/** Status and OpenAI type by `PippaError.code`; a code that is not here is a server error, which passes if the error is retryable. */
 const STATUS_BY_CODE: Readonly<Record<string, readonly [status: number, type: string]>> = {
   invalid_request: [400, INVALID_REQUEST],
   invalid_input: [400, INVALID_REQUEST],
   context_length_exceeded: [400, INVALID_REQUEST],
   template_failed: [400, INVALID_REQUEST],
   invalid_grammar: [400, INVALID_REQUEST],
+  unsupported_schema: [400, INVALID_REQUEST],
   invalid_api_key: [401, 'authentication_error'],
   insufficient_scope: [403, 'permission_error'],
   forbidden_host: [403, 'permission_error'],
@@ -48,6 +49,7 @@ const STATUS_BY_CODE: Readonly<Record<string, readonly [status: number, type: st
   stopped: [503, SERVER_ERROR],
 };
 
+const UNAVAILABLE = [503, SERVER_ERROR] as const;
 const RETRY_AFTER_STOP_SECONDS = 5;
 
 /**
@@ -55,7 +57,8 @@ const RETRY_AFTER_STOP_SECONDS = 5;
  * @param promptParam the field that holds the prompt, named when the prompt is too long
  */
 export function describeError(error: unknown, promptParam?: string): DescribedError {
-  const known = error instanceof PippaError ? STATUS_BY_CODE[error.code] : undefined;
+  const known =
+    error instanceof PippaError ? (STATUS_BY_CODE[error.code] ?? (error.retryable ? UNAVAILABLE : undefined)) : undefined;
   if (!(error instanceof PippaError) || known === undefined) {
     // The text of an unexpected error may hold paths or prompts: the log has it, the client does not.
     const message = 'The server failed while it worked on the request. The log of the agent says why, under this request id.';
@@ -82,14 +85,19 @@ function errorHeaders(error: PippaError): Record<string, string> {
     return { 'retry-after': String(Math.max(1, Math.ceil(seconds))), 'retry-after-ms': String(Math.ceil(seconds * 1000)) };
   }
   if (error instanceof MethodNotAllowedError) return { allow: error.allowed.join(', ') };
-  if (error.code === 'stopped') return { 'retry-after': String(RETRY_AFTER_STOP_SECONDS) };
+  if (error.code === 'stopped' || STATUS_BY_CODE[error.code] === undefined)
+    return { 'retry-after': String(RETRY_AFTER_STOP_SECONDS) };
   if (error.code === 'invalid_api_key') return { 'www-authenticate': 'Bearer' };
   return {};
 }
 
+/** A schema's error names the place in it; its class is of a package that this one does not know. */
+const pathOf = (error: PippaError): string | null => ('path' in error && typeof error.path === 'string' ? error.path : null);
+
 function errorParam(error: PippaError, promptParam: string | undefined): string | null {
   if (error instanceof InvalidRequestError) return error.param ?? null;
   if (error instanceof InvalidInputError) return error.path ?? null;
+  if (error.code === 'unsupported_schema') return pathOf(error);
   if (error instanceof ModelNotFoundError) return 'model';
   if (error.code === 'context_length_exceeded') return promptParam ?? null;
   return null;
