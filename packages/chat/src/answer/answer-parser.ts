@@ -61,11 +61,12 @@ function* parseAnswer(cursor: TextCursor, state: ParserState, format: AnswerForm
   const openers = calls?.openers ?? [];
   let trimStart = reasoned;
   while (true) {
-    const marker = yield* streamUntil(cursor, 'text', [...openers, ...wrappers], trimStart);
-    if (marker === undefined) return;
+    const found = yield* streamUntil(cursor, 'text', [...openers, ...wrappers], trimStart);
+    if (found === undefined) return;
+    const { marker, space } = found;
     trimStart = true;
     if (calls === undefined || !openers.includes(marker)) continue;
-    cursor.record(marker);
+    cursor.record(space + marker);
     yield* calls.parse(cursor, marker, tools);
   }
 }
@@ -80,9 +81,9 @@ function* parseReasoning(cursor: TextCursor, state: ParserState, { open, close }
   while (true) {
     if (inside) {
       state.inReasoning = true;
-      const marker = yield* streamUntil(cursor, 'reasoning', [close], true);
+      const found = yield* streamUntil(cursor, 'reasoning', [close], true);
       state.inReasoning = false;
-      if (marker === undefined) return true;
+      if (found === undefined) return true;
     }
     const marker = yield* peekMarker(cursor, [open, close]);
     if (marker === undefined) return found;

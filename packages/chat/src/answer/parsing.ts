@@ -38,16 +38,17 @@ export function* afterSpace(cursor: TextCursor, also = ''): Parsing<string | und
   }
 }
 
-/** Takes one of `markers` if the text goes on with it; waits while it may. */
+/** Takes the longest of `markers` that the text goes on with; waits while there may be one, or a longer one. */
 export function* takeMarker(cursor: TextCursor, markers: readonly string[]): Parsing<string | undefined> {
   while (true) {
     const { pending, ended } = cursor;
     const found = markers.filter((marker) => pending.startsWith(marker)).toSorted((left, right) => right.length - left.length)[0];
-    if (found !== undefined) {
+    const mayGrow = !ended && markers.some((marker) => marker.length > pending.length && marker.startsWith(pending));
+    if (found !== undefined && !mayGrow) {
       cursor.take(found.length);
       return found;
     }
-    if (ended || !markers.some((marker) => marker.startsWith(pending))) return undefined;
+    if (!mayGrow) return undefined;
     yield undefined;
   }
 }
@@ -68,14 +69,14 @@ export function* textUntil(
 
 /**
  * Text that goes out as it comes, up to one of `markers`. White space before a marker belongs to the marker: it is held back until
- * more text follows. `trimStart`: white space at the start is dropped.
+ * more text follows, and given back with the marker. `trimStart`: white space at the start is dropped. Undefined: the text ended.
  */
 export function* streamUntil(
   cursor: TextCursor,
   kind: 'text' | 'reasoning',
   markers: readonly string[],
   trimStart: boolean,
-): Parsing<string | undefined> {
+): Parsing<{ readonly marker: string; readonly space: string } | undefined> {
   let started = !trimStart;
   let held = '';
   while (true) {
@@ -91,7 +92,8 @@ export function* streamUntil(
       started = true;
     }
     held = started ? text.slice(to) : '';
-    if (step.marker !== undefined || cursor.ended) return step.marker;
+    if (step.marker !== undefined) return { marker: step.marker, space: held };
+    if (cursor.ended) return undefined;
     yield undefined;
   }
 }

@@ -1,6 +1,6 @@
 import { textUntil, type Parsing } from '../answer/parsing.ts';
 import type { TextCursor } from '../answer/text-cursor.ts';
-import { UnsupportedSchemaError } from '../errors.ts';
+import { joined, literal } from '../schema/gbnf.ts';
 import { GEMMA_NOTATION, LiteralReader } from './literal-reader.ts';
 import { asText, type ToolCallFormat } from './tool-call-format.ts';
 
@@ -13,10 +13,11 @@ export const GEMMA_FORMAT: ToolCallFormat = {
   openers: [OPEN],
   markers: [CLOSE, '<|"|>'],
   parse: parseCall,
-  grammar({ tools }) {
-    throw new UnsupportedSchemaError('This model writes arguments in a notation that is not JSON, so calls cannot be forced', [
-      tools[0]?.name ?? '',
-    ]);
+  // Where the arguments must fit a schema they are JSON, which is read as well as the model's own notation.
+  grammar({ builder, tools, many, argumentsRule }) {
+    const calls = tools.map((tool) => joined(literal(`${OPEN}call:${tool.name}`), argumentsRule(tool), literal(CLOSE)));
+    const call = builder.add('call', calls.join(' | '));
+    return many ? `${call} ${call}{0,15}` : call;
   },
 };
 
@@ -29,7 +30,7 @@ function* parseCall(cursor: TextCursor): Parsing {
   }
   // The arguments are read as a whole: their texts become JSON only when they are complete.
   const body = yield* textUntil(cursor, [CLOSE]);
-  const callArguments = readArguments(body.text);
+  const callArguments = readJson(body.text) ?? readArguments(body.text);
   if (callArguments === undefined) {
     yield* asText(cursor);
     return;
@@ -37,6 +38,15 @@ function* parseCall(cursor: TextCursor): Parsing {
   cursor.recorded();
   yield { kind: 'call', name };
   yield { kind: 'arguments', delta: JSON.stringify(callArguments) };
+}
+
+/** The opening brace was taken before. */
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(`{${text}`);
+  } catch {
+    return undefined;
+  }
 }
 
 function readArguments(text: string): Record<string, unknown> | undefined {
