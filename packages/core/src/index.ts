@@ -7,6 +7,7 @@ export * from './units.ts';
 export * from './sampling.ts';
 export * from './stage.ts';
 export * from './generation.ts';
+export * from './embedding.ts';
 export * from './service.ts';
 export * from './service-errors.ts';
 export * from './cleanup.ts';

@@ -1,3 +1,4 @@
+import type { TextEmbedder } from './embedding.ts';
 import type { GenerationUsage, Lane } from './generation.ts';
 import type { ModelId } from './ids.ts';
 import type { SamplerSettings } from './sampling.ts';
@@ -109,6 +110,8 @@ export interface ModelCapabilities {
   readonly reasoning: boolean;
   /** It fills in the middle of a text (`CompletionRequest.suffix`). */
   readonly fillInMiddle: boolean;
+  /** It makes vectors or ranks texts and does nothing else; left out: it answers. */
+  readonly embeddingOnly?: boolean;
 }
 
 /** What else is known of a model; left out where it is not. */
@@ -144,6 +147,8 @@ export interface ServedModel {
   /** Errors as `TokenGenerator.generate`, and `TemplateError` when the messages don't fit the model's template. */
   chat(request: ChatRequest, options: AnswerOptions): AsyncIterable<TextEvent>;
   complete(request: CompletionRequest, options: AnswerOptions): AsyncIterable<TextEvent>;
+  /** What makes vectors with this model; opened when it is first asked for. Left out: nothing here can. */
+  embedder?(): Promise<TextEmbedder>;
 }
 
 /** The models that a node can answer for. */

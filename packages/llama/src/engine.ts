@@ -63,6 +63,13 @@ function bind(libraries: Libraries) {
     freeModel: typed<(model: Pointer) => void>(llama, 'llama_model_free', 'void', [p]),
     modelBytes: typed<(model: Pointer) => number | bigint>(llama, 'llama_model_size', 'uint64', [p]),
     modelEmbedding: typed<(model: Pointer) => number>(llama, 'llama_model_n_embd', 'int32', [p]),
+    modelEmbeddingOut: typed<(model: Pointer) => number>(llama, 'llama_model_n_embd_out', 'int32', [p]),
+    modelClassOutputs: typed<(model: Pointer) => number>(llama, 'llama_model_n_cls_out', 'uint32', [p]),
+    /** Null: the model has no template of this name. */
+    modelTemplate: typed<(model: Pointer, name: string) => string | null>(llama, 'llama_model_chat_template', 'const char*', [
+      p,
+      'const char*',
+    ]),
     modelIsRecurrent: typed<(model: Pointer) => boolean>(llama, 'llama_model_is_recurrent', 'bool', [p]),
     modelIsHybrid: typed<(model: Pointer) => boolean>(llama, 'llama_model_is_hybrid', 'bool', [p]),
     newContext: typed<(model: Pointer, params: ContextParams) => Pointer | null>(llama, 'llama_init_from_model', p, [
@@ -72,9 +79,14 @@ function bind(libraries: Libraries) {
     freeContext: typed<(context: Pointer) => void>(llama, 'llama_free', 'void', [p]),
     contextCells: typed<(context: Pointer) => number>(llama, 'llama_n_ctx', 'uint32', [p]),
     decode: typed<(context: Pointer, batch: Batch) => number>(llama, 'llama_decode', 'int32', [p, BatchStruct]),
+    embeddingsOf: typed<(context: Pointer, slot: number) => Pointer | null>(llama, 'llama_get_embeddings_seq', p, [p, 'int32']),
+    embeddingsRow: typed<(context: Pointer, row: number) => Pointer | null>(llama, 'llama_get_embeddings_ith', p, [p, 'int32']),
+    poolingType: typed<(context: Pointer) => number>(llama, 'llama_pooling_type', 'int32', [p]),
     logitsRow: typed<(context: Pointer, row: number) => Pointer | null>(llama, 'llama_get_logits_ith', p, [p, 'int32']),
     synchronize: typed<(context: Pointer) => void>(llama, 'llama_synchronize', 'void', [p]),
     memory: typed<(context: Pointer) => Pointer>(llama, 'llama_get_memory', p, [p]),
+    /** Null for encoders, which keep nothing between calls. */
+    memoryIfAny: typed<(context: Pointer) => Pointer | null>(llama, 'llama_get_memory', p, [p]),
     memoryClear: typed<(memory: Pointer, data: boolean) => void>(llama, 'llama_memory_clear', 'void', [p, 'bool']),
     memoryRemove: typed<(memory: Pointer, slot: number, from: number, to: number) => boolean>(
       llama,
@@ -131,6 +143,9 @@ function bind(libraries: Libraries) {
     vocabularySize: typed<(vocabulary: Pointer) => number>(llama, 'llama_vocab_n_tokens', 'int32', [p]),
     beginToken: typed<(vocabulary: Pointer) => number>(llama, 'llama_vocab_bos', 'int32', [p]),
     endToken: typed<(vocabulary: Pointer) => number>(llama, 'llama_vocab_eos', 'int32', [p]),
+    separatorToken: typed<(vocabulary: Pointer) => number>(llama, 'llama_vocab_sep', 'int32', [p]),
+    addsEnd: typed<(vocabulary: Pointer) => boolean>(llama, 'llama_vocab_get_add_eos', 'bool', [p]),
+    addsSeparator: typed<(vocabulary: Pointer) => boolean>(llama, 'llama_vocab_get_add_sep', 'bool', [p]),
     addsBegin: typed<(vocabulary: Pointer) => boolean>(llama, 'llama_vocab_get_add_bos', 'bool', [p]),
     isEnd: typed<(vocabulary: Pointer, token: number) => boolean>(llama, 'llama_vocab_is_eog', 'bool', [p, 'int32']),
     isControl: typed<(vocabulary: Pointer, token: number) => boolean>(llama, 'llama_vocab_is_control', 'bool', [p, 'int32']),

@@ -8,3 +8,6 @@ export { loadStageRunner } from './stage-runner.ts';
 export type { StageOptions, StageSource, TensorSource } from './stage-options.ts';
 export { Stage, type StageOutput } from './stage.ts';
 export { openTokenizer, type OpenTokenizer } from './tokenizer.ts';
+export { Embedder } from './embedding/embedder.ts';
+export type { EmbedderInfo, EmbedderOptions } from './embedding/embedder-options.ts';
+export { openEmbedder, type OpenEmbedder } from './embedding/open-embedder.ts';

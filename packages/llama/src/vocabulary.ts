@@ -1,8 +1,6 @@
 import { openEngine, type Engine, type Pointer } from './engine.ts';
 import { ModelLoadError } from './errors.ts';
-
-/** A text of more bytes than this is refused by the engine's 32-bit lengths. */
-const MAX_TEXT_BYTES = 1 << 30;
+import { tokenizeText } from './tokenize-text.ts';
 
 /** What a tokenizer knows of every token, as flat arrays that cross threads without a copy. */
 export interface VocabularyTable {
@@ -40,15 +38,7 @@ export class Vocabulary implements Disposable {
   }
 
   tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): Int32Array<ArrayBuffer> {
-    const bytes = new TextEncoder().encode(text);
-    if (bytes.length > MAX_TEXT_BYTES) throw new ModelLoadError('The text is too long to be tokenized.');
-    let tokens = new Int32Array(bytes.length + 8);
-    let count = this.#engine.tokenize(this.#vocabulary, bytes, bytes.length, tokens, tokens.length, addSpecial, parseSpecial);
-    if (count < 0) {
-      tokens = new Int32Array(-count);
-      count = this.#engine.tokenize(this.#vocabulary, bytes, bytes.length, tokens, tokens.length, addSpecial, parseSpecial);
-    }
-    return tokens.slice(0, Math.max(0, count));
+    return tokenizeText(this.#engine, this.#vocabulary, text, { addSpecial, parseSpecial });
   }
 
   table(): VocabularyTable {

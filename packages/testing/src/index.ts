@@ -4,3 +4,4 @@ export { HubServer, type HubFault } from './hub-server.ts';
 export { blankCard } from './blank-card.ts';
 export { MemoryMesh, MemoryNetwork } from './memory-mesh.ts';
 export { selfSigned } from './self-signed.ts';
+export { writeTinyBert, type TinyBertOptions } from './tiny-bert.ts';
