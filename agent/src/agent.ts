@@ -117,7 +117,7 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     await stop();
     throw error;
   }
-  return { url, models: asked.map((model) => openedModelInfo(node, model)), stop };
+  return { url, models: await Promise.all(asked.map((model) => openedModelInfo(node, model))), stop };
 }
 
 /** Undefined where the file cannot be used: answers are then kept while the agent runs. */

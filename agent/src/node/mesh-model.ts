@@ -5,6 +5,7 @@ import type {
   ModelCapabilities,
   ModelFacts,
   ServedModel,
+  TextEmbedder,
   TextEvent,
 } from '@pippa/core';
 import type { Front } from './front.ts';
@@ -27,6 +28,8 @@ export interface MeshModelParts {
   /** Opens the front and sees to it that a ring is up or coming up. */
   readonly prepare: (signal: AbortSignal) => Promise<Front>;
   readonly openFront: (signal: AbortSignal) => Promise<Front>;
+  /** Opens what makes vectors with it on this node. */
+  readonly embedder: () => Promise<TextEmbedder>;
 }
 
 /** A model of the mesh, answered for by this node wherever its layers are; whatever is missing is brought up when it is asked. */
@@ -71,6 +74,10 @@ export class MeshModel implements ServedModel {
   async countPromptTokens(request: ChatRequest): Promise<number> {
     const { served } = await this.#parts.openFront(new AbortController().signal);
     return (await served.countPromptTokens?.(request)) ?? 0;
+  }
+
+  embedder(): Promise<TextEmbedder> {
+    return this.#parts.embedder();
   }
 
   async *chat(request: ChatRequest, options: AnswerOptions): AsyncGenerator<TextEvent, void, undefined> {

@@ -64,6 +64,25 @@ export class NodeStageLoader implements StageLoader {
     }
   }
 
+  /** Takes memory for something beside the stages; returns how to give it back. Throws `OutOfMemoryError`. */
+  async reserve(bytes: number, what: string): Promise<() => void> {
+    if (bytes > this.freeBytes) {
+      const { OutOfMemoryError } = await import('@pippa/llama');
+      throw new OutOfMemoryError(
+        `Loading ${what} takes ${formatBytes(bytes)}, and models have ${formatBytes(this.freeBytes)} left here.`,
+        bytes,
+        this.freeBytes,
+        'Take another model down, or choose a smaller --context.',
+      );
+    }
+    this.#takenBytes += bytes;
+    let isCounted = true;
+    return () => {
+      if (isCounted) this.#takenBytes -= bytes;
+      isCounted = false;
+    };
+  }
+
   async #loadRunner(
     order: StageOrder,
     model: GgufModel,

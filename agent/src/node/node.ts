@@ -24,6 +24,7 @@ import { openFront, type Front } from './front.ts';
 import { MeshModel, type KnownFacts } from './mesh-model.ts';
 import { MeshRingPlanner } from './mesh-ring-planner.ts';
 import type { ModelFiles, NamedModel } from './model-files.ts';
+import { NodeEmbedders } from './node-embedders.ts';
 import { NodeStageLoader } from './node-stage-loader.ts';
 
 /** How rings that this node asks for are to be. */
@@ -63,6 +64,7 @@ export class Node implements Startable {
   readonly router: RingRouter;
   readonly manager: RingManager;
   readonly host: StageHost;
+  readonly embedders: NodeEmbedders;
   readonly #options: NodeOptions;
   readonly #loader: NodeStageLoader;
   readonly #fronts = new Map<string, Promise<Front>>();
@@ -76,6 +78,19 @@ export class Node implements Startable {
     this.#options = options;
     this.mesh = mesh;
     this.#loader = new NodeStageLoader(options);
+    this.embedders = new NodeEmbedders({
+      files,
+      reserve: async (bytes, what) => {
+        const giveBack = await this.#loader.reserve(bytes, what);
+        this.#tellStages(mesh.card.stages);
+        return () => {
+          giveBack();
+          this.#tellStages(mesh.card.stages);
+        };
+      },
+      contextTokens: options.wishes.contextTokens,
+      threads: options.threads,
+    });
     const planner = new MeshRingPlanner(mesh);
     const manifestOf = (model: NamedModel, signal: AbortSignal) => files.manifest(model, signal);
     this.host = new StageHost({ mesh, loader: this.#loader, clock, logger, onStagesChanged: (stages) => this.#tellStages(stages) });
@@ -104,6 +119,7 @@ export class Node implements Startable {
     this.#cancelCard?.();
     this.#cancelCard = undefined;
     this.router.stop();
+    await this.embedders.stop();
     await this.manager.stop();
     await this.host.stop();
     for (const front of this.#fronts.values()) await front.then((opened) => opened[Symbol.asyncDispose]()).catch(() => {});
@@ -134,8 +150,10 @@ export class Node implements Startable {
       known,
       contextTokens: () => this.#contextTokens(model),
       openFront: (signal) => this.#openFront(model, signal),
+      embedder: () => this.embedders.get(model),
       prepare: async (signal) => {
-        const [front] = await Promise.all([this.#openFront(model, signal), this.router.find(this.wishFor(model), { signal })]);
+        const front = await this.#openFront(model, signal);
+        if (front.writes) await this.router.find(this.wishFor(model), { signal });
         return front;
       },
     });
@@ -143,15 +161,19 @@ export class Node implements Startable {
     return served;
   }
 
-  /** Has a ring of the model up. Throws why there can be none. */
+  /** Has a ring of the model up, or what makes its vectors. Throws why there can be none. */
   async bringUp(model: NamedModel, options: BringUpOptions): Promise<void> {
-    await Promise.all([this.#openFront(model, options.signal), this.router.find(this.wishFor(model), options)]);
+    const { writes } = await this.#openFront(model, options.signal);
+    if (writes) await this.router.find(this.wishFor(model), options);
+    else await this.embedders.get(model);
   }
 
   #openFront(model: NamedModel, signal: AbortSignal): Promise<Front> {
     let front = this.#fronts.get(model.name);
     if (front === undefined) {
-      const opening = openFront(model, { files: this.#options.files, generator: this.#generator(model), signal });
+      const { files } = this.#options;
+      const embedder = () => this.embedders.get(model);
+      const opening = openFront(model, { files, generator: this.#generator(model), embedder, signal });
       // Whoever asks next may have more luck.
       opening.catch(() => {
         if (this.#fronts.get(model.name) === opening) this.#fronts.delete(model.name);

@@ -66,18 +66,19 @@ export function openNode(settings: Settings, surroundings: OpenNodeSurroundings)
 }
 
 /** What people are told of a model that is up. */
-export function openedModelInfo(node: Node, { id, name, manifest }: LibraryModel): OpenedModelInfo {
+export async function openedModelInfo(node: Node, { id, name, manifest }: LibraryModel): Promise<OpenedModelInfo> {
   const ring = node.manager.find(id);
   const stages = node.mesh.card.stages.filter((stage) => stage.ring === ring?.id);
+  const vectors = ring === undefined ? await node.embedders.describe({ id, name }) : undefined;
   return {
     name,
     architecture: manifest.architecture,
     quantisation: manifest.quantisation,
     layerCount: manifest.layers.length,
-    stageCount: ring?.stages.length ?? 0,
+    stageCount: ring?.stages.length ?? (vectors === undefined ? 0 : 1),
     fileBytes: manifest.fileBytes,
-    memoryBytes: stages.reduce((sum, stage) => sum + stage.memoryBytes, 0),
-    contextTokens: ring?.contextTokens ?? 0,
-    backend: ring?.backend ?? 'CPU',
+    memoryBytes: vectors?.memoryBytes ?? stages.reduce((sum, stage) => sum + stage.memoryBytes, 0),
+    contextTokens: ring?.contextTokens ?? vectors?.contextTokens ?? 0,
+    backend: ring?.backend ?? vectors?.backend ?? 'CPU',
   };
 }

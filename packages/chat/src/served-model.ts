@@ -1,4 +1,4 @@
-import type { Clock, ModelFacts, SamplerSettings, ServedModel, TokenGenerator, Tokenizer } from '@pippa/core';
+import type { Clock, ModelFacts, SamplerSettings, ServedModel, TextEmbedder, TokenGenerator, Tokenizer } from '@pippa/core';
 import { TextModel } from './text-model.ts';
 
 export interface ServedModelParts {
@@ -17,6 +17,8 @@ export interface ServedModelParts {
   readonly samplerDefaults: Partial<SamplerSettings>;
   /** Unsigned 32-bit numbers: seeds for requests without one, ids of tool calls. */
   readonly randomSeed: () => number;
+  /** What makes vectors with the model; left out: nothing can. */
+  readonly embedder?: () => Promise<TextEmbedder>;
   readonly clock: Pick<Clock, 'nowMs' | 'wallMs'>;
 }
 

@@ -8,6 +8,7 @@ import {
   type ModelFacts,
   type SamplerSettings,
   type ServedModel,
+  type TextEmbedder,
   type TextEvent,
   type TextRequest,
 } from '@pippa/core';
@@ -41,6 +42,7 @@ export class TextModel implements ServedModel {
   readonly parameterCount: number;
   readonly fileBytes: number;
   readonly facts: ModelFacts;
+  readonly embedder?: () => Promise<TextEmbedder>;
   readonly #parts: ServedModelParts;
   #chat: Promise<ModelChat> | undefined;
   #fillInMiddle: Promise<FillInMiddle | undefined> | undefined;
@@ -52,6 +54,7 @@ export class TextModel implements ServedModel {
     this.parameterCount = parts.parameterCount;
     this.fileBytes = parts.fileBytes;
     this.facts = { ...parts.facts, ...(parts.template !== undefined && { template: parts.template }) };
+    if (parts.embedder !== undefined) this.embedder = parts.embedder;
     this.#parts = parts;
   }
 

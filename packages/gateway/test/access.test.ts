@@ -71,6 +71,7 @@ describe('keys that were given out', () => {
     const refused = await get('/pippa/v1/traces', 'ada');
     expect(refused.status).toBe(403);
     expect(await refused.json()).toMatchObject({ error: { type: 'permission_error', code: 'insufficient_scope' } });
+    expect((await post('/api/pull', { model: 'x' }, { headers: bearer('ada') })).status).toBe(403);
     expect((await get('/pippa/v1/traces', 'root')).status).toBe(200);
     expect((await get('/pippa/v1/traces', 'settings')).status).toBe(200);
     expect(await (await get(`/pippa/v1/traces/${id}`, 'ada')).json()).toMatchObject({ id, key: 'ada' });

@@ -49,6 +49,7 @@ export { describeModel, hasTiedHead, layerCount, tensorLayer, type ModelLayout }
 export { manifestOf } from './manifest.ts';
 export { modelFingerprint } from './fingerprint.ts';
 export { quantisationName } from './quantisation-name.ts';
+export { embeddingKind } from './embedding-kind.ts';
 export { kvBytesPerToken, type CacheTypes, type LayerContextBytes } from './context-bytes.ts';
 export { memoryEstimate, type MemoryEstimate, type StageShape } from './memory-estimate.ts';
 export { writeShardFile } from './write-shard.ts';

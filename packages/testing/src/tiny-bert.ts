@@ -15,7 +15,7 @@ const HEADS = 4;
 const FEED_FORWARD = 128;
 const SPECIAL = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'];
 const WORDS = ['the', 'house', 'answers', 'question', 'bees', 'build', 'honey', 'red', 'green', 'apple'];
-const LETTERS = [...'abcdefghijklmnopqrstuvwxyz'];
+const LETTERS = 'abcdefghijklmnopqrstuvwxyz'.split('');
 /** A word's beginning is marked, its other pieces are not. */
 const TOKENS = [...SPECIAL, ...WORDS.map((word) => `▁${word}`), ...LETTERS.map((letter) => `▁${letter}`), ...LETTERS];
 const POOLING = { none: 0, mean: 1, cls: 2, rank: 4 } as const;

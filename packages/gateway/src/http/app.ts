@@ -8,6 +8,7 @@ import type { GatewayParts } from '../gateway-parts.ts';
 import { anthropicMessages, anthropicTokenCount } from '../routes/anthropic-messages.ts';
 import { chatCompletions } from '../routes/chat-completions.ts';
 import { completions } from '../routes/completions.ts';
+import { embeddings } from '../routes/embeddings.ts';
 import { healthRoute } from '../routes/health.ts';
 import { metricsRoute } from '../routes/metrics.ts';
 import { models } from '../routes/models.ts';
@@ -17,6 +18,7 @@ import { ollamaModels } from '../routes/ollama-models.ts';
 import { openApi } from '../routes/open-api.ts';
 import { countInputTokens, createResponse } from '../routes/openai-responses.ts';
 import { readyRoute } from '../routes/ready.ts';
+import { rerank } from '../routes/rerank.ts';
 import { root } from '../routes/root.ts';
 import { storedResponses } from '../routes/stored-responses.ts';
 import { traceRoutes } from '../routes/traces.ts';
@@ -45,6 +47,8 @@ export function createApp(parts: GatewayParts, middleware: readonly MiddlewareHa
     ...ollamaChanges(parts),
     ...models(parts),
     healthRoute(parts),
+    embeddings(parts),
+    ...rerank(parts),
     readyRoute(parts),
     metricsRoute(parts),
     ...traceRoutes(parts),

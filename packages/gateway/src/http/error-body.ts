@@ -45,6 +45,8 @@ const STATUS_BY_CODE: Readonly<Record<string, readonly [status: number, type: st
   client_gone: [499, INVALID_REQUEST],
   stage_failed: [500, SERVER_ERROR],
   pull_failed: [502, SERVER_ERROR],
+  // Vectors by a model that would have to be loaded once more.
+  out_of_memory: [503, SERVER_ERROR],
   overloaded: [503, 'overloaded_error'],
   stopped: [503, SERVER_ERROR],
 };

@@ -18,7 +18,7 @@ export class Exchange {
   /** What the access log says besides method, path, status and duration; never text of a prompt or an answer. */
   readonly logFields: Record<string, string | number | boolean> = {};
   /** The field of the body that holds the prompt. */
-  promptParam: 'messages' | 'prompt' | 'input' | undefined;
+  promptParam: 'messages' | 'prompt' | 'input' | 'documents' | undefined;
   #controller = new AbortController();
   #closers: (() => void)[] = [];
   #closed = false;

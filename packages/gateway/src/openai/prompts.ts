@@ -3,28 +3,28 @@ import { MAX_TEXT_CHARS } from './schemas/bounds.ts';
 
 const MAX_TOKEN_ID = 2 ** 31 - 1;
 
-/** Reads `prompt` in its four forms (the number of values in a body bounds the token ids): a text, texts, the token ids of one prompt, or those of several. */
-export function readPrompts(prompt: unknown, maxPrompts: number): (string | readonly number[])[] {
+/** Reads the field `name` in its four forms (the number of values in a body bounds the token ids): a text, texts, the token ids of one prompt, or those of several. */
+export function readPrompts(prompt: unknown, maxPrompts: number, name = 'prompt'): (string | readonly number[])[] {
   if (prompt === undefined || prompt === null) {
-    throw new InvalidRequestError("Missing required parameter: 'prompt'.", {
-      param: 'prompt',
+    throw new InvalidRequestError(`Missing required parameter: '${name}'.`, {
+      param: name,
       reason: 'missing_required_parameter',
     });
   }
-  if (typeof prompt === 'string') return [readText(prompt, 'prompt')];
-  if (!Array.isArray(prompt)) throw wrongType('prompt', 'a string or an array');
+  if (typeof prompt === 'string') return [readText(prompt, name)];
+  if (!Array.isArray(prompt)) throw wrongType(name, 'a string or an array');
   const items: readonly unknown[] = prompt;
   if (items.length === 0)
-    throw new InvalidRequestError("Invalid 'prompt': the array is empty.", { param: 'prompt', reason: 'empty_array' });
-  if (typeof items[0] === 'number') return [readTokens(items, 'prompt')];
+    throw new InvalidRequestError(`Invalid '${name}': the array is empty.`, { param: name, reason: 'empty_array' });
+  if (typeof items[0] === 'number') return [readTokens(items, name)];
   if (items.length > maxPrompts) {
-    throw new InvalidRequestError(`Invalid 'prompt': expected at most ${maxPrompts} prompts, but got ${items.length}.`, {
-      param: 'prompt',
+    throw new InvalidRequestError(`Invalid '${name}': expected at most ${maxPrompts} texts, but got ${items.length}.`, {
+      param: name,
       reason: 'array_above_max_length',
     });
   }
   return items.map((item, index) => {
-    const param = `prompt[${index}]`;
+    const param = `${name}[${index}]`;
     if (typeof item === 'string') return readText(item, param);
     if (Array.isArray(item)) return readTokens(item, param);
     throw wrongType(param, 'a string or an array of token ids');

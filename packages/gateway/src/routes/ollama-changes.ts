@@ -60,6 +60,7 @@ export function ollamaChanges(parts: GatewayParts): RouteModule[] {
 function pullModel(parts: GatewayParts): RouteModule {
   return {
     route: pullRoute,
+    // It fills the disk of this machine.
     scope: 'admin',
     async handle(context) {
       const { exchange } = context.env;

@@ -36,6 +36,9 @@ export class Metrics {
   readonly #cachedTokens;
   readonly #generatedTokens;
   readonly #generations;
+  readonly #embeddedTexts;
+  readonly #embeddedTokens;
+  readonly #embeddingSeconds;
 
   constructor(readProcess: ReadProcess) {
     const registers = [this.#registry];
@@ -74,6 +77,9 @@ export class Metrics {
     this.#cachedTokens = counter('pippa_cached_prompt_tokens_total', 'Prompt tokens whose KV was there already.', ['model']);
     this.#generatedTokens = counter('pippa_generated_tokens_total', 'Generated tokens.', ['model']);
     this.#generations = counter('pippa_generations_total', 'Generations that ended, by how.', ['model', 'outcome']);
+    this.#embeddedTexts = counter('pippa_embedded_texts_total', 'Texts that were made vectors or scores of.', ['model']);
+    this.#embeddedTokens = counter('pippa_embedded_tokens_total', 'Their tokens.', ['model']);
+    this.#embeddingSeconds = histogram('pippa_embedding_seconds', 'One request for vectors or scores.', ['model'], WAIT_SECONDS);
     this.#rings = new RingMetrics(this.#registry, () => [...this.#sources].map((source) => source()));
     addProcessMetrics(this.#registry, readProcess);
   }
@@ -105,6 +111,13 @@ export class Metrics {
     if (usage.decodeMs > 0 && usage.generatedTokens > 1) {
       this.#decodeRate.observe(label, ((usage.generatedTokens - 1) * 1000) / usage.decodeMs);
     }
+  }
+
+  observeEmbedding(model: string, work: { readonly texts: number; readonly tokens: number; readonly durationMs: number }): void {
+    const label = { model: this.#models.value(model) };
+    this.#embeddedTexts.inc(label, work.texts);
+    this.#embeddedTokens.inc(label, work.tokens);
+    this.#embeddingSeconds.observe(label, work.durationMs / 1000);
   }
 
   observeStep(step: StepObservation): void {

@@ -73,6 +73,10 @@ export class EmbedderThread implements AsyncDisposable {
     }
   }
 
+  get hasEnded(): boolean {
+    return this.#ended !== undefined;
+  }
+
   async tokenize(texts: readonly string[]): Promise<readonly Int32Array[]> {
     return texts.length === 0 ? [] : this.#tokens({ kind: 'tokenize', texts });
   }

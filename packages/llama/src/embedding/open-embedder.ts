@@ -17,7 +17,11 @@ import { takeBatch, type WaitingText } from './plan-batch.ts';
 const MAX_WAITING_TEXTS = 16_384;
 const RETRY_AFTER_SECONDS = 5;
 
-export type OpenEmbedder = TextEmbedder & AsyncDisposable & { readonly info: EmbedderInfo };
+export interface OpenEmbedder extends TextEmbedder, AsyncDisposable {
+  readonly info: EmbedderInfo;
+  /** Its thread has ended: every call fails from now on. */
+  readonly isGone: boolean;
+}
 
 /** Loads a whole model into a thread of its own, to make vectors with. Throws what `Embedder` throws, or the signal's reason. */
 export async function openEmbedder(
@@ -52,6 +56,10 @@ class QueuedEmbedder implements OpenEmbedder {
     this.dimensions = thread.info.dimensions;
     this.contextTokens = thread.info.contextTokens;
     this.pooling = thread.info.pooling;
+  }
+
+  get isGone(): boolean {
+    return this.#thread.hasEnded;
   }
 
   async embed(inputs: readonly EmbeddingInput[], options: EmbedOptions): Promise<Embeddings> {
