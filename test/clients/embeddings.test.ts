@@ -74,7 +74,7 @@ describe('rerank', () => {
       return results;
     };
     const results = await ask(documents);
-    expect(results.map(({ index }) => index).sort()).toEqual([0, 1, 2]);
+    expect(new Set(results.map(({ index }) => index))).toEqual(new Set([0, 1, 2]));
     const scores = results.map(({ relevance_score }) => relevance_score);
     expect(scores).toEqual(scores.toSorted((a, b) => b - a));
     const turned = await ask(documents.toReversed());
