@@ -1,7 +1,8 @@
-import { randomPrompt } from './harness/bench-model.ts';
+import { benchModelPath, randomPrompt } from './harness/bench-model.ts';
 import { defineBench } from './harness/define.ts';
 import { interleave } from './harness/interleave.ts';
 import { jointSpeed, openLocalRing, type LocalRing } from './harness/local-ring.ts';
+import { SideBySide } from './harness/side-by-side.ts';
 import { median, ratios } from './harness/statistics.ts';
 
 const TOKENS = 48;
@@ -23,6 +24,7 @@ export default defineBench({
     const common = { threadsPerStage: 1, parallelSequences: 8, contextCells: 4096 };
     const one = await openLocalRing({ ...common, stages: 1 });
     const two = await openLocalRing({ ...common, stages: 2 });
+    const bare = await SideBySide.open(await benchModelPath(), 2);
     try {
       const cpu = { one: [] as number[], two: [] as number[] };
       const counted = async (name: keyof typeof cpu, measure: () => Promise<number>): Promise<number> => {
@@ -35,6 +37,7 @@ export default defineBench({
       const speeds = await interleave(context, {
         one: () => counted('one', () => decode(one, 1)),
         two: () => counted('two', () => decode(two, 1)),
+        'side by side': () => bare.speed(2, TOKENS),
         'two, 2 streams': () => decode(two, 2),
         'two, 4 streams': () => decode(two, 4),
       });
@@ -49,6 +52,17 @@ export default defineBench({
         { name: 'decode, one stage', unit: 'tokens/s', samples: speeds.one },
         { name: 'decode, two stages / one', unit: 'x', samples: ratios(speeds.two, speeds.one), target: { atLeast: 0.93 } },
         { name: 'decode, processor time one / two', unit: 'x', samples: [median(cpu.one) / median(cpu.two)] },
+        {
+          name: 'decode, two bare loops side by side / 1 over one stage',
+          unit: 'x',
+          samples: ratios(speeds['side by side'], speeds.one),
+        },
+        {
+          name: 'decode, 2 streams over two stages / two bare loops',
+          unit: 'x',
+          samples: ratios(speeds['two, 2 streams'], speeds['side by side']),
+          target: { atLeast: 0.9 },
+        },
         {
           name: 'decode, 2 streams over two stages / 1 over one',
           unit: 'x',
@@ -76,6 +90,7 @@ export default defineBench({
     } finally {
       await one[Symbol.asyncDispose]();
       await two[Symbol.asyncDispose]();
+      await bare[Symbol.asyncDispose]();
     }
   },
 });

@@ -111,6 +111,7 @@ export class NodeStageLoader implements StageLoader {
         threads: Math.max(1, Math.floor(all / order.stagesHere)),
         gpu: 'auto',
         hiddenStateName: rule?.hiddenStateName ?? 'l_out',
+        ...(rule?.hiddenInputName === undefined ? {} : { hiddenInputName: rule.hiddenInputName }),
         recurrent: rule?.recurrent ?? false,
         positionsPerToken: rule?.positionsPerToken ?? 1,
         expectedBytes: memory,

@@ -1,4 +1,5 @@
 import { deepseek2 } from './architectures/deepseek2.ts';
+import { gemma2 } from './architectures/gemma2.ts';
 import { gemma3 } from './architectures/gemma3.ts';
 import { glm4moe } from './architectures/glm4moe.ts';
 import { granite } from './architectures/granite.ts';
@@ -13,6 +14,7 @@ const RULES: readonly ArchitectureRule[] = [
   uniform('llama'),
   uniform('qwen2'),
   uniform('qwen3'),
+  gemma2,
   gemma3,
   uniform('qwen3moe'),
   withHead(windowed('gpt-oss', 2)),

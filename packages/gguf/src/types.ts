@@ -65,6 +65,8 @@ export interface ArchitectureRule {
   metadata(model: GgufModel, from: number, to: number): ReadonlyMap<string, GgufValue | undefined>;
   /** Name of the graph node that holds a layer's output; `l_out` when left out. Asked for as `<name>-<layer>` by a stage that is not last. */
   readonly hiddenStateName?: string;
+  /** Name of the node that a stage's input replaces, where the graph scales whatever enters it; left out: it takes the input as it is. */
+  readonly hiddenInputName?: string;
   /** Recurrent or hybrid state: rows of one step must reach the engine grouped by sequence, and a slot can't be truncated. */
   readonly recurrent?: boolean;
   /** llama.cpp loads no shard without a head tensor of its own: stages that use none get a dummy. */

@@ -33,6 +33,11 @@ export interface StageOptions {
   readonly gpu: 'auto' | 'off';
   /** Name of the graph node with a layer's output. */
   readonly hiddenStateName: string;
+  /**
+   * Name of the graph node that hidden states replace, where the graph would change them on their way in; left out: they enter as they
+   * are.
+   */
+  readonly hiddenInputName?: string;
   /** The model has recurrent state: slots cannot be truncated and rows go to the engine grouped by slot. */
   readonly recurrent: boolean;
   /** Positions a row needs when its input is an embedding (4 for multi-axis RoPE). */

@@ -3,7 +3,7 @@ import koffi from 'koffi';
 import { BatchBuffers } from './batch-buffers.ts';
 import { openEngine, type Engine, type Pointer } from './engine.ts';
 import { DecodeError, ModelLoadError, SlotStateError } from './errors.ts';
-import { HiddenCapture } from './hidden-capture.ts';
+import { GraphTap } from './graph-tap.ts';
 import { loadModel, computeDevices, type LoadControl } from './model-loader.ts';
 import { equalRowGroups, gatherRows, scatterRows, takeRows } from './row-groups.ts';
 import { GrammarScratch } from './sampling/grammar.ts';
@@ -37,7 +37,8 @@ export class Stage implements Disposable {
   readonly #context: Pointer;
   readonly #memory: Pointer;
   readonly #buffers: BatchBuffers;
-  readonly #capture: HiddenCapture | undefined;
+  readonly #isLast: boolean;
+  readonly #tap: GraphTap | undefined;
   readonly #samplers = new Map<Slot, SlotSampler>();
   readonly #surroundings: SamplerSurroundings;
   readonly #logitViews = new Map<bigint, Float32Array>();
@@ -56,8 +57,12 @@ export class Stage implements Disposable {
       cleanup.defer(() => engine.freeModel(model));
       const isFirst = options.from === 0;
       const isLast = options.to === options.layerCount;
-      if (!isLast)
-        this.#capture = cleanup.use(new HiddenCapture(engine, `${options.hiddenStateName}-${options.to - options.from - 1}`));
+      const names = {
+        output: isLast ? undefined : `${options.hiddenStateName}-${options.to - options.from - 1}`,
+        input: isFirst ? undefined : options.hiddenInputName,
+      };
+      if (names.output !== undefined || names.input !== undefined) this.#tap = cleanup.use(new GraphTap(engine, names));
+      this.#isLast = isLast;
       this.#context = this.#openContext(model, onGpu, isLast);
       cleanup.defer(() => engine.freeContext(this.#context));
       this.#memory = engine.memory(this.#context);
@@ -109,7 +114,7 @@ export class Stage implements Disposable {
         throw new DecodeError(`Positions from ${operation.from} of slot ${operation.slot} cannot be removed on their own.`);
       }
     }
-    const samplerFailures = this.#capture === undefined ? this.#changeSamplers(step) : [];
+    const samplerFailures = this.#isLast ? this.#changeSamplers(step) : [];
     this.#check(step, hidden);
     const produced = this.#options.recurrent ? this.#runGroups(step, hidden) : this.#runRows(step, hidden);
     if (produced.kind === 'hidden') return produced;
@@ -119,25 +124,25 @@ export class Stage implements Disposable {
   #runRows(step: Step, hidden: Float32Array | undefined): RowsOutput {
     this.#fill(step, hidden);
     const rows = step.slots.length;
-    if (this.#capture === undefined) {
-      this.#decode(rows);
-      return { kind: 'samples', samples: this.#sample(step) };
-    }
-    const captured = new Float32Array(rows * this.info.embeddingLength);
-    this.#capture.begin(captured);
+    const floats = rows * this.info.embeddingLength;
+    const captured = new Float32Array(this.#isLast ? 0 : floats);
+    const { embeddings } = this.#buffers;
+    const injected = this.#options.from > 0 && this.#options.hiddenInputName !== undefined ? floats * 4 : 0;
+    this.#tap?.begin(captured, new Uint8Array(embeddings.buffer, embeddings.byteOffset, injected));
     this.#decode(rows);
-    if (this.#capture.filled !== captured.length) {
+    if (this.#tap !== undefined && (this.#tap.filled !== captured.length || this.#tap.taken !== injected)) {
       throw new DecodeError(
-        `The engine gave ${this.#capture.filled} hidden values for ${rows} rows of ${this.info.embeddingLength}.`,
+        `The engine gave ${this.#tap.filled} and took ${this.#tap.taken / 4} hidden values for ${rows} rows of ${this.info.embeddingLength}.`,
       );
     }
+    if (this.#isLast) return { kind: 'samples', samples: this.#sample(step) };
     return { kind: 'hidden', hidden: captured };
   }
 
   /** The same for a recurrent model, in as many decode calls as its micro-batches take. */
   #runGroups(step: Step, hidden: Float32Array | undefined): RowsOutput {
     const width = this.info.embeddingLength;
-    const together = new Float32Array(this.#capture === undefined ? 0 : step.slots.length * width);
+    const together = new Float32Array(this.#isLast ? 0 : step.slots.length * width);
     const samples = step.outputs.map((): Sample | undefined => undefined);
     this.#keptLogits.clear();
     for (const rows of equalRowGroups(step.slots)) {
@@ -153,7 +158,7 @@ export class Stage implements Disposable {
         this.#keptLogits.set(rows[output.row] as number, this.#logitsOf(output.row).slice());
       }
     }
-    return this.#capture === undefined ? { kind: 'samples', samples } : { kind: 'hidden', hidden: together };
+    return this.#isLast ? { kind: 'samples', samples } : { kind: 'hidden', hidden: together };
   }
 
   /** The logits of a row flagged as output in the last step: a view that the next step overwrites. Last stage only. */
@@ -227,7 +232,7 @@ export class Stage implements Disposable {
       offload_kqv: onGpu,
       op_offload: onGpu,
       kv_unified: true,
-      cb_eval: this.#capture?.callback ?? null,
+      cb_eval: this.#tap?.callback ?? null,
     });
     if (!context) {
       throw new ModelLoadError(`No memory for a context of ${options.contextCells} tokens.`, {
@@ -258,7 +263,7 @@ export class Stage implements Disposable {
     } else if (hidden !== undefined) {
       buffers.embeddings.set(hidden);
     }
-    if (this.#capture === undefined) {
+    if (this.#isLast) {
       buffers.outputs.fill(0, 0, rows);
       for (const output of step.outputs) buffers.outputs[output.row] = 1;
     } else {

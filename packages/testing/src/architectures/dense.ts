@@ -9,6 +9,8 @@ const postNorms = norms('post_attention_norm', 'post_ffw_norm');
 
 export const DENSE: Readonly<Record<string, ArchitectureRecipe>> = {
   llama: { metadata: () => ({}), layer: () => [...preNorms, ...attention, ...denseFeedForward], global: head },
+  /** Stands for the many that llama.cpp runs and the table does not know. */
+  internlm2: { metadata: () => ({}), layer: () => [...preNorms, ...attention, ...denseFeedForward], global: head },
   qwen2: {
     metadata: () => ({}),
     layer: () => [...preNorms, ...attention, ...attentionBiases, ...denseFeedForward],
