@@ -11,7 +11,9 @@ import type { ArchitectureRule, GgufModel } from './types.ts';
 
 // An architecture gets here when packages/llama/test/architectures.test.ts has shown that its cut models give the whole one's bits.
 const RULES: readonly ArchitectureRule[] = [
+  // Mistral's models too, up to the third generation.
   uniform('llama'),
+  uniform('mistral3'),
   uniform('qwen2'),
   uniform('qwen3'),
   gemma2,

@@ -9,6 +9,10 @@ const postNorms = norms('post_attention_norm', 'post_ffw_norm');
 
 export const DENSE: Readonly<Record<string, ArchitectureRecipe>> = {
   llama: { metadata: () => ({}), layer: () => [...preNorms, ...attention, ...denseFeedForward], global: head },
+  mistral3: {
+    metadata: () => ({ 'attention.temperature_scale': float32(0.1), 'rope.scaling.original_context_length': uint32(16) }),
+    layer: () => [...preNorms, ...attention, ...denseFeedForward],
+  },
   /** Stands for the many that llama.cpp runs and the table does not know. */
   internlm2: { metadata: () => ({}), layer: () => [...preNorms, ...attention, ...denseFeedForward], global: head },
   qwen2: {
