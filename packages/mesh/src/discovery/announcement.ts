@@ -7,6 +7,10 @@ import { isIP } from 'node:net';
 /** The service under which every node of every mesh answers. */
 export const SERVICE = '_pippa._udp.local';
 const TTL_SECONDS = 120;
+const SERVICE_LABEL = SERVICE.slice(0, SERVICE.indexOf('.'));
+const HEADER_BYTES = 12;
+/** A question has one, an announcement two. */
+const MAX_RECORDS = 8;
 /** One TXT string, by RFC 6763. */
 const MAX_TEXT_BYTES = 255;
 
@@ -41,9 +45,11 @@ export function encodeAnnouncement({ tag, peer, instance, addresses }: Announcem
 
 /** What of a packet is for us. Anybody may send anything here: whatever isn't as it should be is nothing. */
 export function hear(bytes: Uint8Array): Heard | undefined {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (!isPlausible(buffer)) return undefined;
   let packet: Packet;
   try {
-    packet = decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    packet = decode(buffer);
   } catch {
     return undefined;
   }
@@ -57,6 +63,17 @@ export function hear(bytes: Uint8Array): Heard | undefined {
     if (announcement !== undefined) return { kind: 'announcement', announcement };
   }
   return undefined;
+}
+
+/**
+ * Printers and televisions send most of what comes here, and a stranger may send a packet that claims 65,535 records over and over of
+ * the same few bytes: neither is worth decoding.
+ */
+function isPlausible(packet: Buffer): boolean {
+  if (packet.length < HEADER_BYTES || !packet.includes(SERVICE_LABEL)) return false;
+  let records = 0;
+  for (let at = 4; at < HEADER_BYTES; at += 2) records += packet.readUInt16BE(at);
+  return records <= MAX_RECORDS;
 }
 
 function textsOf(data: TxtData): readonly string[] {

@@ -1,4 +1,4 @@
-import { type Clock, InvalidInputError, type Logger, type PeerId } from '@pippa/core';
+import { type Clock, errorMessage, InvalidInputError, type Logger, type PeerId } from '@pippa/core';
 import { MAX_ADDRESSES, type ControlMessage } from '@pippa/protocol';
 import { createHash } from 'node:crypto';
 import { inviteCode, parseInviteCode } from '../admission/invite-code.ts';
@@ -40,14 +40,16 @@ export class MembershipService {
   readonly #parts: MembershipParts;
   readonly #listeners = new Set<(status: MembershipStatus) => void>();
   #asking: { readonly member: PeerId; readonly words: string } | undefined;
+  #membership: Membership | undefined;
   #cancelSave: (() => void) | undefined;
 
   constructor(parts: MembershipParts) {
     this.#parts = parts;
+    this.#membership = parts.state.membership;
   }
 
   get current(): Membership | undefined {
-    return this.#parts.open ? OPEN_MEMBERSHIP : this.#parts.state.membership;
+    return this.#parts.open ? OPEN_MEMBERSHIP : this.#membership;
   }
 
   get status(): MembershipStatus {
@@ -137,20 +139,20 @@ export class MembershipService {
 
   /** Keeps where a member is, for the next start. */
   remember(peer: PeerId, addresses: readonly string[]): void {
-    const current = this.#parts.state.membership;
+    const { current } = this;
     if (current === undefined || this.#parts.open) return;
-    const known = current.members.find((member) => member.peer === peer);
     const kept = addresses.slice(0, MAX_ADDRESSES);
+    const known = current.members.find((member) => member.peer === peer);
     if (known !== undefined && JSON.stringify(known.addresses) === JSON.stringify(kept)) return;
-    current.members = [{ peer, addresses: kept }, ...current.members.filter((member) => member.peer !== peer)].slice(
-      0,
-      MAX_KNOWN_MEMBERS,
-    );
-    // Let in anew by the current key.
-    current.removed = current.removed.filter((removed) => removed !== peer);
+    this.#membership = {
+      ...current,
+      members: [{ peer, addresses: kept }, ...current.members.filter((member) => member.peer !== peer)].slice(0, MAX_KNOWN_MEMBERS),
+      // Let in anew by the current key.
+      removed: current.removed.filter((removed) => removed !== peer),
+    };
     this.#cancelSave ??= this.#parts.clock.schedule(SAVE_DELAY_MS, () => {
       this.#cancelSave = undefined;
-      void this.#save(this.#parts.state.membership);
+      void this.#save();
     });
   }
 
@@ -159,7 +161,7 @@ export class MembershipService {
     if (this.#cancelSave === undefined) return;
     this.#cancelSave();
     this.#cancelSave = undefined;
-    await this.#save(this.#parts.state.membership);
+    await this.#save();
   }
 
   async #rotate(peers: readonly PeerId[]): Promise<void> {
@@ -178,13 +180,22 @@ export class MembershipService {
 
   async #set(membership: Membership | undefined): Promise<void> {
     this.#asking = undefined;
-    await this.#save(membership);
+    this.#membership = membership;
+    await this.#save();
     this.#parts.onChanged();
     this.#tell();
   }
 
-  async #save(membership: Membership | undefined): Promise<void> {
-    await this.#parts.state.save(membership);
+  /** A disk that can't be written must not keep the node from its mesh. */
+  async #save(): Promise<void> {
+    try {
+      await this.#parts.state.save(this.#membership);
+    } catch (error) {
+      this.#parts.logger.error(
+        { error: errorMessage(error) },
+        'the mesh key could not be saved; the node will not know its mesh after a restart',
+      );
+    }
   }
 
   #tell(): void {

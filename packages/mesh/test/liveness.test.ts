@@ -1,0 +1,146 @@
+import { StreamLostError, type PeerState } from '@pippa/core';
+import { describe, expect, it } from 'vitest';
+import { ownStall, stateAfter } from '../src/liveness/silence.ts';
+import { RoundTrips } from '../src/liveness/round-trips.ts';
+import type { MeshNode } from '../src/index.ts';
+import { connected, TestNodes, until, untilPeer } from './support/nodes.ts';
+import { Proxy } from './support/proxy.ts';
+
+/** A tenth of the real times, so that the tests need a tenth of the time. */
+const SETTINGS = { heartbeatMs: 25, suspectMs: 150, deadMs: 500, redialMs: 50, redialMaxMs: 200 };
+
+/** Two nodes whose only way to each other is a proxy. */
+async function throughProxy(nodes: TestNodes, settings = SETTINGS): Promise<{ near: MeshNode; far: MeshNode; proxy: Proxy }> {
+  const far = await nodes.start('far', { settings, listen: { hosts: ['127.0.0.1'] } });
+  const proxy = await Proxy.to(far.addresses[0] ?? '');
+  // The address of a listener that nobody reaches: `far` can't dial back around the proxy.
+  const near = await nodes.start('near', { settings, peers: [proxy.address], listen: { hosts: [] } });
+  await connected(near, far);
+  return { near, far, proxy };
+}
+
+function statesOf(mesh: MeshNode): PeerState[] {
+  const states: PeerState[] = [];
+  mesh.onPeersChanged(({ state }) => {
+    if (states.at(-1) !== state) states.push(state);
+  });
+  return states;
+}
+
+describe('liveness', () => {
+  it('notices a killed process within 300 ms', async () => {
+    await using nodes = new TestNodes();
+    const near = await nodes.start('near');
+    const far = await nodes.start('far');
+    await connected(near, far);
+    const startMs = performance.now();
+    const dead = untilPeer(near, far.self, ({ state }) => state === 'dead');
+    await nodes.crash(far);
+    await dead;
+    expect(performance.now() - startMs).toBeLessThan(300);
+  });
+
+  it('suspects a silent link, gives it up later, and takes it back without a restart', async () => {
+    await using nodes = new TestNodes();
+    const { near, far, proxy } = await throughProxy(nodes);
+    await using _proxy = proxy;
+    far.handle('test/hanging', () => {});
+    const stream = await near.open(far.self, 'test/hanging');
+    const states = statesOf(near);
+    proxy.hold();
+    await untilPeer(near, far.self, ({ state }) => state === 'suspect');
+    await untilPeer(near, far.self, ({ state }) => state === 'dead');
+    expect(await stream.closed).toBeInstanceOf(StreamLostError);
+    proxy.release();
+    await untilPeer(near, far.self, ({ state }) => state === 'alive');
+    await untilPeer(far, near.self, ({ state }) => state === 'alive');
+    expect(states).toEqual(['suspect', 'dead', 'alive']);
+    far.answer('test/again', async () => 'here');
+    expect(await near.request(far.self, 'test/again', 1)).toBe('here');
+  });
+
+  it('lets a stall pass that is shorter than the patience', async () => {
+    await using nodes = new TestNodes();
+    const { near, far, proxy } = await throughProxy(nodes, { ...SETTINGS, suspectMs: 100, deadMs: 5_000 });
+    await using _proxy = proxy;
+    far.answer('test/echo', async (question) => question);
+    far.handle('test/kept', (stream) => stream.onFrame(({ header }) => void stream.send(header)));
+    const stream = await near.open(far.self, 'test/kept');
+    const states = statesOf(near);
+    proxy.hold();
+    await untilPeer(near, far.self, ({ state }) => state === 'suspect');
+    proxy.release();
+    await untilPeer(near, far.self, ({ state }) => state === 'alive');
+    const back = new Promise((resolve) => {
+      stream.onFrame(({ header }) => resolve(header));
+    });
+    await stream.send('still the same stream');
+    expect(await back).toBe('still the same stream');
+    expect(states).not.toContain('dead');
+  });
+
+  it('comes back over a new connection when the old one breaks', async () => {
+    await using nodes = new TestNodes();
+    const { near, far, proxy } = await throughProxy(nodes);
+    await using _proxy = proxy;
+    proxy.cut();
+    await until(near, () => near.peer(far.self)?.state !== 'alive');
+    await connected(near, far);
+    far.answer('test/echo', async (question) => question);
+    expect(await near.request(far.self, 'test/echo', 5)).toBe(5);
+  });
+
+  it('tells those who stop from those who break', async () => {
+    await using nodes = new TestNodes();
+    const near = await nodes.start('near');
+    const far = await nodes.start('far');
+    await connected(near, far);
+    const states = statesOf(near);
+    await far.stop();
+    await untilPeer(near, far.self, ({ state }) => state === 'dead');
+    expect(states).toEqual(['dead']);
+  });
+
+  it('measures round trips without extra messages', async () => {
+    await using nodes = new TestNodes();
+    const settings = { heartbeatMs: 20 };
+    const near = await nodes.start('near', { settings });
+    const far = await nodes.start('far', { settings });
+    await connected(near, far);
+    await untilPeer(near, far.self, ({ link }) => link.roundTripMs.p50 > 0);
+    const link = near.peer(far.self)?.link;
+    expect(link?.roundTripMs.p50).toBeLessThan(50);
+    expect(link?.roundTripMs.p99).toBeGreaterThanOrEqual(link?.roundTripMs.p50 ?? 0);
+    expect(link).toMatchObject({ tier: 0, interfaceType: 'loopback', throughput: 0 });
+    expect(await near.measureThroughput(far.self)).toBeGreaterThan(1e6);
+    expect(near.peer(far.self)?.link.throughput).toBeGreaterThan(1e6);
+  });
+});
+
+describe('silence', () => {
+  it('is suspect after one limit and dead after the other', () => {
+    const settings = { suspectMs: 1_000, deadMs: 3_000 };
+    expect([0, 999, 1_000, 2_999, 3_000].map((silentMs) => stateAfter(silentMs, settings))).toEqual([
+      'alive',
+      'alive',
+      'suspect',
+      'suspect',
+      'dead',
+    ]);
+  });
+
+  it('of a process that stood still itself is not held against the others', () => {
+    expect(ownStall(260, 250)).toBe(0);
+    expect(ownStall(20_000, 250)).toBe(19_750);
+  });
+});
+
+describe('round trips', () => {
+  it('keep the last minute', () => {
+    const trips = new RoundTrips();
+    expect(trips.summary).toEqual({ p50: 0, p99: 0 });
+    for (let i = 0; i < 240; i++) trips.add(1_000);
+    for (let i = 1; i <= 240; i++) trips.add(i);
+    expect(trips.summary).toEqual({ p50: 121, p99: 238 });
+  });
+});
