@@ -1,7 +1,7 @@
 import type { Connection } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
 import { peerId, type PeerId } from '@pippa/core';
-import { ADMISSION_FRAME_LIMITS, ADMISSION_PROTOCOL, STREAM_FRAME_LIMITS, STREAM_PROTOCOL } from '@pippa/protocol';
+import { ADMISSION_FRAME_LIMITS, ADMISSION_PROTOCOL, STREAM_FRAME_LIMITS, type STREAM_PROTOCOL } from '@pippa/protocol';
 import type { Libp2p } from 'libp2p';
 import { once } from 'node:events';
 import { Dialogue } from '../../src/admission/dialogue.ts';
