@@ -87,6 +87,8 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     apiKey: access.secret,
     certificate: tls?.certificate,
     mesh: () => agentMesh.state(),
+    node,
+    models,
   });
   const control = createControlServer({ socketPath: paths.socket, operations, version, logger });
   const stop = async (): Promise<void> => {

@@ -79,6 +79,18 @@ export async function runCli({ words, environment, terminal, signals }: CliSurro
       const { rm } = await import('./commands/rm.ts');
       code = await rm(await prepare(flags), names);
     },
+    up: async (flags, model, options) => {
+      const { up } = await import('./commands/rings.ts');
+      code = await up(await prepare(flags), model, options);
+    },
+    down: async (flags, model, options) => {
+      const { down } = await import('./commands/rings.ts');
+      code = await down(await prepare(flags), model, options);
+    },
+    ps: async (flags, options) => {
+      const { ps } = await import('./commands/rings.ts');
+      code = await ps(await prepare(flags), options);
+    },
     mesh: async (name, flags, rest, options) => {
       const { meshCommands } = await import('./commands/mesh-commands.ts');
       code = await meshCommands[name](await prepare(flags), rest, options);

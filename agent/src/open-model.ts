@@ -98,6 +98,7 @@ function soloNode(file: SingleFile, plan: StagePlan, options: OpenModelOptions):
       activations: 'f32',
       localStages: options.stages,
     },
+    keepAliveMs: Number.POSITIVE_INFINITY,
     logger,
     ...(onStep === undefined ? {} : { onStep }),
   });

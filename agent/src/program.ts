@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { EXIT } from './exit-codes.ts';
 import { didYouMean } from '@pippa/core';
 import { addKeyCommands, type KeyActions } from './program-keys.ts';
+import { addRingCommands, type RingActions } from './program-rings.ts';
 import { MESH_COMMANDS, type MeshCommandName } from './program-mesh.ts';
 import { SETTINGS, type SettingDefinition, type SettingKey } from './settings/schema.ts';
 import { columns } from './terminal/columns.ts';
@@ -9,7 +10,7 @@ import { columns } from './terminal/columns.ts';
 /** Flags as typed: settings by key, and `config`. */
 export type Flags = Readonly<Record<string, unknown>>;
 
-export interface Actions extends KeyActions {
+export interface Actions extends KeyActions, RingActions {
   serve(flags: Flags): Promise<void>;
   run(flags: Flags, words: readonly string[]): Promise<void>;
   models(flags: Flags, options: { readonly json: boolean }): Promise<void>;
@@ -112,6 +113,7 @@ export function createProgram(version: string, actions: Actions): Command {
   addSettings(rm, pick(MODELS_SETTINGS)).action(() => actions.rm(flagsOf(rm), rm.args));
   const settings = pick(KEYS_SETTINGS);
   addKeyCommands(program, actions, { withSettings: (command) => addSettings(command, settings), flagsOf });
+  addRingCommands(program, actions, { withSettings: (command) => addSettings(command, settings), flagsOf });
 
   for (const { name, description, argument, options, settings } of MESH_COMMANDS) {
     const command = program.command(name).description(description);

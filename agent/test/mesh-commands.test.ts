@@ -8,7 +8,7 @@ import { runCli } from '../src/cli.ts';
 import { createControlServer } from '../src/control/server.ts';
 import type { ExitCode } from '../src/exit-codes.ts';
 import type { MeshState } from '../src/mesh/mesh-administration.ts';
-import { agentOperations } from '../src/operations/agent-operations.ts';
+import { meshOperations } from '../src/operations/mesh-operations.ts';
 import { FakeAdministration } from './support/fake-administration.ts';
 import { fakeTerminal, type FakeTerminal } from './support/fake-terminal.ts';
 import { samplePeer, sampleReport } from './support/sample-report.ts';
@@ -21,8 +21,7 @@ beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'pippa-mesh-commands-'));
   mesh = new FakeAdministration();
   state = { state: 'on', administration: mesh };
-  const parts = { version: '0.1.0', url: () => 'http://127.0.0.1:11500', apiKey: '', certificate: undefined, mesh: () => state };
-  const operations = agentOperations(parts);
+  const operations = meshOperations({ version: '0.1.0', url: () => 'http://127.0.0.1:11500', mesh: () => state });
   server = createControlServer({ socketPath: join(directory, 'agent.sock'), operations, version: '0.1.0', logger: silentLogger });
   await server.start();
 });

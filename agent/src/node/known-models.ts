@@ -35,9 +35,19 @@ export class KnownModels implements ModelService {
   }
 
   get(asked: string): ServedModel {
+    const { model, facts } = this.#get(asked);
+    return this.#parts.serve(model, facts);
+  }
+
+  /** Which model is meant. Throws `ModelNotFoundError` naming the models there are. */
+  find(asked: string): NamedModel {
+    return this.#get(asked).model;
+  }
+
+  #get(asked: string): Known {
     const known = this.#known();
     const found = findByName(asked, known);
-    if (found !== undefined) return this.#parts.serve(found.model, found.facts);
+    if (found !== undefined) return found;
     throw new ModelNotFoundError(
       asked,
       known.map((each) => each.name),

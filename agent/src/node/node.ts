@@ -5,6 +5,7 @@ import {
   type CardStage,
   type Logger,
   type Mesh,
+  type PeerId,
   type ServedModel,
   type Startable,
   type TokenGenerator,
@@ -38,6 +39,17 @@ export interface WishSettings {
   readonly localStages: number | undefined;
 }
 
+/** What is asked otherwise than the settings say. */
+export interface WishChange {
+  readonly strategy?: WishSettings['strategy'] | undefined;
+  readonly activations?: ActivationFormat | undefined;
+  readonly context?: number | undefined;
+  readonly stages?: number | undefined;
+  readonly only?: readonly PeerId[];
+  /** It stays up until it is taken down. */
+  readonly keep?: boolean;
+}
+
 export interface NodeOptions {
   readonly mesh: Mesh;
   readonly files: ModelFiles;
@@ -46,6 +58,8 @@ export interface NodeOptions {
   readonly threads: number | { readonly atMost: number };
   readonly shardDirectory: string;
   readonly wishes: WishSettings;
+  /** How long a model that a request brought up stays loaded after its last answer. */
+  readonly keepAliveMs: number;
   readonly logger: Logger;
   readonly ring?: Partial<RingSettings>;
   /** Told what every step of a ring that this node conducts took. */
@@ -126,17 +140,22 @@ export class Node implements Startable {
     this.#fronts.clear();
   }
 
-  /** What a ring of the model would be asked for here. */
-  wishFor(model: NamedModel): Parameters<RingRouter['bringUp']>[0] {
-    const { contextTokens, parallelSequences, strategy, activations, localStages } = this.#options.wishes;
+  /** What a ring of the model is asked for here. */
+  wishFor(model: NamedModel, change: WishChange = {}): Parameters<RingRouter['bringUp']>[0] {
+    const { wishes } = this.#options;
+    const contextTokens = change.context ?? wishes.contextTokens;
+    const only = change.only ?? (wishes.localStages === undefined ? undefined : [this.mesh.self]);
+    const stageCount = change.stages ?? wishes.localStages;
     return {
       model,
-      parallelSequences,
-      strategy,
-      activations,
+      parallelSequences: wishes.parallelSequences,
+      strategy: change.strategy ?? wishes.strategy,
+      activations: change.activations ?? wishes.activations,
       lane: 'interactive',
+      keep: change.keep ?? false,
       ...(contextTokens === undefined ? {} : { contextTokens }),
-      ...(localStages === undefined ? {} : { stageCount: localStages, only: [this.mesh.self] }),
+      ...(stageCount === undefined ? {} : { stageCount }),
+      ...(only === undefined ? {} : { only: [...only] }),
     };
   }
 
@@ -162,9 +181,9 @@ export class Node implements Startable {
   }
 
   /** Has a ring of the model up, or what makes its vectors. Throws why there can be none. */
-  async bringUp(model: NamedModel, options: BringUpOptions): Promise<void> {
+  async bringUp(model: NamedModel, options: BringUpOptions, change: WishChange = { keep: true }): Promise<void> {
     const { writes } = await this.#openFront(model, options.signal);
-    if (writes) await this.router.find(this.wishFor(model), options);
+    if (writes) await this.router.find(this.wishFor(model, change), options);
     else await this.embedders.get(model);
   }
 
@@ -202,7 +221,10 @@ export class Node implements Startable {
 
   #tellStages(stages: readonly CardStage[]): void {
     const { memory } = this.mesh.card;
-    this.mesh.updateCard({ stages, memory: { ...memory, freeBytes: Math.min(memory.budgetBytes, this.#loader.freeBytes) } });
+    this.mesh.updateCard({
+      stages,
+      memory: { ...memory, budgetBytes: this.#options.budgetBytes, freeBytes: this.#loader.freeBytes },
+    });
   }
 
   #tellRings(rings: readonly CardRing[]): void {
@@ -220,6 +242,7 @@ export class Node implements Startable {
   #refreshCardLater(): void {
     this.#cancelCard = systemClock.schedule(CARD_INTERVAL_MS, () => {
       this.#tellRings(this.manager.rings.map((ring) => ring.card));
+      void this.manager.takeDownIdle(this.#options.keepAliveMs);
       this.#refreshCardLater();
     });
   }

@@ -1,9 +1,10 @@
-import { systemClock, type Logger, type Mesh, type ModelService } from '@pippa/core';
+import { systemClock, type Logger, type Mesh } from '@pippa/core';
 import { createModelStore, type Library, type LibraryModel, type ModelStore } from '@pippa/models';
 import type { RingStep } from '@pippa/ring';
 import type { Machine } from '../machine.ts';
 import type { OpenedModelInfo } from '../open-model.ts';
 import type { AgentPaths } from '../paths.ts';
+import { memoryBudget } from '../settings/memory-budget.ts';
 import type { Settings } from '../settings/schema.ts';
 import { KnownModels } from './known-models.ts';
 import { StoreFiles } from './model-files.ts';
@@ -23,7 +24,7 @@ export interface OpenNodeSurroundings {
 export interface OpenedNode {
   readonly node: Node;
   readonly store: ModelStore;
-  readonly models: ModelService;
+  readonly models: KnownModels;
 }
 
 /** Binds the parts of a node by its settings. Nothing is started. */
@@ -42,16 +43,17 @@ export function openNode(settings: Settings, surroundings: OpenNodeSurroundings)
   const node = new Node({
     mesh,
     files: new StoreFiles(store, asked),
-    budgetBytes: machine.budgetBytes,
+    budgetBytes: memoryBudget(settings.memory, machine),
     threads: settings.threads ?? { atMost: machine.cores },
     shardDirectory: paths.shards,
     wishes: {
       contextTokens: settings.context,
       parallelSequences: settings.parallel,
-      strategy: 'speed',
-      activations: 'f32',
+      strategy: settings.strategy,
+      activations: settings.activations,
       localStages: settings.stages === 1 ? undefined : settings.stages,
     },
+    keepAliveMs: settings.keepAlive * 60_000,
     logger,
     onStep,
   });

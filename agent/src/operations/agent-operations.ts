@@ -3,9 +3,10 @@ import { implement } from '../control/contract.ts';
 import { aboutOperation } from './about.ts';
 import { meshOperations, type MeshOperationParts } from './mesh-operations.ts';
 import { reachOperation } from './reach.ts';
+import { ringOperations, type RingOperationParts } from './ring-operations.ts';
 
 /** What the operations need of the running agent. */
-export interface AgentParts extends MeshOperationParts {
+export interface AgentParts extends MeshOperationParts, RingOperationParts {
   /** A key of this run for commands. */
   readonly apiKey: string;
   /** PEM, when it serves https. */
@@ -19,5 +20,6 @@ export function agentOperations(parts: AgentParts): readonly OperationHandler[] 
     implement(aboutOperation, () => ({ version, pid: process.pid, url: url() })),
     implement(reachOperation, () => ({ url: url(), apiKey, certificate })),
     ...meshOperations(parts),
+    ...ringOperations(parts),
   ];
 }

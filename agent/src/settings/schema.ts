@@ -24,6 +24,10 @@ const MAX_LIST = 16;
 const text = z.string().min(1).max(MAX_TEXT);
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+/** `12GB`, `0.5 gb`, `900MB`, `60%` */
+export const MEMORY_SIZE = /^(\d+(?:\.\d+)?) ?(GB|MB|%)$/i;
+export const STRATEGIES = ['speed', 'throughput', 'memory'] as const;
+export const ACTIVATIONS = ['f32', 'f16', 'bf16'] as const;
 export const DEFAULT_PORT = 11_500;
 export const DEMO_MODEL = 'pippa-tiny';
 /** Value of `model` that starts the agent without one. */
@@ -127,6 +131,40 @@ export const settingsSchema = z.strictObject({
     expects: 'a whole number from 1 to 64',
     kind: 'number',
     default: '1',
+  }),
+  memory: z.string().regex(MEMORY_SIZE).optional().register(texts, {
+    meaning: 'memory that models may take on this machine, as a size or as a share of all there is',
+    argument: 'size|share',
+    expects: 'a size such as 12GB or 900MB, or a share such as 60%',
+    kind: 'text',
+    default: 'what the system can spare',
+  }),
+  strategy: z
+    .enum(STRATEGIES)
+    .default('speed')
+    .register(texts, {
+      meaning: 'how a model is laid over several nodes: speed of one answer, throughput of many, or memory in equal shares',
+      argument: 'name',
+      expects: `one of ${STRATEGIES.join(', ')}`,
+      kind: 'text',
+      default: 'speed',
+    }),
+  activations: z
+    .enum(ACTIVATIONS)
+    .default('f32')
+    .register(texts, {
+      meaning: 'how hidden states travel between nodes: f32 is exact, f16 and bf16 halve what slow links carry',
+      argument: 'format',
+      expects: `one of ${ACTIVATIONS.join(', ')}`,
+      kind: 'text',
+      default: 'f32',
+    }),
+  keepAlive: z.int().min(0).max(525_600).default(30).register(texts, {
+    meaning: 'minutes that a model stays loaded after its last answer, when a request brought it up',
+    argument: 'minutes',
+    expects: 'a whole number of minutes from 0 to 525600',
+    kind: 'number',
+    default: '30',
   }),
   stateDir: text.optional().register(texts, {
     meaning: 'folder of what makes this agent itself: identity, mesh key, socket; several agents on one machine need one each',

@@ -49,6 +49,7 @@ export class MeshHouse implements AsyncDisposable {
       threads: 1,
       shardDirectory: join(this.#folder, name),
       wishes: { contextTokens, parallelSequences: 2, strategy: 'speed', activations: 'f32', localStages: undefined },
+      keepAliveMs: Number.POSITIVE_INFINITY,
       logger: silentLogger,
     });
     await node.start();

@@ -20,6 +20,8 @@ const wishField = z.object({
   activations: activationsField,
   /** Cut into so many stages, whatever the planner would choose. */
   stageCount: z.int().min(1).max(RING_LIMITS.stages).exactOptional(),
+  /** It stays up until it is taken down; others go when they were idle for long or their memory is wanted. */
+  keep: z.boolean().exactOptional(),
   /** Only these nodes may hold stages. */
   only: z.array(peerField).min(1).max(RING_LIMITS.stages).exactOptional(),
 });

@@ -8,13 +8,14 @@ import {
   type ModelId,
   type ModelManifest,
   type PeerId,
+  type RingId,
   type TokenGenerator,
 } from '@pippa/core';
 import { parseRingReport, RING_PROTOCOL, type RingCommand, type RingWish } from '@pippa/protocol';
 import { planWithShape } from '../ring/choose-shape.ts';
 import { nameOf } from '../ring/realise.ts';
 import type { RingManager } from '../ring/ring-manager.ts';
-import { PlacementRefusedError, type RingPlanner } from '../ring/ring-planner.ts';
+import { PlacementRefusedError, type PlannedRing, type RingPlanner, type RingShape } from '../ring/ring-planner.ts';
 import { RemoteGenerator } from './remote-generator.ts';
 import { reviveError } from './wire-errors.ts';
 
@@ -42,6 +43,7 @@ export interface KnownRing {
 
 /** A node card reaches its peers within a second. */
 const SEEN_WITHIN_MS = 5000;
+const LOOK_AGAIN_MS = 20;
 
 export interface RingRouterParts {
   readonly mesh: Mesh;
@@ -121,11 +123,11 @@ export class RingRouter {
   }
 
   async #bringUp(wish: RingWish, signal: AbortSignal, onProgress: (progress: BringUpProgress) => void): Promise<void> {
-    const { mesh, manager, planner, manifestOf, logger } = this.#parts;
+    const { mesh, manager, manifestOf, logger } = this.#parts;
     const manifest = await manifestOf(wish.model, signal);
     const unreachable = new Set<PeerId>();
     for (;;) {
-      const { planned } = planWithShape(manifest, wish, (shape) => planner.place({ manifest, wish, shape, excluded: unreachable }));
+      const planned = await this.#place(manifest, wish, unreachable, signal, onProgress);
       const conductor = planned.stages[0]?.peer;
       if (conductor === undefined) throw new PlacementRefusedError(`No stages were planned for ${manifest.name}.`);
       if (conductor === mesh.self) {
@@ -137,7 +139,11 @@ export class RingRouter {
       }
       try {
         await this.#askFor(conductor, { kind: 'up', wish, placement: [...planned.stages] }, signal, onProgress);
-        await this.#untilSeen(conductor, manifest.id, signal);
+        const isSeen = (): boolean =>
+          this.rings().some(
+            (ring) => ring.conductor === conductor && ring.card.model === manifest.id && ring.card.state !== 'loading',
+          );
+        await this.#until(isSeen, conductor, signal);
         return;
       } catch (error) {
         signal.throwIfAborted();
@@ -146,6 +152,48 @@ export class RingRouter {
         unreachable.add(conductor);
       }
     }
+  }
+
+  /** Makes room, one idle ring after the other, the least recently used first, where the model does not fit beside what is loaded. */
+  async #place(
+    manifest: ModelManifest,
+    wish: RingWish,
+    excluded: ReadonlySet<PeerId>,
+    signal: AbortSignal,
+    onProgress: (progress: BringUpProgress) => void,
+  ): Promise<PlannedRing> {
+    const { planner, logger } = this.#parts;
+    const plan = (shape: RingShape): PlannedRing => planner.place({ manifest, wish, shape, excluded });
+    for (;;) {
+      try {
+        // An idle model is worth less than the context of the one that is wanted now.
+        return planWithShape(manifest, wish, plan, { mayShrink: false }).planned;
+      } catch (error) {
+        if (!(error instanceof PlacementRefusedError)) throw error;
+        const idle = this.#leastUsed(manifest.id);
+        if (idle === undefined) return planWithShape(manifest, wish, plan).planned;
+        logger.info({ model: idle.card.name, for: manifest.name }, 'taking an idle ring down to make room');
+        onProgress({ fraction: 0, message: `making room: ${idle.card.name} goes` });
+        await this.takeDown(idle, signal);
+        await this.#until(() => !this.#holdsStages(idle.card.ring), idle.conductor, signal);
+      }
+    }
+  }
+
+  #holdsStages(ring: RingId): boolean {
+    const { mesh } = this.#parts;
+    const cards = [mesh.card, ...mesh.peers().flatMap(({ state, card }) => (state === 'dead' || card === undefined ? [] : [card]))];
+    return cards.some((card) => card.stages.some((stage) => stage.ring === ring) || card.rings.some((each) => each.ring === ring));
+  }
+
+  /** The ring that may go first; rings of other nodes do not tell when they were used last and go after this node's own. */
+  #leastUsed(besides: ModelId): KnownRing | undefined {
+    const { manager, mesh } = this.#parts;
+    const idleMs = ({ card, conductor }: KnownRing): number =>
+      conductor === mesh.self ? (manager.rings.find((ring) => ring.id === card.ring)?.idleMs() ?? 0) : 0;
+    return this.rings()
+      .filter(({ card }) => card.model !== besides && card.state === 'ready' && card.running + card.waiting === 0)
+      .toSorted((a, b) => idleMs(b) - idleMs(a))[0];
   }
 
   /** Takes a ring down, here or on the node that conducts it. Throws when that node cannot be reached. */
@@ -199,25 +247,24 @@ export class RingRouter {
     }
   }
 
-  /** The conductor's card travels on its own: waits until the ring is on it. */
-  async #untilSeen(conductor: PeerId, model: ModelId, signal: AbortSignal): Promise<void> {
+  /** Cards travel on their own: waits until they say so. */
+  async #until(isSo: () => boolean, conductor: PeerId, signal: AbortSignal): Promise<void> {
     const { mesh, clock } = this.#parts;
-    const isThere = (): boolean =>
-      this.rings().some((ring) => ring.conductor === conductor && ring.card.model === model && ring.card.state !== 'loading');
-    if (isThere()) return;
-    const seen = Promise.withResolvers<void>();
-    const stopListening = mesh.onPeersChanged((peer) => {
-      if (isThere()) seen.resolve();
-      else if (peer.id === conductor && peer.state === 'dead') seen.reject(new StreamLostError('The conductor was lost.'));
-    });
-    const cancelTimer = clock.schedule(SEEN_WITHIN_MS, () => {
-      seen.reject(new StreamLostError(`${nameOf(mesh, conductor)} does not tell of the ring it brought up.`));
-    });
-    try {
-      await untilSettledOrAborted(seen.promise, signal);
-    } finally {
-      stopListening();
-      cancelTimer();
+    const sinceMs = clock.nowMs();
+    while (!isSo()) {
+      if (clock.nowMs() - sinceMs > SEEN_WITHIN_MS || mesh.peer(conductor)?.state === 'dead') {
+        throw new StreamLostError(`${nameOf(mesh, conductor)} does not tell what became of its ring.`);
+      }
+      const changed = Promise.withResolvers<void>();
+      const stopListening = mesh.onPeersChanged(() => changed.resolve());
+      // What changes on this node itself is told to nobody.
+      const cancelTimer = clock.schedule(LOOK_AGAIN_MS, () => changed.resolve());
+      try {
+        await untilSettledOrAborted(changed.promise, signal);
+      } finally {
+        stopListening();
+        cancelTimer();
+      }
     }
   }
 }

@@ -5,12 +5,13 @@ import { CUT_MODEL_ROWS, DEFAULT_CONTEXT_TOKENS, SMALLEST_DEFAULT_CONTEXT, WHOLE
 
 /**
  * Plans with the context that was wished for; where none was, with the model's own up to `DEFAULT_CONTEXT_TOKENS`, halved for as long as
- * the model does not fit. Throws what `plan` threw first.
+ * the model does not fit, unless it must not shrink. Throws what `plan` threw first.
  */
 export function planWithShape(
   manifest: ModelManifest,
   wish: RingWish,
   plan: (shape: RingShape) => PlannedRing,
+  { mayShrink = true }: { readonly mayShrink?: boolean } = {},
 ): { readonly planned: PlannedRing; readonly shape: RingShape } {
   const trained = manifest.contextLength > 0 ? manifest.contextLength : DEFAULT_CONTEXT_TOKENS;
   let contextTokens = Math.min(trained, wish.contextTokens ?? DEFAULT_CONTEXT_TOKENS);
@@ -24,7 +25,7 @@ export function planWithShape(
     } catch (error) {
       refusal ??= error;
       contextTokens = Math.floor(contextTokens / 2);
-      if (wish.contextTokens !== undefined || contextTokens < SMALLEST_DEFAULT_CONTEXT) throw refusal;
+      if (!mayShrink || wish.contextTokens !== undefined || contextTokens < SMALLEST_DEFAULT_CONTEXT) throw refusal;
     }
   }
 }

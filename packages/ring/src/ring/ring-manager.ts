@@ -99,7 +99,10 @@ export class RingManager implements Startable {
     this.#stopped.signal.throwIfAborted();
     control.signal.throwIfAborted();
     const there = this.find(wish.model.id);
-    if (there !== undefined) return there;
+    if (there !== undefined) {
+      there.isKept ||= wish.keep ?? false;
+      return there;
+    }
     const coming = this.#comingUp.get(wish.model.id) ?? (await this.#begin(wish, placement, control.signal));
     const { onProgress, signal } = control;
     if (onProgress !== undefined) coming.listeners.add(onProgress);
@@ -112,6 +115,15 @@ export class RingManager implements Startable {
     } finally {
       signal.removeEventListener('abort', onAbort);
       if (onProgress !== undefined) coming.listeners.delete(onProgress);
+    }
+  }
+
+  /** Takes down what nobody has used for so long. To be called now and then. */
+  async takeDownIdle(keepAliveMs: number): Promise<void> {
+    const idle = this.rings.filter((ring) => ring.idleMs() >= keepAliveMs && !ring.isKept && ring.state === 'ready');
+    for (const ring of idle) {
+      this.#logger.info({ model: ring.manifest.name, idleMs: ring.idleMs() }, 'nobody has used the ring: taking it down');
+      await this.takeDown(ring.id);
     }
   }
 
@@ -131,7 +143,7 @@ export class RingManager implements Startable {
     if (other !== undefined) return other;
     const { mesh, planner, clock, settings, newRingId, onStep } = this.#parts;
     const ring = new Ring(
-      { id: ringId(newRingId()), manifest, wish },
+      { id: ringId(newRingId()), manifest, wish, isKept: wish.keep ?? false },
       {
         mesh,
         planner,

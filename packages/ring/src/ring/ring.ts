@@ -39,6 +39,8 @@ export interface RingIdentity {
   readonly id: RingId;
   readonly manifest: ModelManifest;
   readonly wish: RingWish;
+  /** Not taken down for being idle. */
+  readonly isKept: boolean;
 }
 
 export interface BringUpControl {
@@ -75,14 +77,20 @@ export class Ring {
   #conductor: Conductor | undefined;
   #chain: RingChain | undefined;
   #watch: Watch | undefined;
+  /** Somebody wants it up whether it is used or not. */
+  isKept: boolean;
+  #lastUsedMs: number;
+  #generatedAtLastLook = 0;
   #fruitlessRepairs = 0;
   #generatedAtLoss = -1;
 
-  constructor({ id, manifest, wish }: RingIdentity, parts: RingParts) {
+  constructor({ id, manifest, wish, isKept }: RingIdentity, parts: RingParts) {
     this.id = id;
     this.manifest = manifest;
     this.wish = wish;
     this.#parts = parts;
+    this.isKept = isKept;
+    this.#lastUsedMs = parts.clock.nowMs();
     this.#logger = parts.logger.child({ scope: 'ring', ring: id, model: manifest.name });
   }
 
@@ -116,6 +124,17 @@ export class Ring {
 
   snapshot(): ConductorSnapshot | undefined {
     return this.#conductor?.snapshot();
+  }
+
+  /** How long nobody has used it; 0 while somebody does. To be called now and then: it looks whether something was generated meanwhile. */
+  idleMs(): number {
+    const snapshot = this.snapshot();
+    const nowMs = this.#parts.clock.nowMs();
+    const generated = snapshot?.generatedTokens ?? 0;
+    const isBusy = this.#state !== 'ready' || (snapshot !== undefined && snapshot.running + snapshot.waiting > 0);
+    if (isBusy || generated !== this.#generatedAtLastLook) this.#lastUsedMs = nowMs;
+    this.#generatedAtLastLook = generated;
+    return nowMs - this.#lastUsedMs;
   }
 
   get card(): CardRing {

@@ -1,0 +1,73 @@
+import { callAgent } from '../control/client.ts';
+import { UsageError } from '../errors.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { downOperation, psOperation, upOperation } from '../operations/ring-operations.ts';
+import type { UpWords } from '../program-rings.ts';
+import { printable } from '../terminal/printable.ts';
+import { withProgress } from '../terminal/progress-line.ts';
+import { painter } from '../terminal/terminal.ts';
+import { ringsView, ringView } from '../views/rings-view.ts';
+import type { CommandContext } from './context.ts';
+
+/** `pippa-agent up <model>`: loads it, with a line of progress, and tells where its layers are. */
+export async function up(context: CommandContext, model: string, words: UpWords): Promise<ExitCode> {
+  const { terminal, environment, paths, interrupts } = context;
+  const { json, context: tokens, stages, nodes, ...choices } = words;
+  const input = {
+    model,
+    ...choices,
+    ...(tokens === undefined ? {} : { context: wholeNumber('--context', tokens) }),
+    ...(stages === undefined ? {} : { stages: wholeNumber('--stages', stages) }),
+    ...(nodes === undefined
+      ? {}
+      : {
+          nodes: nodes
+            .split(',')
+            .map((name) => name.trim())
+            .filter((name) => name !== ''),
+        }),
+  };
+  const ring = await withProgress(`Loading ${printable(model)}`, context, (onProgress) =>
+    callAgent(paths.socket, upOperation, input, {
+      onEvent: ({ fraction }) => onProgress(fraction),
+      signal: interrupts.asked,
+    }),
+  );
+  terminal.stdout.write(json ? `${JSON.stringify(ring, undefined, 2)}\n` : ringView(ring, painter(terminal.stdout, environment)));
+  return EXIT.ok;
+}
+
+/** `pippa-agent down <model>` or `--all`. */
+export async function down(
+  { terminal, paths, interrupts }: CommandContext,
+  model: string | undefined,
+  { all, json }: { readonly all: boolean; readonly json: boolean },
+): Promise<ExitCode> {
+  if (model === undefined && !all) {
+    throw new UsageError('Which model is to be taken down?', {
+      hint: 'Name it, or say --all. `pippa-agent ps` lists what is loaded.',
+    });
+  }
+  const taken = await callAgent(paths.socket, downOperation, model === undefined ? {} : { model }, { signal: interrupts.asked });
+  const told = taken.length === 0 ? ['Nothing of it was loaded.'] : taken.map((ring) => `${printable(ring.model)} is down.`);
+  terminal.stdout.write(json ? `${JSON.stringify(taken, undefined, 2)}\n` : `${told.join('\n')}\n`);
+  return EXIT.ok;
+}
+
+/** `pippa-agent ps`: what is loaded where. */
+export async function ps(
+  { terminal, environment, paths, interrupts }: CommandContext,
+  { json }: { readonly json: boolean },
+): Promise<ExitCode> {
+  const rings = await callAgent(paths.socket, psOperation, {}, { signal: interrupts.asked });
+  terminal.stdout.write(
+    json ? `${JSON.stringify(rings, undefined, 2)}\n` : ringsView(rings, painter(terminal.stdout, environment)),
+  );
+  return EXIT.ok;
+}
+
+function wholeNumber(flag: string, text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value > 0) return value;
+  throw new UsageError(`${flag}: "${text}" is not a whole number above 0.`);
+}

@@ -1,0 +1,124 @@
+import { StoppedError, type Mesh, type PeerId } from '@pippa/core';
+import type { BringUpProgress, KnownRing } from '@pippa/ring';
+import { z } from 'zod';
+import { implement, operation, type OperationContract, type OperationHandler } from '../control/contract.ts';
+import { findNode } from '../mesh/find-node.ts';
+import type { NamedNode } from '../mesh/mesh-administration.ts';
+import type { KnownModels } from '../node/known-models.ts';
+import type { Node, WishChange } from '../node/node.ts';
+import { ACTIVATIONS, STRATEGIES } from '../settings/schema.ts';
+
+const name = z.string().min(1).max(512);
+
+const stageReport = z.object({ node: z.string(), from: z.int(), to: z.int(), memoryBytes: z.number() });
+
+/** A ring as people are shown it. */
+export const ringReportSchema = z.object({
+  ring: z.string(),
+  model: z.string(),
+  state: z.enum(['loading', 'ready', 'recovering']),
+  conductor: z.string(),
+  stages: z.array(stageReport),
+  contextTokens: z.int(),
+  parallelSequences: z.int(),
+  running: z.int(),
+  waiting: z.int(),
+  predictedTokensPerSecond: z.number(),
+  measuredTokensPerSecond: z.number(),
+  /** Share of the context that holds tokens, 0 .. 1; of rings that this node conducts. */
+  contextUse: z.number().optional(),
+  recoveries: z.int().optional(),
+  /** Why its stages are where they are; of rings that this node conducts. */
+  reasons: z.array(z.string()).optional(),
+});
+
+export type RingReport = z.output<typeof ringReportSchema>;
+
+const upInput = z.strictObject({
+  model: name,
+  strategy: z.enum(STRATEGIES).optional(),
+  activations: z.enum(ACTIVATIONS).optional(),
+  context: z.int().min(64).max(16_777_216).optional(),
+  stages: z.int().min(1).max(64).optional(),
+  nodes: z.array(name).min(1).max(64).optional(),
+});
+const progress = z.object({ fraction: z.number(), message: z.string() });
+
+export const psOperation = operation('ps', z.strictObject({}), z.array(ringReportSchema));
+export const upOperation: OperationContract<typeof upInput, typeof ringReportSchema, typeof progress> = {
+  name: 'up',
+  input: upInput,
+  result: ringReportSchema,
+  event: progress,
+};
+/** Takes down all rings of a model, or all there are; tells which. */
+export const downOperation = operation(
+  'down',
+  z.strictObject({ model: name.optional() }),
+  z.array(z.object({ ring: z.string(), model: z.string() })),
+);
+
+export interface RingOperationParts {
+  readonly node: Node;
+  readonly models: KnownModels;
+}
+
+export function ringOperations({ node, models }: RingOperationParts): readonly OperationHandler[] {
+  return [
+    implement(psOperation, () => node.router.rings().map((ring) => report(node, ring))),
+    implement(upOperation, async ({ model, nodes, ...change }, { emit, signal }) => {
+      const only = nodes?.map((each) => findNode(each, namedNodes(node.mesh)).peer);
+      const wish: WishChange = { ...change, keep: true, ...(only === undefined ? {} : { only }) };
+      const named = models.find(model);
+      const onProgress = (step: BringUpProgress): void => emit(step);
+      await node.bringUp(named, { signal, onProgress }, wish);
+      const up = node.router.rings().find(({ card }) => card.model === named.id);
+      if (up === undefined) throw new StoppedError(`${model} went down again at once.`);
+      return report(node, up);
+    }),
+    implement(downOperation, async ({ model }, { signal }) => {
+      const id = model === undefined ? undefined : models.find(model).id;
+      const rings = node.router.rings().filter(({ card }) => id === undefined || card.model === id);
+      await Promise.all(rings.map((ring) => node.router.takeDown(ring, signal)));
+      return rings.map(({ card }) => ({ ring: card.ring, model: card.name }));
+    }),
+  ];
+}
+
+function report(node: Node, { conductor, card }: KnownRing): RingReport {
+  const own = node.manager.rings.find((ring) => ring.id === card.ring);
+  const snapshot = own?.snapshot();
+  return {
+    ring: card.ring,
+    model: card.name,
+    state: card.state,
+    conductor: nodeName(node.mesh, conductor),
+    stages: card.stages.map(({ peer, from, to }) => ({
+      node: nodeName(node.mesh, peer),
+      from,
+      to,
+      memoryBytes:
+        cardOf(node.mesh, peer)?.stages.find((stage) => stage.ring === card.ring && stage.from === from)?.memoryBytes ?? 0,
+    })),
+    contextTokens: card.contextTokens,
+    parallelSequences: card.parallelSequences,
+    running: card.running,
+    waiting: card.waiting,
+    predictedTokensPerSecond: card.predictedTokensPerSecond,
+    measuredTokensPerSecond: card.measuredTokensPerSecond,
+    ...(snapshot === undefined ? {} : { contextUse: snapshot.usedCells / Math.max(1, snapshot.contextCells) }),
+    ...(own === undefined ? {} : { recoveries: own.recoveries.length, reasons: [...own.reasons] }),
+  };
+}
+
+function cardOf(mesh: Mesh, peer: PeerId): Mesh['card'] | undefined {
+  return peer === mesh.self ? mesh.card : mesh.peer(peer)?.card;
+}
+
+function nodeName(mesh: Mesh, peer: PeerId): string {
+  return cardOf(mesh, peer)?.name ?? peer;
+}
+
+function namedNodes(mesh: Mesh): NamedNode[] {
+  return [{ peer: mesh.self, name: mesh.card.name }, ...mesh.peers().map(({ id, card }) => ({ peer: id, name: card?.name ?? id }))];
+}

@@ -1,0 +1,46 @@
+import { formatBytes } from '@pippa/core';
+import type { RingReport } from '../operations/ring-operations.ts';
+import { printable } from '../terminal/printable.ts';
+import { table } from '../terminal/table.ts';
+import type { Paint } from '../terminal/terminal.ts';
+
+/** What `pippa-agent ps` prints: a ring a row, a stage a line. */
+export function ringsView(rings: readonly RingReport[], paint: Paint): string {
+  if (rings.length === 0)
+    return `${paint('dim', 'Nothing is loaded. A request for a model loads it, and so does `pippa-agent up`.')}\n`;
+  const rows = rings.map((ring) => [
+    paint('bold', printable(ring.model)),
+    stateCell(ring.state, paint),
+    ring.stages.map((stage) => `${printable(stage.node)} ${layers(stage)} ${formatBytes(stage.memoryBytes)}`).join('\n'),
+    `${ring.parallelSequences} x ${ring.contextTokens}`,
+    ring.contextUse === undefined ? '-' : `${Math.round(ring.contextUse * 100)}%`,
+    ring.waiting > 0 ? `${ring.running} + ${ring.waiting} waiting` : String(ring.running),
+    rate(ring.predictedTokensPerSecond),
+    rate(ring.measuredTokensPerSecond),
+    ring.recoveries === undefined ? '-' : String(ring.recoveries),
+  ]);
+  const head = ['MODEL', 'STATE', 'STAGES', 'CONTEXT', 'USED', 'RUNNING', 'PREDICTED', 'MEASURED', 'MENDED'];
+  return `${table(head, rows, paint)}\n`;
+}
+
+/** What `pippa-agent up` prints: where the layers are and why. */
+export function ringView(ring: RingReport, paint: Paint): string {
+  const stages = ring.stages.map((stage) => `  ${printable(stage.node)}: ${layers(stage)}, ${formatBytes(stage.memoryBytes)}`);
+  const reasons = (ring.reasons ?? []).map((reason) => paint('dim', `  ${printable(reason)}`));
+  const speed = ring.predictedTokensPerSecond > 0 ? `, about ${rate(ring.predictedTokensPerSecond)} expected` : '';
+  return `${[`${paint('bold', printable(ring.model))} is up${speed}.`, ...stages, ...reasons].join('\n')}\n`;
+}
+
+/** Layers are counted from 1 for people. */
+function layers({ from, to }: { readonly from: number; readonly to: number }): string {
+  return to - from === 1 ? `layer ${to}` : `layers ${from + 1}-${to}`;
+}
+
+function rate(tokensPerSecond: number): string {
+  return tokensPerSecond > 0 ? `${Number(tokensPerSecond.toPrecision(2))} t/s` : '-';
+}
+
+function stateCell(state: RingReport['state'], paint: Paint): string {
+  if (state === 'ready') return paint('green', state);
+  return paint('yellow', state);
+}
