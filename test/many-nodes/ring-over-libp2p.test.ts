@@ -52,7 +52,9 @@ describe('a ring over libp2p', () => {
 
   it('answers at every node with the text of one machine alone', async () => {
     await expect
-      .poll(() => house.nodes.map((node) => node.mesh.peers().filter((peer) => peer.card !== undefined).length))
+      .poll(() => house.nodes.map((node) => node.mesh.peers().filter((peer) => peer.card !== undefined).length), {
+        timeout: 15_000,
+      })
       .toEqual([3, 3, 3, 3]);
     for (const node of house.nodes) expect(await ask(house.serve(node))).toBe(solo);
     const ring = house.nodes.flatMap((node) => node.manager.rings)[0];
