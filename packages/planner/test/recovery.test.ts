@@ -76,6 +76,19 @@ test('the ends of the ring and several stages at once are replaced, the conducto
   expect(shape(recovered)).toEqual(['e 0-4 loaded', 'b 4-8 kept', 'd 8-12 loaded']);
 });
 
+test('nodes that may not hold stages keep those they have and get no more', () => {
+  const survivors = [
+    { name: 'a', budgetGb: 50 },
+    full('c'),
+    { name: 'd', budgetGb: 20 },
+    { name: 'e', budgetGb: 20, bandwidth: 50 },
+  ];
+  const recovered = recoveredOf({ lost: ['b'], survivors, spares: [range('d', 4, 8)], wish: { exclude: peers('a', 'd') } });
+  expect(shape(recovered)).toEqual(['a 0-4 kept', 'e 4-8 loaded', 'c 8-12 kept']);
+  const only = recoveredOf({ lost: ['b'], survivors, wish: { only: peers('d', 'a') } });
+  expect(shape(only)).toEqual(['a 0-4 kept', 'd 4-8 loaded', 'c 8-12 kept']);
+});
+
 test('Wi-Fi is taken only when no wired node has room', () => {
   const laptop: ImaginedNode = { name: 'laptop', budgetGb: 30, bandwidth: 800, tier: 3 };
   const mini: ImaginedNode = { name: 'mini', budgetGb: 30, bandwidth: 50 };

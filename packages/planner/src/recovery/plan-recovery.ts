@@ -30,6 +30,8 @@ export function planRecovery(input: RecoveryInput): RecoveryResult {
   const speed = new SpeedModel(costs, links, calibration);
   const kept = inOrder(onNodes(input.placement));
   const state: State = { input, costs, speed, links, kept, alive, spares: onNodes(input.spares) };
+  // Nothing to build on: the rules of a new placement hold.
+  if (kept.length === 0 && state.spares.length === 0) return placeAnew(state);
   const stages = fillGaps(state, false) ?? fillGaps(state, true) ?? moveOne(state);
   return stages === undefined ? placeAnew(state) : recovered(state, stages);
 }
@@ -48,15 +50,17 @@ interface State {
 /** The surviving stages untouched, and the gaps filled with as many spares as can be and nodes with room. */
 function fillGaps(state: State, allowsReluctantHops: boolean): readonly StageOnNode[] | undefined {
   const { costs, kept, alive, input } = state;
-  const { first } = input.wish;
+  const { first, only, exclude = [] } = input.wish;
   const context: GapContext = { ...state, allowsReluctantHops, first };
   const gaps = gapsBetween(kept, costs.layerCount);
   const inRing = new Set(kept.map((stage) => stage.peer));
   const bytesOf = ({ from, to }: Gap): number => costs.weightBytes(from, to);
-  const usable = state.spares.filter((spare) => spare.from > 0 || first === undefined || spare.peer === first);
+  const mayServe = ({ peer }: { readonly peer: PeerId }): boolean => (only?.includes(peer) ?? true) && !exclude.includes(peer);
+  const mayBegin = (spare: StageRange): boolean => spare.from > 0 || first === undefined || spare.peer === first;
+  const usable = state.spares.filter((spare) => mayServe(spare) && mayBegin(spare));
   for (const spares of spareSets(usable, gaps, bytesOf)) {
     let stages = inOrder([...kept, ...onNodes(spares, alive)]);
-    let room = alive.filter((node) => !spares.some((spare) => spare.peer === node.peer));
+    let room = alive.filter((node) => mayServe(node) && !spares.some((spare) => spare.peer === node.peer));
     // The largest gap is the hardest to fill.
     const left = gapsBetween(stages, costs.layerCount).toSorted((a, b) => bytesOf(b) - bytesOf(a));
     const isFilled = left.every((gap) => {
