@@ -75,6 +75,10 @@ export async function runCli({ words, environment, terminal, signals }: CliSurro
       const { pull } = await import('./commands/pull.ts');
       code = await pull(await prepare(flags), references);
     },
+    plan: async (flags, model, options) => {
+      const { plan } = await import('./commands/plan.ts');
+      code = await plan(await prepare(flags), model, options);
+    },
     rm: async (flags, names) => {
       const { rm } = await import('./commands/rm.ts');
       code = await rm(await prepare(flags), names);

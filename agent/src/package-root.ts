@@ -7,6 +7,9 @@ const root = new URL('../', import.meta.url);
 /** Where the models that come with the package lie. */
 export const embeddedModelDirectory = fileURLToPath(new URL('models/', root));
 
+/** Where the examples for `plan` lie. */
+export const exampleDirectory = fileURLToPath(new URL('examples/', root));
+
 export function packageVersion(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
   return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown';

@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { EXIT } from './exit-codes.ts';
 import { didYouMean } from '@pippa/core';
 import { addKeyCommands, type KeyActions } from './program-keys.ts';
+import { addPlanCommand, type PlanActions } from './program-plan.ts';
 import { addRingCommands, type RingActions } from './program-rings.ts';
 import { MESH_COMMANDS, type MeshCommandName } from './program-mesh.ts';
 import { SETTINGS, type SettingDefinition, type SettingKey } from './settings/schema.ts';
@@ -10,7 +11,7 @@ import { columns } from './terminal/columns.ts';
 /** Flags as typed: settings by key, and `config`. */
 export type Flags = Readonly<Record<string, unknown>>;
 
-export interface Actions extends KeyActions, RingActions {
+export interface Actions extends KeyActions, PlanActions, RingActions {
   serve(flags: Flags): Promise<void>;
   run(flags: Flags, words: readonly string[]): Promise<void>;
   models(flags: Flags, options: { readonly json: boolean }): Promise<void>;
@@ -41,6 +42,8 @@ const PULL_SETTINGS: readonly SettingKey[] = ['logLevel'];
 const MODELS_SETTINGS: readonly SettingKey[] = ['modelDir', 'logLevel'];
 /** Where the running agent is. */
 const REMOTE_SETTINGS: readonly SettingKey[] = ['host', 'port', 'apiKey', 'stateDir', 'logLevel'];
+/** What a plan depends on, besides the model and the nodes. */
+const PLAN_SETTINGS: readonly SettingKey[] = ['modelDir', 'context', 'parallel', 'stateDir', 'logLevel'];
 const KEYS_SETTINGS: readonly SettingKey[] = ['stateDir', 'logLevel'];
 
 /** The command line: what there is and which action it calls. Parsing throws commander's errors. */
@@ -111,6 +114,7 @@ export function createProgram(version: string, actions: Actions): Command {
     .description("delete models from the agent's own folder; files of other tools are never touched")
     .argument('<model...>', 'names of models');
   addSettings(rm, pick(MODELS_SETTINGS)).action(() => actions.rm(flagsOf(rm), rm.args));
+  addPlanCommand(program, actions, { withSettings: (command) => addSettings(command, pick(PLAN_SETTINGS)), flagsOf });
   const settings = pick(KEYS_SETTINGS);
   addKeyCommands(program, actions, { withSettings: (command) => addSettings(command, settings), flagsOf });
   addRingCommands(program, actions, { withSettings: (command) => addSettings(command, settings), flagsOf });

@@ -73,6 +73,11 @@ async function readMac(reader: MachineReader, facts: OperatingSystemFacts): Prom
   };
 }
 
+/** What models may take of a machine's memory, when nothing is known of it but its size and whether it is an Apple silicon Mac. */
+export function budgetOf(isAppleSilicon: boolean, totalBytes: number): number {
+  return isAppleSilicon ? metalBudget(totalBytes, undefined) : Math.floor(totalBytes * LINUX_BUDGET);
+}
+
 /** `limitMb`: `sudo sysctl iogpu.wired_limit_mb=...`; 0 leaves it to the system. */
 function metalBudget(totalBytes: number, limitMb: number | undefined): number {
   if (limitMb !== undefined && limitMb > 0) return Math.min(limitMb * MIB, totalBytes);

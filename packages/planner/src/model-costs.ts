@@ -71,13 +71,14 @@ export class ModelCosts {
     return between(this.#weights, from, to);
   }
 
-  /** What the layers read from memory for one token: the weights that it uses and the text before it. */
-  bytesReadPerToken(from: number, to: number): number {
+  /** What the layers read from memory for a step of `rows` tokens: the weights that any of them uses, and the text before each. */
+  bytesRead(from: number, to: number, rows: number): number {
     const text = Math.min(this.#shape.contextTokens, SPEED_MODEL.textTokens);
+    // Tokens are routed to experts independently of each other.
+    const used = 1 - (1 - this.activeShare) ** rows;
     return (
-      this.activeShare * this.weightBytes(from, to) +
-      between(this.#contextPerToken, from, to) * text +
-      between(this.#contextPerSequence, from, to)
+      used * this.weightBytes(from, to) +
+      rows * (between(this.#contextPerToken, from, to) * text + between(this.#contextPerSequence, from, to))
     );
   }
 

@@ -26,7 +26,7 @@ export class SpeedModel {
 
   /** What a node computes for one token in the layers `[from, to)`, the head and the overhead left out: it adds up over layers. */
   layersMs(node: PlannerNode, from: number, to: number): number {
-    return (this.#costs.bytesReadPerToken(from, to) / node.memoryBandwidth) * this.#slowdown(node.peer) * MS;
+    return (this.#costs.bytesRead(from, to, 1) / node.memoryBandwidth) * this.#slowdown(node.peer) * MS;
   }
 
   /** The head's part, on the last stage. */
@@ -34,9 +34,15 @@ export class SpeedModel {
     return (this.#costs.headBytes / node.memoryBandwidth) * this.#slowdown(node.peer) * MS;
   }
 
-  stageMs(node: PlannerNode, from: number, to: number): number {
+  /**
+   * A step of `rows` tokens of as many sequences. Weights are read once for all of them, so that a step is bound by arithmetic only
+   * when it has many.
+   */
+  stageMs(node: PlannerNode, from: number, to: number, rows = 1): number {
     const head = to === this.#costs.layerCount ? this.headMs(node) : 0;
-    return this.layersMs(node, from, to) + head + SPEED_MODEL.stageOverheadMs;
+    if (rows === 1) return this.layersMs(node, from, to) + head + SPEED_MODEL.stageOverheadMs;
+    const readMs = (this.#costs.bytesRead(from, to, rows) / node.memoryBandwidth) * this.#slowdown(node.peer) * MS + head;
+    return Math.max(readMs, this.#arithmeticMs(node, from, to, rows)) + SPEED_MODEL.stageOverheadMs;
   }
 
   /** From one stage to the next, for `rows` tokens. */
@@ -55,42 +61,72 @@ export class SpeedModel {
   }
 
   predict(stages: readonly StageOnNode[], wish: Pick<Wish, 'parallelSequences' | 'maxRows'>): Prediction {
-    const hops = stages.slice(1).map((stage, index) => [(stages[index] ?? stage).peer, stage.peer] as const);
-    const first = stages[0]?.peer;
-    const last = stages.at(-1)?.peer;
-    const backMs = first === undefined || last === undefined || stages.length === 1 ? 0 : this.backMs(last, first);
-
-    const stageMs = stages.map(({ node, from, to }) => this.stageMs(node, from, to));
-    const networkMs = sum(hops.map(([from, to]) => this.hopMs(from, to))) + backMs;
-    const tokenMs = sum(stageMs) + networkMs;
-    const slowestMs = Math.max(...stageMs, ...hops.map(([from, to]) => this.transferMs(from, to)));
+    const tokenMs = this.#passMs(stages, 1);
+    const networkMs = tokenMs - sum(stages.map(({ node, from, to }) => this.stageMs(node, from, to)));
 
     const rows = Math.min(SPEED_MODEL.promptTokens, wish.maxRows);
     const chunks = Math.ceil(SPEED_MODEL.promptTokens / rows);
     const chunkMs = stages.map((stage) => this.#prefillMs(stage, rows));
+    const hops = hopsOf(stages);
     const slowestChunkMs = Math.max(...chunkMs, ...hops.map(([from, to]) => this.transferMs(from, to, rows)));
     const prefillMs = sum(chunkMs) + sum(hops.map(([from, to]) => this.hopMs(from, to, rows))) + (chunks - 1) * slowestChunkMs;
     return {
       decodeTokensPerSecond: MS / tokenMs,
-      throughputTokensPerSecond: Math.min(MS / slowestMs, (wish.parallelSequences * MS) / tokenMs),
+      throughputTokensPerSecond: this.#throughput(stages, wish.parallelSequences),
       prefillTokensPerSecond: (SPEED_MODEL.promptTokens * MS) / prefillMs,
-      firstTokenMs: prefillMs + backMs,
+      firstTokenMs: prefillMs + this.#returnMs(stages),
       networkShare: networkMs / tokenMs,
     };
   }
 
+  /** One step of `rows` tokens through all stages and back. */
+  #passMs(stages: readonly StageOnNode[], rows: number): number {
+    const hopMs = hopsOf(stages).map(([from, to]) => this.hopMs(from, to, rows));
+    return sum(stages.map(({ node, from, to }) => this.stageMs(node, from, to, rows))) + sum(hopMs) + this.#returnMs(stages);
+  }
+
+  #returnMs(stages: readonly StageOnNode[]): number {
+    const [first] = stages;
+    const last = stages.at(-1);
+    return first === undefined || last === undefined || stages.length === 1 ? 0 : this.backMs(last.peer, first.peer);
+  }
+
+  /**
+   * Tokens a second of all sequences, in as many groups as serve best: while one group is in one stage, the others are in others, but
+   * every group reads the weights anew.
+   */
+  #throughput(stages: readonly StageOnNode[], sequences: number): number {
+    let best = 0;
+    for (let groups = 1; groups <= Math.min(sequences, stages.length); groups += 1) {
+      const rows = Math.ceil(sequences / groups);
+      const busiestMs = Math.max(
+        ...stages.map(({ node, from, to }) => this.stageMs(node, from, to, rows)),
+        ...hopsOf(stages).map(([from, to]) => this.transferMs(from, to, rows)),
+      );
+      best = Math.max(best, (sequences * MS) / Math.max(groups * busiestMs, this.#passMs(stages, rows)));
+    }
+    return best;
+  }
+
   /** A chunk of a prompt: bound by arithmetic, and at least by reading every weight once. */
   #prefillMs({ node, from, to }: StageOnNode, rows: number): number {
+    const headMs = to === this.#costs.layerCount ? this.headMs(node) : 0;
+    const readMs = (this.#costs.weightBytes(from, to) / node.memoryBandwidth) * this.#slowdown(node.peer) * MS + headMs;
+    return Math.max(readMs, this.#arithmeticMs(node, from, to, rows)) + SPEED_MODEL.stageOverheadMs;
+  }
+
+  #arithmeticMs(node: PlannerNode, from: number, to: number, rows: number): number {
     const operations = SPEED_MODEL.operationsPerParameter * this.#costs.activeParameters(from, to) * rows;
-    const headBytes = to === this.#costs.layerCount ? this.#costs.headBytes : 0;
-    const bytes = this.#costs.weightBytes(from, to) + headBytes;
-    const seconds = Math.max(operations / node.computeRate, bytes / node.memoryBandwidth);
-    return seconds * this.#slowdown(node.peer) * MS + SPEED_MODEL.stageOverheadMs;
+    return (operations / node.computeRate) * this.#slowdown(node.peer) * MS;
   }
 
   #slowdown(peer: PeerId): number {
     return this.#calibration?.slowdown.get(peer) ?? 1;
   }
+}
+
+function hopsOf(stages: readonly StageOnNode[]): readonly (readonly [from: PeerId, to: PeerId])[] {
+  return stages.slice(1).map((stage, index) => [(stages[index] ?? stage).peer, stage.peer]);
 }
 
 function sum(values: readonly number[]): number {

@@ -91,7 +91,7 @@ export interface PlacedStage extends StageRange {
 export interface Prediction {
   /** One stream. */
   readonly decodeTokensPerSecond: number;
-  /** All parallel sequences together, each in a step of its own. */
+  /** All parallel sequences together. */
   readonly throughputTokensPerSecond: number;
   readonly prefillTokensPerSecond: number;
   /** Of a prompt of `SPEED_MODEL.promptTokens`. */

@@ -23,7 +23,7 @@ const measurement = { model: manifest.id, stages, decodeTokensPerSecond: 3, stag
 test('the measured rate of a placement replaces its prediction, and that of no other', () => {
   const calibration = calibrate([{ model: manifest.id, stages }], [measurement]);
   expect(placed({ calibration }).predicted.decodeTokensPerSecond).toBe(3);
-  const other = { ...input.wish, strategy: 'throughput' as const, parallelSequences: 8 };
+  const other = { ...input.wish, split: 3 };
   expect(placed({ calibration, wish: other }).predicted.decodeTokensPerSecond).not.toBe(3);
 });
 

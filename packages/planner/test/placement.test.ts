@@ -163,12 +163,19 @@ test('memory shares layers by budget, throughput by speed, and speed fills the f
     { name: 'slow', budgetGb: 100, bandwidth: 200 },
     { name: 'fast', budgetGb: 100, bandwidth: 600 },
   ];
-  const throughput = placedOf({ nodes: even, wish: { strategy: 'throughput' } });
+  const many = { parallelSequences: 32, contextTokens: 1024 };
+  const throughput = placedOf({ nodes: even, wish: { ...many, strategy: 'throughput' } });
   const [one, other] = throughput.stages.map((stage) => stage.computeMs);
   expect(Math.abs((one ?? 0) - (other ?? 0)) / (one ?? 1)).toBeLessThan(0.1);
-  expect(throughput.predicted.throughputTokensPerSecond).toBeGreaterThan(
-    1.3 * placedOf({ nodes: even }).predicted.throughputTokensPerSecond,
-  );
+  const alone = placedOf({ nodes: even, wish: many });
+  expect(throughput.predicted.throughputTokensPerSecond).toBeGreaterThan(1.2 * alone.predicted.throughputTokensPerSecond);
+});
+
+test('sequences of one step share the reading of the weights, so that few of them gain nothing by a further node', () => {
+  const nodes = ['a', 'b'].map((name) => ({ name, budgetGb: 100 }));
+  const [one, four] = [1, 4].map((parallelSequences) => placedOf({ nodes, wish: { parallelSequences, strategy: 'throughput' } }));
+  expect(four?.stages).toHaveLength(1);
+  expect(four?.predicted.throughputTokensPerSecond).toBeGreaterThan(3 * (one?.predicted.throughputTokensPerSecond ?? Infinity));
 });
 
 test('equally fast nodes share the layers evenly', () => {

@@ -1,11 +1,13 @@
 import type { Chain } from '../chain/chain-problem.ts';
 import { levelChain } from '../chain/level-chain.ts';
 import { balancedChain, cheapestChains } from '../chain/search.ts';
-import type { Weights } from '../chain/smallest-bottleneck.ts';
 import { PLANNER_LIMITS, POLICY } from '../policy.ts';
 import type { SpeedModel, StageOnNode } from '../speed-model.ts';
 import type { Wish } from '../types.ts';
 import type { PlacementProblem } from './placement-problem.ts';
+
+/** Nodes that are tried beyond the fewest, for throughput. */
+const MOST_ADDED = 3;
 
 /** A chosen chain, and what was thought of longer ones, in words. */
 export interface Choice {
@@ -17,12 +19,12 @@ export interface Choice {
 export function chooseChain(problem: PlacementProblem, speed: SpeedModel, wish: Wish): Choice | undefined {
   const most = Math.min(problem.level.nodes.length, PLANNER_LIMITS.stages, wish.split ?? Infinity);
   if (wish.split !== undefined && wish.split > most) return undefined;
-  if (wish.strategy === 'throughput') return balanced(problem, problem.busyMs, wish, most);
+  if (wish.strategy === 'throughput') return busiest(problem, speed, wish, most);
   if (wish.split === undefined || wish.split === 1) {
     const [solo] = cheapestChains(problem.chains, problem.orders, 1);
     if (solo !== undefined) return { stages: problem.stagesOf(solo), remarks: [] };
   }
-  return wish.strategy === 'memory' ? balanced(problem, problem.fullness, wish, most) : fastest(problem, speed, wish, most);
+  return wish.strategy === 'memory' ? emptiest(problem, wish, most) : fastest(problem, speed, wish, most);
 }
 
 /** The fewest nodes that fit, and more where they pay. */
@@ -55,28 +57,49 @@ function fastest(problem: PlacementProblem, speed: SpeedModel, wish: Wish, most:
 
 /** Shared out evenly where a token's time hardly changes by it: prompts and many sequences are faster then. */
 function levelled(chain: Chain, problem: PlacementProblem): Chain {
-  return levelChain(problem.chains, chain, problem.busyMs, chain.cost * (1 + POLICY.levellingLoss));
+  return levelChain(problem.chains, chain, problem.busyMs(1), chain.cost * (1 + POLICY.levellingLoss));
 }
 
-/**
- * The chain whose largest weight is smallest. Which length: the one asked for; for `throughput`, more nodes while each brings
- * something and there are sequences to keep them busy; else the fewest that fit.
- */
-function balanced(problem: PlacementProblem, weights: Weights, wish: Wish, most: number): Choice | undefined {
-  const { chains, orders } = problem;
-  const chain = balancedChain(chains, weights, orders, most, (bottlenecks) => wish.split ?? lengthOf(bottlenecks, wish));
+/** The layers with which the fullest node is emptiest, over the fewest nodes that fit. */
+function emptiest(problem: PlacementProblem, wish: Wish, most: number): Choice | undefined {
+  const { chains, orders, fullness } = problem;
+  const chain = balancedChain(chains, fullness, orders, most, (bottlenecks) => wish.split ?? fewestOf(bottlenecks));
   return chain && { stages: problem.stagesOf(chain), remarks: [] };
 }
 
-function lengthOf(bottlenecks: readonly number[], wish: Wish): number {
-  const fewest = bottlenecks.findIndex((bottleneck) => bottleneck < Infinity) + 1;
-  let length = fewest;
-  if (wish.strategy !== 'throughput') return length;
-  for (let longer = fewest + 1; longer <= Math.min(bottlenecks.length, wish.parallelSequences); longer += 1) {
-    const gain = (bottlenecks[length - 1] ?? Infinity) / (bottlenecks[longer - 1] ?? Infinity) - 1;
-    if (gain >= POLICY.worthwhileGain) length = longer;
+/** The layers with which the slowest stage is fastest, over the fewest nodes that fit, and more where they pay. */
+function busiest(problem: PlacementProblem, speed: SpeedModel, wish: Wish, most: number): Choice | undefined {
+  const { chains, orders } = problem;
+  // With as many groups of sequences under way as there are stages.
+  const rows = (length: number): number => Math.ceil(wish.parallelSequences / Math.min(length, wish.parallelSequences));
+  let fewest = wish.split ?? 0;
+  const atLeast = balancedChain(chains, problem.busyMs(rows(fewest || 1)), orders, most, (bottlenecks) => {
+    fewest = wish.split ?? fewestOf(bottlenecks);
+    return fewest;
+  });
+  if (atLeast === undefined) return undefined;
+  let best = { chain: atLeast, rate: throughputOf(atLeast, problem, speed, wish) };
+  const remarks: string[] = [];
+  const longest = wish.split ?? Math.min(most, wish.parallelSequences, fewest + MOST_ADDED);
+  for (let length = fewest + 1; length <= longest; length += 1) {
+    const chain = balancedChain(chains, problem.busyMs(rows(length)), orders, length, () => length);
+    if (chain === undefined) continue;
+    const rate = throughputOf(chain, problem, speed, wish);
+    const gain = rate / best.rate - 1;
+    if (gain < POLICY.worthwhileGain) continue;
+    remarks.push(`${length} nodes give ${percent(gain)} more tokens a second than ${best.chain.nodes.length}.`);
+    best = { chain, rate };
   }
-  return length;
+  return { stages: problem.stagesOf(best.chain), remarks };
+}
+
+function throughputOf(chain: Chain, problem: PlacementProblem, speed: SpeedModel, wish: Wish): number {
+  return speed.predict(problem.stagesOf(chain), wish).throughputTokensPerSecond;
+}
+
+/** The shortest length that there is a chain of; 0: none. */
+function fewestOf(bottlenecks: readonly number[]): number {
+  return bottlenecks.findIndex((bottleneck) => bottleneck < Infinity) + 1;
 }
 
 export function percent(share: number): string {

@@ -44,7 +44,7 @@ export function explain(facts: Facts): string[] {
     wish.split === count
       ? `${count} stages, as asked for.`
       : wish.strategy === 'throughput'
-        ? `${count} nodes: a further one would not make the slowest stage ${percent(POLICY.worthwhileGain)} faster, or there would be no sequence to keep it busy.`
+        ? `${count} nodes: fewer do not fit or give less, a further one would not give ${percent(POLICY.worthwhileGain)} more tokens a second.`
         : whySplit(facts, nodes),
     STRATEGY_TEXTS[wish.strategy],
     ...hopsOf(facts),

@@ -69,16 +69,16 @@ export class PlacementProblem {
     };
   }
 
-  /** How long a step keeps a stage or a link busy. */
-  get busyMs(): Weights {
+  /** How long a step of `rows` tokens keeps a stage or a link busy. */
+  busyMs(rows: number): Weights {
     const { nodes } = this.level;
     const { boundaries } = this.#costs;
     return {
-      stage: (node, from, to) => this.#speed.stageMs(nodes[node] as PlannerNode, boundaries[from] ?? 0, boundaries[to] ?? 0),
+      stage: (node, from, to) => this.#speed.stageMs(nodes[node] as PlannerNode, boundaries[from] ?? 0, boundaries[to] ?? 0, rows),
       hop: (from, to) =>
         this.chains.hopCost(from, to) === Infinity
           ? Infinity
-          : this.#speed.transferMs((nodes[from] as PlannerNode).peer, (nodes[to] as PlannerNode).peer),
+          : this.#speed.transferMs((nodes[from] as PlannerNode).peer, (nodes[to] as PlannerNode).peer, rows),
     };
   }
 
