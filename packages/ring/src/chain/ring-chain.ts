@@ -1,5 +1,5 @@
-import { StageError, type PeerId, type StageChain, type StageInfo, type Step, type StepResult } from '@pippa/core';
-import type { StageConnection, StageFailure } from './stage-connection.ts';
+import { StageError, type Clock, type PeerId, type StageChain, type StageInfo, type Step, type StepResult } from '@pippa/core';
+import { LinkFailedError, type StageConnection, type StageFailure } from './stage-connection.ts';
 
 /** What broke a chain, and where. */
 export interface ChainLoss {
@@ -51,19 +51,37 @@ export class RingChain implements StageChain {
     }
   }
 
-  /** Links the stages in a new epoch. Throws when one of them is lost meanwhile. `onLost` is called once at most. */
-  static async link(connections: readonly StageConnection[], epoch: number, onLost: (loss: ChainLoss) => void): Promise<RingChain> {
-    await Promise.all(
-      connections.map((connection, index) => {
-        const next = connections[index + 1];
-        return connection.link({
-          epoch,
-          index,
-          stageCount: connections.length,
-          next: next === undefined ? null : { peer: next.peer },
-        });
-      }),
-    );
+  /**
+   * Links the stages in a new epoch. Throws `LinkFailedError` when a way between two of them cannot be opened or one does not answer within
+   * `linkMs`, or why one was lost meanwhile. `onLost` is called once at most.
+   */
+  static async link(
+    connections: readonly StageConnection[],
+    epoch: number,
+    { clock, linkMs, onLost }: { readonly clock: Clock; readonly linkMs: number; readonly onLost: (loss: ChainLoss) => void },
+  ): Promise<RingChain> {
+    const silent = new Set(connections);
+    const late = Promise.withResolvers<never>();
+    const cancelTimer = clock.schedule(linkMs, () => {
+      const [first] = silent;
+      late.reject(new LinkFailedError(`A stage did not link within ${linkMs} ms.`, first?.peer));
+    });
+    const links = connections.map(async (connection, index) => {
+      const next = connections[index + 1];
+      const failure = await connection.link({
+        epoch,
+        index,
+        stageCount: connections.length,
+        next: next === undefined ? null : { peer: next.peer },
+      });
+      silent.delete(connection);
+      if (failure !== undefined) throw new LinkFailedError(failure.message, connections[failure.index]?.peer);
+    });
+    try {
+      await Promise.race([Promise.all(links), late.promise]);
+    } finally {
+      cancelTimer();
+    }
     return new RingChain(connections, epoch, onLost);
   }
 

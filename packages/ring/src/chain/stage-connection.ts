@@ -32,6 +32,16 @@ export class StageRefusedError extends PippaError {
   }
 }
 
+/** The stages could not be linked in a new epoch. `suspect`: the node that the way to could not be opened, or that did not answer. */
+export class LinkFailedError extends StageError {
+  readonly suspect: PeerId | undefined;
+
+  constructor(message: string, suspect: PeerId | undefined) {
+    super(message);
+    this.suspect = suspect;
+  }
+}
+
 export type StageOpening = Omit<StageOpenMessage, 'kind'>;
 export type StageFailure = Omit<Extract<HostMessage, { kind: 'failure' }>, 'kind'>;
 
@@ -48,7 +58,7 @@ export class StageConnection {
   readonly lost: Promise<PippaError | undefined>;
   readonly #stream: FrameStream;
   #listener: StageListener | undefined;
-  #linked: { readonly epoch: number; readonly resolve: () => void } | undefined;
+  #linking: { readonly epoch: number; readonly resolve: (failure: StageFailure | undefined) => void } | undefined;
   #closing = false;
 
   private constructor(stream: FrameStream, info: StageInfo) {
@@ -118,14 +128,17 @@ export class StageConnection {
     this.#listener = listener;
   }
 
-  /** Puts the stage into an epoch with its KV cache emptied; settles when its way to the next one is open. */
-  async link(link: Omit<Extract<ConductorMessage, { kind: 'link' }>, 'kind'>): Promise<void> {
-    const linked = new Promise<void>((resolve) => {
-      this.#linked = { epoch: link.epoch, resolve };
+  /**
+   * Puts the stage into an epoch with its KV cache emptied. Settles when its way to the next one is open, with what failed if it is not.
+   * Throws when the stage is lost.
+   */
+  async link(link: Omit<Extract<ConductorMessage, { kind: 'link' }>, 'kind'>): Promise<StageFailure | undefined> {
+    const outcome = new Promise<StageFailure | undefined>((resolve) => {
+      this.#linking = { epoch: link.epoch, resolve };
     });
     await this.#stream.send({ kind: 'link', ...link } satisfies ConductorMessage);
-    await Promise.race([
-      linked,
+    return Promise.race([
+      outcome,
       this.lost.then((error) => {
         throw error ?? new StreamLostError('The stage was closed.');
       }),
@@ -150,12 +163,13 @@ export class StageConnection {
   #take(report: HostMessage): void {
     switch (report.kind) {
       case 'linked':
-        if (report.epoch === this.#linked?.epoch) this.#linked.resolve();
+        if (report.epoch === this.#linking?.epoch) this.#linking.resolve(undefined);
         break;
       case 'result':
         this.#listener?.onResult(report);
         break;
       case 'failure':
+        if (report.epoch === this.#linking?.epoch) this.#linking.resolve(report);
         this.#listener?.onFailure(report);
         break;
       case 'progress':

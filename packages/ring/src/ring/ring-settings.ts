@@ -7,6 +7,8 @@ export interface RingSettings {
   readonly recoverMs: number;
   /** Pause between two tries to mend a ring while nothing changes in the mesh. */
   readonly retryMs: number;
+  /** How long a stage may take to open its way to the next one. */
+  readonly linkMs: number;
   /** A step under way for so long, with a suspect node in the ring, means that the node is given up. */
   readonly overdueMs: number;
   /** A ring that breaks so often without one result in between has something that no new place mends. */
@@ -17,6 +19,7 @@ export const DEFAULT_RING_SETTINGS: RingSettings = {
   conductor: DEFAULT_CONDUCTOR_SETTINGS,
   recoverMs: 60_000,
   retryMs: 500,
+  linkMs: 5000,
   overdueMs: 1500,
   maxFruitlessRepairs: 3,
 };

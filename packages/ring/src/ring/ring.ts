@@ -15,7 +15,7 @@ import {
 import type { PlacedStage, RingWish } from '@pippa/protocol';
 import { observeChain } from '../chain/observe-chain.ts';
 import { RingChain, type ChainLoss, type RingStep } from '../chain/ring-chain.ts';
-import type { StageConnection } from '../chain/stage-connection.ts';
+import { LinkFailedError, type StageConnection } from '../chain/stage-connection.ts';
 import { createConductor, type Conductor } from '../conductor.ts';
 import type { ConductorSnapshot } from '../snapshot.ts';
 import { planWithShape } from './choose-shape.ts';
@@ -197,8 +197,7 @@ export class Ring {
 
   async #start(signal: AbortSignal): Promise<void> {
     const { settings, clock, logger, mesh } = this.#parts;
-    this.#epoch += 1;
-    const chain = await RingChain.link(this.#connections, this.#epoch, (loss) => this.#onLost(loss));
+    const chain = await this.#link();
     signal.throwIfAborted();
     this.#chain = chain;
     this.#conductor = createConductor({
@@ -226,6 +225,16 @@ export class Ring {
     if (chain.loss !== undefined) this.#onLost(chain.loss);
   }
 
+  #link(): Promise<RingChain> {
+    const { clock, settings } = this.#parts;
+    this.#epoch += 1;
+    return RingChain.link(this.#connections, this.#epoch, {
+      clock,
+      linkMs: settings.linkMs,
+      onLost: (loss) => this.#onLost(loss),
+    });
+  }
+
   #onLost(loss: ChainLoss): void {
     if (this.#state !== 'ready' || this.#conductor === undefined) return;
     this.#logger.warn({ err: loss.error, peer: loss.suspect, epoch: this.#epoch }, 'ring broken');
@@ -250,6 +259,8 @@ export class Ring {
     const { clock, settings } = this.#parts;
     const since = clock.nowMs();
     const excluded = new Set<PeerId>();
+    /** Nodes that the way to could not be opened, and how often. */
+    const unlinked = new Map<PeerId, number>();
     this.#giveUp(loss, excluded);
     let failure: unknown = loss.error;
     while (clock.nowMs() - since < settings.recoverMs) {
@@ -267,9 +278,14 @@ export class Ring {
         failure = error;
         this.#logger.warn({ err: error }, 'ring not mended yet');
         this.#connections = await stillThere(this.#connections);
+        const suspect = error instanceof LinkFailedError ? error.suspect : undefined;
+        // Rather a way that may come back than nobody at all.
+        if (error instanceof PlacementRefusedError) unlinked.clear();
+        if (suspect !== undefined) unlinked.set(suspect, (unlinked.get(suspect) ?? 0) + 1);
         await this.#untilSomethingChanges();
-        // Who refused or could not be reached may be fine by now.
+        // Who refused may be fine by now. Whom a neighbour cannot reach is done without, as far as others have room.
         excluded.clear();
+        for (const [peer, times] of unlinked) if (times >= 2) this.#doWithout(peer, excluded);
       }
     }
     throw failure;
@@ -293,13 +309,20 @@ export class Ring {
       return;
     }
     this.#planned = planned;
-    this.#epoch += 1;
-    const chain = await RingChain.link(this.#connections, this.#epoch, (loss) => this.#onLost(loss));
+    const chain = await this.#link();
     this.#chain = chain;
     this.conductor.resume(this.#observed(chain));
     this.#setState('ready');
     this.#logger.info({ stages: planned.stages, epoch: this.#epoch }, 'ring is mended');
     if (chain.loss !== undefined) this.#onLost(chain.loss);
+  }
+
+  #doWithout(peer: PeerId, excluded: Set<PeerId>): void {
+    if (peer === this.#parts.mesh.self) return;
+    excluded.add(peer);
+    const theirs = this.#connections.filter((connection) => connection.peer === peer);
+    closeAll(theirs, new StageError('Its neighbour cannot reach it.'));
+    this.#connections = this.#connections.filter((connection) => !theirs.includes(connection));
   }
 
   /** The stage that is lost goes; where none is, a node that was at fault twice in a row does. */

@@ -3,6 +3,7 @@ import {
   modelId,
   silentLogger,
   systemClock,
+  type Clock,
   type GenerationEvent,
   type GenerationRequest,
   type ModelManifest,
@@ -49,8 +50,14 @@ export class House {
   readonly network = new MemoryNetwork();
   readonly members: Member[] = [];
 
+  readonly #clock: Clock;
+
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+  }
+
   async add(name: string, options: { perNode?: number; settings?: Partial<RingSettings> } = {}): Promise<Member> {
-    const member = new Member(this.network.node(name), options);
+    const member = new Member(this.network.node(name), { clock: this.#clock, ...options });
     this.members.push(member);
     await member.start();
     return member;
@@ -76,11 +83,13 @@ export class Member {
   readonly generator: TokenGenerator;
   #rings = 0;
 
-  constructor(mesh: MemoryMesh, { perNode = 4, settings = {} }: { perNode?: number; settings?: Partial<RingSettings> }) {
+  constructor(
+    mesh: MemoryMesh,
+    { clock, perNode = 4, settings = {} }: { clock: Clock; perNode?: number; settings?: Partial<RingSettings> },
+  ) {
     this.mesh = mesh;
     const planner = new EvenPlanner(mesh, perNode);
     const logger = silentLogger;
-    const clock = systemClock;
     this.host = new StageHost({
       mesh,
       loader: this.loader,
