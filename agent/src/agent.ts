@@ -9,7 +9,9 @@ import { createControlServer } from './control/server.ts';
 import { UnusableModelError, UsageError } from './errors.ts';
 import { openLibrary } from './library/open-library.ts';
 import type { Machine } from './machine.ts';
-import { startMesh } from './mesh/start-mesh.ts';
+import type { AskStranger } from './mesh/enter-mesh.ts';
+import { makeMesh } from './mesh/make-mesh.ts';
+import type { MeshState } from './mesh/mesh-administration.ts';
 import type { Node } from './node/node.ts';
 import { openedModelInfo, openNode } from './node/open-node.ts';
 import type { OpenedModelInfo } from './open-model.ts';
@@ -26,6 +28,8 @@ export interface AgentSurroundings {
   readonly logger: Logger;
   /** Fraction 0 .. 1 of all models. */
   readonly onProgress?: (fraction: number) => void;
+  /** Asks the person at the terminal what to do about a mesh that this node is not in. */
+  readonly askStranger?: AskStranger | undefined;
   /** Gives up starting. */
   readonly signal: AbortSignal;
 }
@@ -34,6 +38,7 @@ export interface RunningAgent {
   /** `http://127.0.0.1:11500` */
   readonly url: string;
   readonly models: readonly OpenedModelInfo[];
+  mesh(): MeshState;
   /** Lets running answers finish within the gateway's bound. */
   stop(): Promise<void>;
 }
@@ -44,7 +49,7 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
   const library = openLibrary(settings, surroundings);
   const asked = await askedModels(settings, library, signal);
   const metrics = new Metrics(readThisProcess);
-  const agentMesh = startMesh(surroundings);
+  const agentMesh = await makeMesh(settings, surroundings);
   const { node, store, models } = openNode(settings, {
     ...surroundings,
     mesh: agentMesh.mesh,
@@ -109,6 +114,7 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     await library.start();
     await store.start();
     await node.start();
+    await agentMesh.start();
     for (const [index, model] of asked.entries()) {
       await bringUp(node, model, {
         signal,
@@ -119,7 +125,12 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     await stop();
     throw error;
   }
-  return { url, models: await Promise.all(asked.map((model) => openedModelInfo(node, model))), stop };
+  return {
+    url,
+    models: await Promise.all(asked.map((model) => openedModelInfo(node, model))),
+    mesh: () => agentMesh.state(),
+    stop,
+  };
 }
 
 /** Undefined where the file cannot be used: answers are then kept while the agent runs. */

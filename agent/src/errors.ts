@@ -139,3 +139,8 @@ export class NoSuchNodeError extends PippaError {
 export class AmbiguousNodeError extends PippaError {
   readonly code = 'ambiguous_node';
 }
+
+/** The port for other agents is in use, and was asked for. */
+export class MeshPortTakenError extends PippaError {
+  readonly code = 'mesh_port_taken';
+}

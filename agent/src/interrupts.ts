@@ -38,6 +38,11 @@ export class Interrupts implements Disposable {
     source.on('SIGTERM', this.#listener);
   }
 
+  /** Ctrl-C as a key: where a prompt reads the terminal it is no signal. */
+  request(): void {
+    this.#asked.abort(new InterruptedError('Interrupted.'));
+  }
+
   get asked(): AbortSignal {
     return this.#asked.signal;
   }

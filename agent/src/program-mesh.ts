@@ -33,7 +33,7 @@ export const MESH_COMMANDS: readonly MeshCommandText[] = [
     name: 'doctor',
     description: 'look for what keeps agents apart, and say what to do about it',
     options: [JSON_OPTION],
-    settings: ['host', 'port', ...SOCKET_SETTINGS],
+    settings: ['host', 'port', 'meshPort', ...SOCKET_SETTINGS],
   },
   {
     name: 'invite',

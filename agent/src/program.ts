@@ -6,6 +6,7 @@ import { addPlanCommand, type PlanActions } from './program-plan.ts';
 import { addRingCommands, type RingActions } from './program-rings.ts';
 import { MESH_COMMANDS, type MeshCommandName } from './program-mesh.ts';
 import { SETTINGS, type SettingDefinition, type SettingKey } from './settings/schema.ts';
+import { usage } from './settings/texts.ts';
 import { columns } from './terminal/columns.ts';
 
 /** Flags as typed: settings by key, and `config`. */
@@ -143,7 +144,7 @@ function pick(keys: readonly SettingKey[]): readonly SettingDefinition[] {
 function addSettings(command: Command, settings: readonly SettingDefinition[]): Command {
   for (const setting of settings) {
     const suffix = setting.default === '' ? '' : ` (default: ${setting.default})`;
-    const option = new Option(`${setting.flag} <${setting.argument}>`, setting.meaning + suffix);
+    const option = new Option(usage(setting), setting.meaning + suffix);
     if (setting.kind === 'list')
       option.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]);
     command.addOption(option);

@@ -34,7 +34,7 @@ function command(words: readonly string[], { isTTY = false, environment = {}, in
   const signals = new EventEmitter();
   if (!isTTY) terminal.stdin.end(input);
   const config = join(directory, 'config.toml');
-  const surroundings = { PIPPA_CONFIG: config, PIPPA_STATE_DIR: join(directory, 'state'), ...environment };
+  const surroundings = { PIPPA_CONFIG: config, PIPPA_STATE_DIR: join(directory, 'state'), PIPPA_MESH: 'off', ...environment };
   const code = writeFile(config, '').then(() => runCli({ words, environment: surroundings, terminal, signals }));
   return { terminal, signals, code };
 }

@@ -25,6 +25,7 @@ function withReport(changes: Parameters<typeof sampleReport>[0], clockOffsetsMs:
 }
 
 const ben = samplePeer('ben');
+const on = { state: 'on' as const, membership: { kind: 'member' as const, open: false }, otherMeshes: 0, addresses: [] };
 
 function worst(facts: DoctorFacts): Finding[] {
   return diagnose(facts).filter(({ level }) => level !== 'ok');
@@ -165,7 +166,34 @@ describe('the doctor', () => {
     ['a silent peer', withReport({ peers: [samplePeer('ben', { state: 'suspect' })] }), 'warning', /ben is silent/, /Wi-Fi/],
     ['a dead peer', withReport({ peers: [samplePeer('ben', { state: 'dead' })] }), 'note', /ben is gone/, /kick ben/],
     ['nobody', withReport({ peers: [] }), 'note', /no other nodes/, /invite/],
-    ['an open mesh', withReport({ peers: [ben], mesh: { state: 'on', open: true, addresses: [] } }), 'warning', /open/, /--open/],
+    [
+      'an open mesh',
+      withReport({ peers: [ben], mesh: { ...on, membership: { kind: 'member', open: true } } }),
+      'warning',
+      /open/,
+      /--open/,
+    ],
+    [
+      'another mesh',
+      withReport({ peers: [ben], mesh: { ...on, otherMeshes: 1 } }),
+      'note',
+      /another mesh on this network/,
+      /leave/,
+    ],
+    [
+      'no mesh yet',
+      withReport({ peers: [], mesh: { ...on, membership: { kind: 'stranger' } } }),
+      'warning',
+      /no mesh yet/,
+      /--join/,
+    ],
+    [
+      'a node that waits',
+      withReport({ peers: [], mesh: { ...on, membership: { kind: 'asking', words: 'apple river' } } }),
+      'warning',
+      /words are apple river/,
+      /approve/,
+    ],
     [
       'two of one name',
       withReport({ peers: [ben, { ...samplePeer('ben'), id: samplePeer('other').id }] }),

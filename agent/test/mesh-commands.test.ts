@@ -64,7 +64,10 @@ describe('pippa-agent status', () => {
 
   it('gives the same as JSON', async () => {
     const report = JSON.parse((await outcome('status', '--json')).out) as unknown;
-    expect(report).toMatchObject({ mesh: { state: 'on', open: false }, peers: [{ state: 'alive' }, { state: 'suspect' }] });
+    expect(report).toMatchObject({
+      mesh: { state: 'on', membership: { kind: 'member', open: false } },
+      peers: [{ state: 'alive' }, { state: 'suspect' }],
+    });
   });
 
   it('shows this node where there is no mesh, and why', async () => {

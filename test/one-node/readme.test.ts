@@ -44,6 +44,7 @@ async function run({
     ...process.env,
     PATH: `${directory}${delimiter}${process.env['PATH']}`,
     HOME: directory,
+    PIPPA_MESH: 'off',
     PIPPA_PORT: String(agent.port),
   };
   const child = spawn(file, words, { cwd: repository, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });

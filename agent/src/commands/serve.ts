@@ -4,28 +4,38 @@ import { startAgent, type RunningAgent } from '../agent.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { aborted } from '../interrupts.ts';
 import { readMachine, type Machine } from '../machine.ts';
+import { watchNotices, type MeshNotice } from '../mesh/notices.ts';
+import { strangerPrompt } from '../terminal/ask-stranger.ts';
 import { banner } from '../terminal/banner.ts';
 import { withProgress } from '../terminal/progress-line.ts';
 import { painter } from '../terminal/terminal.ts';
+import { meshFacts, noticeLine } from '../views/mesh-lines.ts';
 import type { CommandContext } from './context.ts';
 
 /** `pippa-agent`: serves until the first signal, then lets running answers finish; the second signal ends it at once. */
 export async function serve(context: CommandContext): Promise<ExitCode> {
   const { terminal, environment, interrupts, logger } = context;
   const machine = await readMachine();
-  const agent = await start(context, machine);
+  const bannerPrinted = Promise.withResolvers<void>();
+  const agent = await start(context, machine, bannerPrinted.promise);
   const paint = painter(terminal.stdout, environment);
   const { apiKey, host } = context.settings;
   const facts = { version: context.version, url: agent.url, needsKey: apiKey !== undefined || !isLoopbackAddress(host) };
-  terminal.stdout.write(banner({ ...facts, models: agent.models, machine }, paint));
+  const mesh = agent.mesh();
+  terminal.stdout.write(banner({ ...facts, models: agent.models, machine, mesh: meshFacts(mesh, paint) }, paint));
+  bannerPrinted.resolve();
+  const tell = (notice: MeshNotice): void => void terminal.stdout.write(`  ${noticeLine(notice, paint)}\n`);
+  const stopNotices = mesh.state === 'on' ? watchNotices(mesh.administration, tell) : () => undefined;
   await aborted(interrupts.asked);
+  stopNotices();
   return drain(agent, context, logger);
 }
 
-function start(context: CommandContext, machine: Machine): Promise<RunningAgent> {
-  const { settings, version, paths, environment, interrupts, logger } = context;
+function start(context: CommandContext, machine: Machine, ready: Promise<void>): Promise<RunningAgent> {
+  const { settings, version, paths, environment, interrupts, logger, terminal } = context;
+  const askStranger = strangerPrompt(terminal, { ready, interrupts });
   return withProgress('Loading', context, (onProgress) =>
-    startAgent(settings, { version, paths, environment, machine, logger, onProgress, signal: interrupts.asked }),
+    startAgent(settings, { version, paths, environment, machine, logger, askStranger, onProgress, signal: interrupts.asked }),
   );
 }
 

@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
-import { link, rename, stat, unlink } from 'node:fs/promises';
+import { mkdir, rm, rmdir, stat } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import { AgentAlreadyRunningError } from '../errors.ts';
 
 /** A socket that takes connections is live: its process runs, if perhaps stopped. */
-export function isLive(socketPath: string): Promise<boolean> {
+function isLive(socketPath: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(socketPath);
     const settle = (live: boolean): void => {
@@ -17,47 +17,39 @@ export function isLive(socketPath: string): Promise<boolean> {
   });
 }
 
+/** The claim takes milliseconds; a lock this old was left by a process that ended in the middle of one. */
+const LOCK_STALE_MS = 5000;
+const LOCK_RETRY_MS = 20;
+
 /**
  * Makes `server` listen at `socketPath`, readable and writable by this user alone. What an agent that was killed left there is
- * replaced. Throws `AgentAlreadyRunningError`, and what listening throws.
+ * replaced. Of several agents that start at once one wins. Throws `AgentAlreadyRunningError`, and what listening throws.
  */
 export async function claimSocket(server: Server, socketPath: string): Promise<void> {
+  const lock = `${socketPath}.lock`;
+  await acquire(lock);
   try {
+    if (await isLive(socketPath)) throw new AgentAlreadyRunningError(socketPath);
+    await rm(socketPath, { force: true });
     await listen(server, socketPath);
-  } catch (error) {
-    if (!isCode(error, 'EADDRINUSE')) throw error;
-    await removeStale(socketPath);
-    try {
-      await listen(server, socketPath);
-    } catch (again) {
-      throw isCode(again, 'EADDRINUSE') ? new AgentAlreadyRunningError(socketPath) : again;
-    }
+  } finally {
+    await rmdir(lock).catch(() => undefined);
   }
 }
 
-/**
- * Of several agents that start at once over a dead one's socket, one must win. Each moves the file away under a name of its own and
- * looks at what it caught: the winner's fresh socket is put back.
- */
-async function removeStale(socketPath: string): Promise<void> {
-  if (await isLive(socketPath)) throw new AgentAlreadyRunningError(socketPath);
-  const caught = `${socketPath}.${randomUUID().slice(0, 8)}`;
-  try {
-    const before = await stat(socketPath);
-    await rename(socketPath, caught);
-    const after = await stat(caught);
-    if (before.ino === after.ino && before.birthtimeMs === after.birthtimeMs && !(await isLive(caught))) {
-      await unlink(caught);
+/** A folder is made by one process or another, never by both. */
+async function acquire(lock: string): Promise<void> {
+  for (;;) {
+    try {
+      await mkdir(lock);
       return;
+    } catch (error) {
+      if (!isCode(error, 'EEXIST')) throw error;
     }
-    await link(caught, socketPath);
-    await unlink(caught);
-  } catch (error) {
-    // Another agent was faster at clearing it away.
-    if (isCode(error, 'ENOENT')) return;
-    throw error;
+    const made = await stat(lock).catch(() => undefined);
+    if (made !== undefined && Date.now() - made.mtimeMs > LOCK_STALE_MS) await rmdir(lock).catch(() => undefined);
+    else await setTimeout(LOCK_RETRY_MS);
   }
-  throw new AgentAlreadyRunningError(socketPath);
 }
 
 function listen(server: Server, socketPath: string): Promise<void> {

@@ -48,7 +48,25 @@ export function checkMesh({ agent, version }: DoctorFacts): readonly Finding[] {
     const about = PROBLEMS[code] ?? OTHER_PROBLEM;
     return { check: about.check, level: about.level, message, advice: hint === '' ? about.advice : hint };
   });
-  if (report.mesh.open) {
+  const { membership, otherMeshes } = report.mesh;
+  if (membership.kind !== 'member') {
+    const message =
+      membership.kind === 'asking'
+        ? `This node waits to be let in; its words are ${membership.words}.`
+        : 'This node is in no mesh yet.';
+    const advice =
+      'On a member: pippa-agent approve <name>. Or start this one with --join <code>, or --mesh new for one of its own.';
+    return [...found, { check: 'membership', level: 'warning', message, advice }];
+  }
+  if (otherMeshes > 0) {
+    const message =
+      otherMeshes === 1
+        ? 'There is another mesh on this network; its key is another one.'
+        : `There are ${otherMeshes} other meshes on this network, of other keys.`;
+    const advice = 'Were they meant to be one? pippa-agent invite here; there pippa-agent leave, and the line that invite prints.';
+    found.push({ check: 'different key', level: 'note', message, advice });
+  }
+  if (membership.open) {
     const message = 'The mesh is open: whoever is on the network is let in.';
     found.push({ check, level: 'warning', message, advice: 'Start without --open outside of networks that you trust.' });
   }

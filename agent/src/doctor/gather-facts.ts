@@ -3,6 +3,7 @@ import { createInterfaceClassifier, systemReader, type MachineReader } from '@pi
 import type { CommandContext } from '../commands/context.ts';
 import { callAgent } from '../control/client.ts';
 import { checkPrivateFolder } from '../control/private-folder.ts';
+import { DEFAULT_MESH_PORT } from '../settings/schema.ts';
 import { AgentNotRunningError, UnsafeFolderError } from '../errors.ts';
 import { clockOffsetsOperation, statusOperation } from '../operations/mesh-operations.ts';
 import type { AgentFact, DoctorFacts, InterfaceFact, PortFact } from './facts.ts';
@@ -15,7 +16,7 @@ export async function gatherFacts(
   context: CommandContext,
   { reader = systemReader, clock = systemClock }: { readonly reader?: MachineReader; readonly clock?: Clock } = {},
 ): Promise<DoctorFacts> {
-  const { paths, settings, version, interrupts } = context;
+  const { paths, version, interrupts } = context;
   const interfaces = await readInterfaces(reader);
   const outside = interfaces.filter(({ type, address }) => type !== 'loopback' && !address.includes(':'));
   const [agent, folder, multicast, mdnsPort, firewalls] = await Promise.all([
@@ -28,7 +29,6 @@ export async function gatherFacts(
     probeMdnsPort(),
     probeFirewalls(reader),
   ]);
-  const host = settings.host === 'localhost' ? '127.0.0.1' : settings.host;
   return {
     platform: reader.facts().platform,
     version,
@@ -37,9 +37,7 @@ export async function gatherFacts(
     interfaces,
     multicast,
     mdnsPort,
-    ports: [await portFact({ use: 'HTTP API', flag: '--port', port: settings.port }, host, ownPort(agent))].filter(
-      ({ port }) => port !== 0,
-    ),
+    ports: await readPorts(context, agent),
     firewalls,
   };
 }
@@ -74,11 +72,24 @@ async function readInterfaces(reader: MachineReader): Promise<readonly Interface
   return Promise.all(telling.map(async ({ address }) => ({ address, ...(await classify(address)) })));
 }
 
-/** `http://127.0.0.1:11500` -> 11500 */
-function ownPort(agent: AgentFact): number | undefined {
-  return agent.state === 'running' && agent.report.url !== undefined ? Number(new URL(agent.report.url).port) : undefined;
-}
-
-async function portFact(fact: Omit<PortFact, 'state'>, host: string | undefined, own: number | undefined): Promise<PortFact> {
-  return { ...fact, state: fact.port === own ? 'ours' : await probePort(fact.port, host) };
+/** Those of the running agent; without one, whether it could have those that it is asked to take. */
+async function readPorts({ settings, given }: CommandContext, agent: AgentFact): Promise<readonly PortFact[]> {
+  const http = { use: 'HTTP API', flag: '--port', port: settings.port };
+  const mesh = { use: 'mesh', flag: '--mesh-port', port: settings.meshPort ?? DEFAULT_MESH_PORT };
+  if (agent.state === 'running') {
+    const { report } = agent;
+    const httpPort = report.url === undefined ? [] : [Number(new URL(report.url).port)];
+    const addresses = report.mesh.state === 'on' ? report.mesh.addresses : [];
+    const meshPorts = new Set(addresses.map((address) => Number(/\/tcp\/(\d+)/.exec(address)?.[1])));
+    return [
+      ...httpPort.map((port): PortFact => ({ ...http, port, state: 'ours' })),
+      ...[...meshPorts].map((port): PortFact => ({ ...mesh, port, state: 'ours' })),
+    ];
+  }
+  const host = settings.host === 'localhost' ? '127.0.0.1' : settings.host;
+  const facts: PortFact[] = [{ ...http, state: await probePort(http.port, host) }];
+  const meshState = await probePort(mesh.port);
+  // The usual one is given up for any free one, unless somebody insists on it.
+  if (meshState === 'free' || given.has('meshPort')) facts.push({ ...mesh, state: meshState });
+  return facts.filter(({ port }) => port !== 0);
 }

@@ -1,27 +1,22 @@
 import type { NodeCard } from '@pippa/core';
-
-/** What is needed of the machine; `Machine` fits. */
-export interface CardMachine {
-  readonly platform: string;
-  readonly chip: string;
-  readonly cores: number;
-  readonly totalBytes: number;
-  readonly budgetBytes: number;
-}
+import type { Machine } from '../machine.ts';
 
 export interface FirstCardParts {
   /** What people call the node. */
   readonly name: string;
   readonly agentVersion: string;
-  readonly machine: CardMachine;
+  readonly machine: Pick<Machine, 'platform' | 'chip' | 'cores' | 'totalBytes' | 'budgetBytes'>;
 }
+
+/** A card without what the mesh adds. */
+export type CardContent = Omit<NodeCard, 'peer' | 'version' | 'protocolVersion'>;
 
 /** What a card has room for. */
 const MAX_NAME = 64;
 const MAX_CHIP = 128;
 
 /** What a node tells of itself as it starts: the machine as it was read, and nothing measured or loaded yet. */
-export function firstCard({ name, agentVersion, machine }: FirstCardParts): Omit<NodeCard, 'peer' | 'version' | 'protocolVersion'> {
+export function firstCard({ name, agentVersion, machine }: FirstCardParts): CardContent {
   return {
     name: name.slice(0, MAX_NAME),
     agentVersion,

@@ -9,6 +9,8 @@ export interface KeepCardFreshParts {
   readonly cachePath: string;
   readonly logger: Logger;
   readonly updateCard: (change: CardChange) => void;
+  /** Nobody else plans with the figures: they are not worth a second of all cores. */
+  readonly alone?: boolean;
   readonly reader?: MachineReader;
   readonly clock?: Clock;
 }
@@ -17,9 +19,11 @@ export interface KeepCardFreshParts {
  * Measures how fast the machine is, once, and watches how it fares; both go into the card as they become known. Nothing of it holds up
  * the start. Returns how to stop.
  */
-export function keepCardFresh({ hardware, cachePath, logger, updateCard, ...injected }: KeepCardFreshParts): () => void {
-  const stopping = new AbortController();
+export function keepCardFresh(parts: KeepCardFreshParts): () => void {
+  const { hardware, cachePath, logger, updateCard, alone = false, ...injected } = parts;
   const stopWatching = watchConditions(updateCard, injected);
+  if (alone) return stopWatching;
+  const stopping = new AbortController();
   readPerformance(hardware, { cachePath, ...injected, signal: stopping.signal }).then(
     ({ memoryBandwidth, computeRate, bandwidthSource }) => {
       if (stopping.signal.aborted) return;

@@ -23,17 +23,26 @@ export interface NamedNode {
   readonly name: string;
 }
 
+/** Whether this node is in a mesh. */
+export type MembershipFacts =
+  /** `open`: everybody who finds it is let in. */
+  | { readonly kind: 'member'; readonly open: boolean }
+  | { readonly kind: 'stranger' }
+  /** Waits to be let in; `words` are to be compared with those that a member shows. */
+  | { readonly kind: 'asking'; readonly words: string };
+
 /** What the commands need of the mesh. Names are those of cards; a node's id, or the start of one, names it too. */
 export interface MeshAdministration {
   readonly self: PeerId;
   readonly card: NodeCard;
-  /** Everybody who finds it is let in. */
-  readonly isOpen: boolean;
+  readonly membership: MembershipFacts;
+  /** Meshes of other keys that are heard on the network. */
+  otherMeshes(): number;
   /** Multiaddrs that others can dial. */
   addresses(): readonly string[];
   peers(): readonly Peer[];
-  /** Calls back after a peer, its state, card or link changed. Returns how to stop that. */
-  onPeersChanged(listener: () => void): () => void;
+  /** Calls back after anything of a peer, of this node's membership or of those who wait changed. Returns how to stop that. */
+  onChanged(listener: () => void): () => void;
   /** What another node joins with; it is the mesh's key. */
   inviteCode(): string;
   pendingJoins(): readonly PendingJoin[];

@@ -57,10 +57,15 @@ export function meshOperations({ version, url, mesh, clock = systemClock }: Mesh
         problems: [],
       };
     }
-    const { isOpen, card } = now.administration;
+    const { membership, card } = now.administration;
     return {
       ...about,
-      mesh: { state: 'on', open: isOpen, addresses: [...now.administration.addresses()] },
+      mesh: {
+        state: 'on',
+        membership,
+        otherMeshes: now.administration.otherMeshes(),
+        addresses: [...now.administration.addresses()],
+      },
       self: card,
       peers: [...now.administration.peers()],
       pendingJoins: [...now.administration.pendingJoins()],
@@ -76,13 +81,16 @@ export function meshOperations({ version, url, mesh, clock = systemClock }: Mesh
         emit(report());
       };
       tell();
-      const stop = administration().onPeersChanged(() => (cancel ??= clock.schedule(GATHER_MS, tell)));
+      const stop = administration().onChanged(() => (cancel ??= clock.schedule(GATHER_MS, tell)));
       await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
       stop();
       cancel?.();
       return null;
     }),
-    implement(inviteOperation, () => ({ code: administration().inviteCode(), open: administration().isOpen })),
+    implement(inviteOperation, () => {
+      const { membership } = administration();
+      return { code: administration().inviteCode(), open: membership.kind === 'member' && membership.open };
+    }),
     implement(approveOperation, ({ name }) => administration().approve(name)),
     implement(kickOperation, ({ name }) => administration().kick(name)),
     implement(leaveOperation, async () => {

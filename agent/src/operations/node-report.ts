@@ -27,7 +27,18 @@ export const nodeReportSchema = z.object({
   /** Where its HTTP API listens; missing until it does. */
   url: z.string().optional(),
   mesh: z.discriminatedUnion('state', [
-    z.object({ state: z.literal('on'), open: z.boolean(), addresses: z.array(z.string()) }),
+    z.object({
+      state: z.literal('on'),
+      membership: z.discriminatedUnion('kind', [
+        z.object({ kind: z.literal('member'), open: z.boolean() }),
+        z.object({ kind: z.literal('stranger') }),
+        z.object({ kind: z.literal('asking'), words: z.string() }),
+      ]),
+      /** Meshes of other keys that are heard on the network. */
+      otherMeshes: z.int(),
+      /** Multiaddrs that others can dial. */
+      addresses: z.array(z.string()),
+    }),
     z.object({ state: z.enum(['off', 'failed']), reason: z.string() }),
   ]),
   self: nodeCardSchema,

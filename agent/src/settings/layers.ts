@@ -60,8 +60,16 @@ function layer(read: (setting: SettingDefinition) => { readonly raw: unknown; re
 }
 
 function check(setting: SettingDefinition, raw: unknown, source: string): unknown {
-  const number = setting.kind === 'number' && typeof raw === 'string' && /^\d+$/.test(raw.trim());
-  const result = setting.schema.safeParse(number ? Number(raw) : raw);
+  const result = setting.schema.safeParse(typeof raw === 'string' ? fromText(setting, raw) : raw);
   if (result.success) return result.data;
   throw new UsageError(`${source}: ${JSON.stringify(raw)} is not ${setting.expects}.`);
+}
+
+/** Numbers and switches as flags and variables have them. */
+function fromText({ kind }: SettingDefinition, raw: string): unknown {
+  const text = raw.trim();
+  if (kind === 'number' && /^\d+$/.test(text)) return Number(text);
+  if (kind === 'switch' && /^(true|1|yes|on)$/i.test(text)) return true;
+  if (kind === 'switch' && /^(false|0|no|off)$/i.test(text)) return false;
+  return raw;
 }

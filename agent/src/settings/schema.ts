@@ -4,12 +4,15 @@ import { z } from 'zod';
 export interface SettingText {
   /** One sentence without a full stop. */
   readonly meaning: string;
-  /** Name of the value in the help: `--port <number>`. */
+  /** Name of the value in the help: `--port <number>`; empty for a `switch`. */
   readonly argument: string;
   /** What the schema accepts, to follow "is not": `a whole number from 0 to 65535`. */
   readonly expects: string;
-  /** How the value is written as text: `list` values may be repeated as flags and are separated by commas in the environment. */
-  readonly kind: 'text' | 'number' | 'list';
+  /**
+   * How the value is written as text: a `list` may be repeated as a flag and is separated by commas in the environment; a `switch` is
+   * on when its flag is there, and otherwise `true` or `false`.
+   */
+  readonly kind: 'text' | 'number' | 'list' | 'switch';
   /** The default, for people. */
   readonly default: string;
 }
@@ -29,6 +32,8 @@ export const MEMORY_SIZE = /^(\d+(?:\.\d+)?) ?(GB|MB|%)$/i;
 export const STRATEGIES = ['speed', 'throughput', 'memory'] as const;
 export const ACTIVATIONS = ['f32', 'f16', 'bf16'] as const;
 export const DEFAULT_PORT = 11_500;
+/** Where a node listens for others when it is free; what `--peer <host>` means. */
+export const DEFAULT_MESH_PORT = 11_501;
 export const DEMO_MODEL = 'pippa-tiny';
 /** Value of `model` that starts the agent without one. */
 export const NO_MODEL = 'none';
@@ -165,6 +170,56 @@ export const settingsSchema = z.strictObject({
     expects: 'a whole number of minutes from 0 to 525600',
     kind: 'number',
     default: '30',
+  }),
+  mesh: z.enum(['on', 'new', 'off']).default('on').register(texts, {
+    meaning: 'whether to be in a mesh: `on`; `new` begins one even where there is another on the network; `off` stays alone',
+    argument: 'on|new|off',
+    expects: 'on, new or off',
+    kind: 'text',
+    default: 'on',
+  }),
+  join: z.string().min(1).max(256).optional().register(texts, {
+    meaning: 'code of the mesh to join, as `pippa-agent invite` prints it on a member',
+    argument: 'code',
+    expects: 'a code',
+    kind: 'text',
+    default: '',
+  }),
+  peer: z.array(z.string().min(1).max(256)).max(MAX_LIST).default([]).register(texts, {
+    meaning: 'address of a member, for networks without multicast: host, host:port or a multiaddr; repeat it for more',
+    argument: 'address',
+    expects: 'a host, host:port or a multiaddr',
+    kind: 'list',
+    default: '',
+  }),
+  interface: z.array(z.string().min(1).max(64)).max(MAX_LIST).default([]).register(texts, {
+    meaning:
+      "network interface to reach other agents over; repeat it for more; otherwise all but virtual machines', containers' and VPNs'",
+    argument: 'name',
+    expects: 'the name of an interface, such as en0',
+    kind: 'list',
+    default: '',
+  }),
+  meshPort: z.int().min(0).max(65_535).optional().register(texts, {
+    meaning: 'port (TCP) to listen on for other agents; 0 takes any free one',
+    argument: 'number',
+    expects: 'a whole number from 0 to 65535',
+    kind: 'number',
+    default: '11501, or any free one',
+  }),
+  name: z.string().trim().min(1).max(64).optional().register(texts, {
+    meaning: 'what this node is called in the mesh',
+    argument: 'text',
+    expects: 'a name of at most 64 characters',
+    kind: 'text',
+    default: "the machine's name",
+  }),
+  open: z.boolean().default(false).register(texts, {
+    meaning: 'a mesh without a key, for networks that you trust: whoever is on the network is in',
+    argument: '',
+    expects: 'true or false',
+    kind: 'switch',
+    default: '',
   }),
   stateDir: text.optional().register(texts, {
     meaning: 'folder of what makes this agent itself: identity, mesh key, socket; several agents on one machine need one each',

@@ -12,15 +12,18 @@ export interface BannerFacts {
   readonly needsKey: boolean;
   readonly models: readonly OpenedModelInfo[];
   readonly machine: Machine;
+  /** Lines about the mesh. */
+  readonly mesh: readonly string[];
 }
 
 /** What `pippa-agent` prints when it is ready. */
-export function banner({ version, url, needsKey, models, machine }: BannerFacts, paint: Paint): string {
+export function banner({ version, url, needsKey, models, machine, mesh }: BannerFacts, paint: Paint): string {
   const facts = [
     ['address', `${url}/v1`],
     ...(models.length === 0 ? [['model', 'none']] : models.map((model) => ['model', describeModel(model)])),
     ['chip', `${machine.chip}, ${machine.cores} ${machine.cores === 1 ? 'core' : 'cores'}`],
     ['memory', `${formatBytes(machine.totalBytes)}, ${formatBytes(machine.freeBytes)} free`],
+    ...mesh.map((line, index) => [index === 0 ? 'mesh' : '', line]),
   ];
   const lines = [
     `${paint(['bold', 'cyan'], 'pippa-agent')} ${paint('dim', version)}`,

@@ -26,9 +26,14 @@ function headline({ version, url, mesh, peers }: NodeReport, paint: Paint): stri
     const style = mesh.state === 'failed' ? 'yellow' : 'dim';
     return `${facts.join('   ')}\n${paint(style, `No mesh: ${printable(mesh.reason)}`)}`;
   }
-  const count = peers.filter(({ state }) => state !== 'dead').length + 1;
-  facts.push(count === 1 ? 'a mesh of one node' : `a mesh of ${count} nodes, none of which leads`);
-  if (!mesh.open) return facts.join('   ');
+  const { membership } = mesh;
+  if (membership.kind === 'stranger') facts.push('in no mesh yet');
+  else if (membership.kind === 'asking') facts.push(paint('yellow', `waits to be let in; words: ${printable(membership.words)}`));
+  else {
+    const count = peers.filter(({ state }) => state !== 'dead').length + 1;
+    facts.push(count === 1 ? 'a mesh of one node' : `a mesh of ${count} nodes, none of which leads`);
+  }
+  if (membership.kind !== 'member' || !membership.open) return facts.join('   ');
   return `${facts.join('   ')}\n${paint('yellow', 'The mesh is open: whoever finds it on the network is let in.')}`;
 }
 

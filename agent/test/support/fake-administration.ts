@@ -1,19 +1,29 @@
 import { peerId, type NodeCard, type Peer, type PeerId } from '@pippa/core';
 import { findNode } from '../../src/mesh/find-node.ts';
-import type { MeshAdministration, MeshProblem, NamedNode, PendingJoin } from '../../src/mesh/mesh-administration.ts';
+import type {
+  MembershipFacts,
+  MeshAdministration,
+  MeshProblem,
+  NamedNode,
+  PendingJoin,
+} from '../../src/mesh/mesh-administration.ts';
 import { sampleReport } from './sample-report.ts';
 
 /** A mesh that does what it is told, and remembers it. */
 export class FakeAdministration implements MeshAdministration {
   readonly card: NodeCard = sampleReport().self;
   readonly self: PeerId = this.card.peer;
-  isOpen = false;
+  membership: MembershipFacts = { kind: 'member', open: false };
   currentPeers: readonly Peer[] = sampleReport().peers;
   waiting: readonly PendingJoin[] = [{ peer: peerId('12D3KooWdora'), name: 'dora', words: 'apple river stone' }];
   found: readonly MeshProblem[] = [];
   offsets = new Map<PeerId, number>();
   readonly done: string[] = [];
   readonly #listeners = new Set<() => void>();
+
+  otherMeshes(): number {
+    return 0;
+  }
 
   addresses(): readonly string[] {
     return ['/ip4/192.168.1.5/tcp/11501/p2p/12D3KooWanna'];
@@ -23,7 +33,7 @@ export class FakeAdministration implements MeshAdministration {
     return this.currentPeers;
   }
 
-  onPeersChanged(listener: () => void): () => void {
+  onChanged(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }

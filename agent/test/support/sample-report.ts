@@ -56,7 +56,12 @@ export function sampleReport(changes: Partial<NodeReport> = {}): NodeReport {
     version: '0.1.0',
     pid: 4711,
     url: 'http://127.0.0.1:11500',
-    mesh: { state: 'on', open: false, addresses: ['/ip4/192.168.1.5/tcp/11501/p2p/12D3KooWanna'] },
+    mesh: {
+      state: 'on',
+      membership: { kind: 'member', open: false },
+      otherMeshes: 0,
+      addresses: ['/ip4/192.168.1.5/tcp/11501/p2p/12D3KooWanna'],
+    },
     self: { ...self, rings: [ring] },
     peers: [ben, carl],
     pendingJoins: [{ peer: peerId('12D3KooWdora'), name: 'dora', words: 'apple river stone' }],

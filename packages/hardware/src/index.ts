@@ -7,3 +7,4 @@ export { measureMemoryBandwidth, type MeasureMemoryBandwidthOptions } from './me
 export { watchConditions, type Conditions, type WatchConditionsOptions } from './conditions.ts';
 export { classifyInterface, createInterfaceClassifier, type ClassifiedInterface, type ClassifyInterface } from './interfaces.ts';
 export { tierOf, type InterfaceType } from './interface-types.ts';
+export { watchInterfaces, type InterfaceWatch, type WatchInterfacesOptions } from './interface-watch.ts';

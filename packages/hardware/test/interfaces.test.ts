@@ -1,5 +1,6 @@
 import type { NetworkInterfaceInfo } from 'node:os';
 import { describe, expect, it } from 'vitest';
+import { watchInterfaces } from '../src/interface-watch.ts';
 import { createInterfaceClassifier } from '../src/interfaces.ts';
 import { recordedLinux, recordedMac } from './support/recorded-machine.ts';
 
@@ -59,5 +60,41 @@ describe('an address of a Linux machine', () => {
   ])('%s on %s is %s', async (address, name, type) => {
     const classify = createInterfaceClassifier(await recordedLinux('linux-laptop', { facts: { interfaces } }));
     expect(await classify(address)).toMatchObject({ name, type });
+  });
+});
+
+describe('watching the interfaces', () => {
+  it('knows those that are there at once, and new ones after the next look', async () => {
+    const interfaces: Record<string, NetworkInterfaceInfo[]> = { wlp0s20f3: addresses('10.0.0.1', 'fe80::1') };
+    const reader = await recordedLinux('linux-laptop', { facts: { interfaces } });
+    let look: (() => void) | undefined;
+    let looked: () => void = () => undefined;
+    const clock = {
+      nowMs: () => 0,
+      wallMs: () => 0,
+      schedule(_delayMs: number, callback: () => void) {
+        look = callback;
+        looked();
+        return () => (look = undefined);
+      },
+    };
+    const watch = await watchInterfaces({ reader, clock });
+    expect(['10.0.0.1', '::ffff:10.0.0.1', 'fe80::1%wlp0s20f3'].map((address) => watch.typeOf(address))).toEqual([
+      'wifi',
+      'wifi',
+      'wifi',
+    ]);
+    expect(watch.typeOf('127.0.0.1')).toBe('loopback');
+    expect(watch.typeOf('10.0.0.2')).toBe('unknown');
+    delete interfaces['wlp0s20f3'];
+    interfaces['thunderbolt0'] = addresses('10.0.0.2');
+    await new Promise<void>((resolve) => {
+      looked = resolve;
+      look?.();
+    });
+    expect(watch.typeOf('10.0.0.2')).toBe('thunderbolt');
+    expect(watch.typeOf('10.0.0.1')).toBe('unknown');
+    watch.stop();
+    expect(look).toBeUndefined();
   });
 });

@@ -39,7 +39,9 @@ export async function startCommand(
   const inherited = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(PIPPA_|XDG_|NODE_OPTIONS|FORCE_COLOR|VITEST)/.test(name)),
   );
-  const child = spawn(command.file, [...command.words, ...words], { env: { ...inherited, HOME: home, ...environment } });
+  const child = spawn(command.file, [...command.words, ...words], {
+    env: { ...inherited, HOME: home, PIPPA_MESH: 'off', ...environment },
+  });
   const output = { stdout: '', stderr: '' };
   const watchers = new Set<() => void>();
   for (const name of ['stdout', 'stderr'] as const) {

@@ -1,0 +1,61 @@
+import type { Clock } from '@pippa/core';
+import type { MeshNode } from '@pippa/mesh';
+import { askClocks } from './clock-offsets.ts';
+import { findNode } from './find-node.ts';
+import type { MembershipFacts, MeshAdministration } from './mesh-administration.ts';
+
+/** The mesh as the commands see it. */
+export function administer(node: MeshNode, { clock }: { readonly clock: Clock }): MeshAdministration {
+  const members = () => node.peers().map(({ id, card }) => ({ peer: id, name: card?.name ?? id }));
+  return {
+    self: node.self,
+    get card() {
+      return node.card;
+    },
+    get membership() {
+      return membershipFacts(node);
+    },
+    otherMeshes() {
+      const own = node.membership.kind === 'member' ? node.membership.tag : undefined;
+      return node.nearby.filter(({ tag }) => tag !== own).length;
+    },
+    addresses: () => node.addresses,
+    peers: () => node.peers(),
+    onChanged(listener) {
+      const stops = [node.onPeersChanged(listener), node.onMembershipChanged(listener), node.onPendingJoinsChanged(listener)];
+      return () => {
+        for (const stop of stops) stop();
+      };
+    },
+    inviteCode: () => node.inviteCode,
+    pendingJoins: () => node.pendingJoins.map(({ peer, name, words }) => ({ peer, name, words })),
+    async approve(name) {
+      const waiting = findNode(name, node.pendingJoins, 'waiting node');
+      node.approve(waiting.peer);
+      return { peer: waiting.peer, name: waiting.name };
+    },
+    async leave() {
+      await node.leave();
+      // Not left without a mesh: others can be invited into the new one.
+      await node.found();
+    },
+    async kick(name) {
+      const member = findNode(name, members());
+      await node.kick(member.peer);
+      return member;
+    },
+    problems: () => node.problems,
+    clockOffsets: (signal) => askClocks(node, clock, signal),
+  };
+}
+
+function membershipFacts({ membership }: MeshNode): MembershipFacts {
+  switch (membership.kind) {
+    case 'member':
+      return { kind: 'member', open: membership.open };
+    case 'asking':
+      return { kind: 'asking', words: membership.words };
+    case 'stranger':
+      return { kind: 'stranger' };
+  }
+}
