@@ -1,3 +1,4 @@
+import { homedir } from 'node:os';
 import { PippaError, systemClock, type Logger } from '@pippa/core';
 import { createGateway, Metrics, openResponseStore, readThisProcess, type ResponseStore } from '@pippa/gateway';
 import { readGgufModel } from '@pippa/gguf';
@@ -7,6 +8,7 @@ import { withCommandKey } from './access/agent-keys.ts';
 import { LiveKeys } from './access/live-keys.ts';
 import { createControlServer } from './control/server.ts';
 import { UnusableModelError, UsageError } from './errors.ts';
+import { createModelPuller } from './library/model-puller.ts';
 import { openLibrary } from './library/open-library.ts';
 import type { Machine } from './machine.ts';
 import type { AskStranger } from './mesh/enter-mesh.ts';
@@ -81,6 +83,14 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     allowedOrigins: settings.allowedOrigin,
     healthDetails: rings,
     keys: access.keys,
+    puller: createModelPuller({
+      directory: paths.models,
+      environment: surroundings.environment,
+      home: homedir(),
+      clock: systemClock,
+      logger: logger.child({ scope: 'models' }),
+      afterPull: () => library.refresh(),
+    }),
     ...(responses === undefined ? {} : { responses }),
     ...(settings.apiKey === undefined ? {} : { apiKey: settings.apiKey }),
     ...(tls === undefined ? {} : { tls }),

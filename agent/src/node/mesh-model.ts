@@ -25,6 +25,8 @@ export interface MeshModelParts {
   readonly known: KnownFacts;
   /** What its ring holds; what one would be made for while there is none. */
   readonly contextTokens: () => number;
+  /** A ring of it is up. */
+  readonly isReady: () => boolean;
   /** Opens the front and sees to it that a ring is up or coming up. */
   readonly prepare: (signal: AbortSignal) => Promise<Front>;
   readonly openFront: (signal: AbortSignal) => Promise<Front>;
@@ -64,6 +66,10 @@ export class MeshModel implements ServedModel {
 
   get facts(): ModelFacts {
     return this.#parts.known.facts ?? { id: this.#parts.model.id };
+  }
+
+  get ready(): boolean {
+    return this.#parts.isReady();
   }
 
   async capabilities(): Promise<ModelCapabilities> {

@@ -168,6 +168,7 @@ export class Node implements Startable {
       createdMs: systemClock.wallMs(),
       known,
       contextTokens: () => this.#contextTokens(model),
+      isReady: () => this.router.rings().some(({ card }) => card.model === model.id),
       openFront: (signal) => this.#openFront(model, signal),
       embedder: () => this.embedders.get(model),
       prepare: async (signal) => {

@@ -140,6 +140,8 @@ export interface ServedModel {
   readonly parameterCount: number;
   readonly fileBytes: number;
   readonly facts?: ModelFacts;
+  /** Answers at once; one that is not ready is loaded when it is asked. Left out: it is. */
+  readonly ready?: boolean;
   /** Left out: nothing is known. Throws `TemplateError`. */
   capabilities?(): Promise<ModelCapabilities>;
   /** Tokens of the prompt that `chat` would make. Errors as `chat`. Left out: only generating tells. */

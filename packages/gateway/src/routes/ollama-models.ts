@@ -48,7 +48,13 @@ export function ollamaModels(parts: GatewayParts): RouteModule[] {
   const { models } = parts;
   return [
     { route: tagsRoute, handle: (context) => context.json({ models: models.list().map((model) => tagOf(model)) }) },
-    { route: runningRoute, handle: (context) => context.json({ models: models.list().map((model) => runningOf(model)) }) },
+    {
+      route: runningRoute,
+      handle(context) {
+        const loaded = models.list().filter((model) => model.ready !== false);
+        return context.json({ models: loaded.map((model) => runningOf(model)) });
+      },
+    },
     { route: versionRoute, handle: (context) => context.json({ version: OLLAMA_VERSION, agent: parts.version }) },
     {
       route: showRoute,
