@@ -78,7 +78,7 @@ export class Stage implements Disposable {
         engine,
         vocabulary,
         endTokens: isLast ? endTokens(engine, vocabulary, vocabularySize) : new Set(),
-        grammarScratch: () => (grammarScratch ??= new GrammarScratch(vocabularySize)),
+        grammarScratch: () => (grammarScratch ??= new GrammarScratch(engine, vocabulary, vocabularySize)),
         scratchLogits: new Float32Array(isLast ? vocabularySize : 0),
       };
       cleanup.defer(() => this.#closeSamplers());

@@ -1,15 +1,19 @@
 import { GrammarError, type TokenId } from '@pippa/core';
 import koffi from 'koffi';
 import type { Engine, Pointer } from '../engine.ts';
+import { UTF8_CLEAN, Utf8Tokens, type Utf8State } from './utf8-tokens.ts';
 
 const TOKEN_DATA_BYTES = 12;
 const TOKEN_DATA_ARRAY_BYTES = 32;
+/** Longer pieces are rare. */
+const PIECE_BYTES = 256;
 
 /** A GBNF grammar at one place of its derivation; native state, disposed with the sequence. */
 export class Grammar implements Disposable {
   readonly #engine: Engine;
   readonly #sampler: Pointer;
   readonly #scratch: GrammarScratch;
+  #utf8: Utf8State = UTF8_CLEAN;
 
   /** Throws `GrammarError` when the text does not parse. */
   constructor(engine: Engine, vocabulary: Pointer, text: string, scratch: GrammarScratch) {
@@ -21,21 +25,36 @@ export class Grammar implements Disposable {
   }
 
   allows(token: TokenId): boolean {
-    return this.#scratch.filterOne(this.#engine, this.#sampler, token);
+    return this.#scratch.utf8.allows(this.#utf8, token) && this.#scratch.filterOne(this.#engine, this.#sampler, token);
   }
 
   /** Sets the logits of all tokens that cannot come next to -Infinity. */
   mask(logits: Float32Array): void {
     this.#scratch.filterAll(this.#engine, this.#sampler, logits);
+    this.#scratch.utf8.mask(this.#utf8, logits);
   }
 
   accept(token: TokenId): void {
     this.#engine.samplerAccept(this.#sampler, token);
+    this.#utf8 = this.#scratch.utf8.after(this.#utf8, token);
   }
 
   [Symbol.dispose](): void {
     this.#engine.samplerFree(this.#sampler);
   }
+}
+
+/** Pieces as grammars see them: control tokens by their text. */
+function pieceReader(engine: Engine, vocabulary: Pointer): (token: TokenId) => Uint8Array {
+  let buffer = new Uint8Array(PIECE_BYTES);
+  return (token) => {
+    let length = engine.piece(vocabulary, token, buffer, buffer.length, 0, true);
+    if (length < 0) {
+      buffer = new Uint8Array(-length);
+      length = engine.piece(vocabulary, token, buffer, buffer.length, 0, true);
+    }
+    return buffer.subarray(0, length);
+  };
 }
 
 /** Native memory for one `llama_token_data_array` over the vocabulary, shared by all grammars of a stage. */
@@ -45,8 +64,10 @@ export class GrammarScratch implements Disposable {
   readonly #tokens: Int32Array;
   readonly #logits: Float32Array;
   readonly #header: DataView;
+  readonly utf8: Utf8Tokens;
 
-  constructor(vocabularySize: number) {
+  constructor(engine: Engine, vocabulary: Pointer, vocabularySize: number) {
+    this.utf8 = new Utf8Tokens(vocabularySize, pieceReader(engine, vocabulary));
     this.#data = koffi.alloc('uint8', vocabularySize * TOKEN_DATA_BYTES) as Pointer;
     this.#array = koffi.alloc('uint8', TOKEN_DATA_ARRAY_BYTES) as Pointer;
     const data = koffi.view(this.#data, vocabularySize * TOKEN_DATA_BYTES);
