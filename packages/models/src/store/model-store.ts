@@ -11,6 +11,7 @@ import {
 } from '@pippa/core';
 import { layerCount, readGgufModel, type GgufModel } from '@pippa/gguf';
 import { ModelNotHereError, NoSuchModelError } from '../errors.ts';
+import { BulkListener } from '../bulk/bulk-listener.ts';
 import type { Library } from '../library/library.ts';
 import type { PieceFile } from '../pieces/piece-file.ts';
 import { headerPieces } from '../pieces/piece-table.ts';
@@ -39,6 +40,11 @@ export interface ModelStoreOptions {
   readonly random: () => number;
   /** What uploads to other nodes may take of the link, asked before each chunk; without limit when left out. */
   readonly uploadBytesPerSecond?: () => number;
+  /**
+   * Direct encrypted connections beside the mesh's streams for much data: the address to listen on (`::` when left out) and addresses that
+   * peers may reach it under (those of the interfaces). False: none are made or taken.
+   */
+  readonly direct?: { readonly host: string; readonly addresses?: () => readonly string[] } | false;
   /** Bytes of a download that a crash may cost; 64 MiB when left out. */
   readonly unsyncedBytes?: number;
 }
@@ -125,7 +131,10 @@ class DiskModelStore implements ModelStore {
     this.#stops = [library.onChanged(() => this.#changed())];
     if (mesh === undefined) return;
     const pacer = new Pacer(clock, this.#options.uploadBytesPerSecond ?? (() => Infinity));
-    this.#stops.push(servePieces({ mesh, holdings: this.#holdings, pacer, logger }));
+    const { direct = { host: '::' } } = this.#options;
+    const bulk = direct === false ? undefined : new BulkListener({ clock, ...direct });
+    this.#stops.push(servePieces({ mesh, holdings: this.#holdings, pacer, bulk, logger }), () => bulk?.stop());
+    this.#changed();
   }
 
   async stop(): Promise<void> {
@@ -273,7 +282,7 @@ class DiskModelStore implements ModelStore {
     if (mesh === undefined) throw notHere(file.name, this.#options.library);
     let download = this.#downloads.get(file.id);
     if (download === undefined) {
-      download = new SwarmDownload({ mesh, file, clock, logger, random });
+      download = new SwarmDownload({ mesh, file, clock, logger, random, isDirect: this.#options.direct !== false });
       this.#downloads.set(file.id, download);
     }
     const { onProgress } = options;

@@ -1,5 +1,8 @@
-import type { FrameStream, PeerId, PippaError } from '@pippa/core';
-import { MODELS_LIMITS, parsePieceReply, ProtocolError, type PieceRequest } from '@pippa/protocol';
+import { randomBytes } from 'node:crypto';
+import type { Clock, FrameStream, PeerId, PippaError } from '@pippa/core';
+import { MODELS_LIMITS, parsePieceReply, ProtocolError, type PieceReply, type PieceRequest } from '@pippa/protocol';
+import { SECRET_BYTES } from '../bulk/bulk-keys.ts';
+import { connectBulk, type BulkReceiver } from '../bulk/connect-bulk.ts';
 import type { PieceMap } from '../pieces/piece-map.ts';
 import type { PieceSet } from '../pieces/piece-set.ts';
 
@@ -12,7 +15,7 @@ interface Transfer {
 }
 
 export interface PieceSourceEvents {
-  /** All bytes of a piece came; they are not checked yet. Until it settles no more is taken in than the window allows. */
+  /** All bytes of a piece came; they are not checked yet. */
   onPiece(source: PieceSource, piece: number, bytes: Uint8Array): void;
   /** The peer does not have it (any more). */
   onMissing(source: PieceSource, piece: number): void;
@@ -42,6 +45,12 @@ export class PieceSource {
   readonly #crossing = new Map<number, Transfer>();
   #bytesPerSecond = 0;
   #hasEnded = false;
+  #isPaused = false;
+  /** What was sent when a direct connection was asked for. */
+  #directSecret: Uint8Array | undefined;
+  #direct: BulkReceiver | undefined;
+  #self: PeerId | undefined;
+  #clock: Clock | undefined;
 
   constructor(stream: FrameStream, map: PieceMap, have: PieceSet, events: PieceSourceEvents) {
     this.peer = stream.peer;
@@ -114,11 +123,29 @@ export class PieceSource {
   }
 
   pause(): void {
+    this.#isPaused = true;
     this.#stream.pause();
+    this.#direct?.pause();
   }
 
   resume(): void {
+    this.#isPaused = false;
     this.#stream.resume();
+    this.#direct?.resume();
+  }
+
+  /** Asks for a direct connection, once: pieces come over it as soon as it stands, and over the stream until then. */
+  goDirect(self: PeerId, clock: Clock): void {
+    if (this.#directSecret !== undefined) return;
+    this.#directSecret = new Uint8Array(randomBytes(SECRET_BYTES));
+    this.#self = self;
+    this.#clock = clock;
+    this.#send({ kind: 'direct', secret: this.#directSecret });
+  }
+
+  /** Over what most pieces come now. */
+  get isDirect(): boolean {
+    return this.#direct !== undefined;
   }
 
   /** Nothing more comes from this peer. */
@@ -137,23 +164,53 @@ export class PieceSource {
   #take(header: unknown, payload: Uint8Array): void {
     if (this.#hasEnded) return;
     const reply = parsePieceReply(header);
+    if (reply.kind === 'direct') return void this.#connect(reply);
+    if (reply.kind === 'missing') return this.#missing(reply.piece);
     if (reply.kind === 'refused') return this.end(new ProtocolError(`The peer refused: ${reply.message}`));
-    const transfer = this.#transfers.get(reply.piece) ?? this.#crossing.get(reply.piece);
-    if (reply.kind === 'missing') {
-      this.#forget(reply.piece);
-      this.have.delete(reply.piece);
-      if (transfer?.cancelled === false) this.#events.onMissing(this, reply.piece);
-      return;
-    }
-    if (transfer === undefined) throw new ProtocolError(`The peer sent piece ${reply.piece}, which nobody asked for.`);
-    if (reply.offset !== transfer.received || payload.length === 0 || reply.offset + payload.length > transfer.buffer.length)
-      throw new ProtocolError(`The peer sent bytes of piece ${reply.piece} that do not follow the others.`);
-    transfer.buffer.set(payload, reply.offset);
+    this.#data(reply.piece, reply.offset, payload);
+  }
+
+  #missing(piece: number): void {
+    const transfer = this.#transfers.get(piece);
+    this.#forget(piece);
+    this.have.delete(piece);
+    if (transfer?.cancelled === false) this.#events.onMissing(this, piece);
+  }
+
+  #data(piece: number, offset: number, payload: Uint8Array): void {
+    const transfer = this.#transfers.get(piece) ?? this.#crossing.get(piece);
+    if (transfer === undefined) throw new ProtocolError(`The peer sent piece ${piece}, which nobody asked for.`);
+    if (offset !== transfer.received || payload.length === 0 || offset + payload.length > transfer.buffer.length)
+      throw new ProtocolError(`The peer sent bytes of piece ${piece} that do not follow the others.`);
+    transfer.buffer.set(payload, offset);
     transfer.received += payload.length;
     this.#count(payload.length);
     if (transfer.received < transfer.buffer.length) return;
-    this.#forget(reply.piece);
-    if (!transfer.cancelled) this.#events.onPiece(this, reply.piece, transfer.buffer);
+    this.#forget(piece);
+    if (!transfer.cancelled) this.#events.onPiece(this, piece, transfer.buffer);
+  }
+
+  async #connect({ port, addresses, token, secret }: Extract<PieceReply, { kind: 'direct' }>): Promise<void> {
+    const openerSecret = this.#directSecret;
+    const [self, clock] = [this.#self, this.#clock];
+    // No port: the stream has to do.
+    if (port === undefined || openerSecret === undefined || self === undefined || clock === undefined) return;
+    const receiver = await connectBulk({
+      agreement: { opener: self, server: this.peer, openerSecret, serverSecret: secret, token },
+      port,
+      addresses,
+      clock,
+      events: {
+        onRecord: (piece, offset, payload) => {
+          if (!this.#hasEnded) this.#data(piece, offset, payload);
+        },
+        onEnd: (reason, breach) => this.end(reason, breach),
+      },
+    });
+    if (receiver === undefined) return;
+    if (this.#hasEnded) return receiver.close();
+    this.#direct = receiver;
+    if (this.#isPaused) receiver.pause();
   }
 
   #forget(piece: number): void {
@@ -175,6 +232,7 @@ export class PieceSource {
   #ended(reason: PippaError | undefined, breach: boolean): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
+    this.#direct?.close();
     this.#events.onEnd(this, reason, breach);
   }
 }

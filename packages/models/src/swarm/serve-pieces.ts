@@ -10,6 +10,8 @@ import {
   type PieceReply,
 } from '@pippa/protocol';
 import { ModelNotHereError } from '../errors.ts';
+import type { BulkConnection, BulkListener } from '../bulk/bulk-listener.ts';
+import { SECRET_BYTES, TOKEN_BYTES } from '../bulk/bulk-keys.ts';
 import { HASH_BYTES, tableDigest } from '../pieces/piece-table.ts';
 import type { Holding, Holdings } from './holding.ts';
 import type { Pacer } from './pacer.ts';
@@ -22,6 +24,8 @@ export interface ServePiecesOptions {
   readonly holdings: Holdings;
   /** Shared by all streams: what uploads may take of this node's link. */
   readonly pacer: Pacer;
+  /** Where peers may connect directly; left out: everything goes over streams of the mesh. */
+  readonly bulk?: BulkListener | undefined;
   readonly logger: Logger;
 }
 
@@ -84,6 +88,8 @@ class Upload {
   readonly #wanted: number[] = [];
   #opening: Promise<Holding> | undefined;
   #isSending = false;
+  #hasOffered = false;
+  #direct: BulkConnection | undefined;
 
   constructor(stream: FrameStream, options: ServePiecesOptions) {
     this.#stream = stream;
@@ -91,6 +97,7 @@ class Upload {
     stream.onFrame((frame) => this.#take(frame.header));
     this.done = stream.closed.then(async () => {
       this.#abort.abort(new StoppedError('The stream has ended.'));
+      this.#direct?.close();
       await this.#opening?.then(
         (holding) => holding.close(),
         () => {},
@@ -123,6 +130,11 @@ class Upload {
             const index = this.#wanted.indexOf(piece);
             if (index >= 0) this.#wanted.splice(index, 1);
           }
+          break;
+        case 'direct':
+          if (this.#hasOffered) throw new ProtocolError('A peer asked for a second direct connection.');
+          this.#hasOffered = true;
+          void this.#offer(request.secret);
           break;
         case 'wrong':
         default:
@@ -159,10 +171,30 @@ class Upload {
   async #sendPiece(holding: Holding, piece: number): Promise<void> {
     if (piece >= holding.map.count || !holding.has(piece)) return this.#reply({ kind: 'missing', piece });
     const bytes = await holding.read(piece, 0, holding.map.pieceBytes);
+    // A piece goes one way from its first byte to its last.
+    const direct = this.#direct?.isOpen === true ? this.#direct : undefined;
     for (let offset = 0; offset < bytes.length; offset += MODELS_LIMITS.chunkBytes) {
       const chunk = bytes.subarray(offset, offset + MODELS_LIMITS.chunkBytes);
       await this.#options.pacer.take(chunk.length, this.#abort.signal);
-      await this.#reply({ kind: 'data', piece, offset }, chunk);
+      await (direct === undefined ? this.#reply({ kind: 'data', piece, offset }, chunk) : direct.write(piece, offset, chunk));
+    }
+  }
+
+  async #offer(openerSecret: Uint8Array): Promise<void> {
+    const { bulk, mesh, logger } = this.#options;
+    try {
+      if (bulk === undefined) {
+        const none = { addresses: [], token: new Uint8Array(TOKEN_BYTES), secret: new Uint8Array(SECRET_BYTES) };
+        return await this.#reply({ kind: 'direct', ...none });
+      }
+      const offer = await bulk.offer({ opener: this.#stream.peer, server: mesh.self, openerSecret }, (connection) => {
+        if (this.#abort.signal.aborted) connection.close();
+        else this.#direct = connection;
+      });
+      await this.#reply({ kind: 'direct', ...offer, addresses: [...offer.addresses] });
+    } catch (error) {
+      // The stream goes on to carry pieces.
+      logger.debug({ peer: this.#stream.peer, error: errorMessage(error) }, 'no direct connection can be offered');
     }
   }
 

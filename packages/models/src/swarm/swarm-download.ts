@@ -16,6 +16,8 @@ const RETRY_PEER_MS = 10_000;
 const GIVE_UP_MS = 15_000;
 /** Bytes that came and are not checked and written yet: beyond it peers are made to wait. */
 const MAX_UNWRITTEN_BYTES = 64 * 1024 * 1024;
+/** From so much on a direct connection is worth its round trips. */
+const DIRECT_FROM_BYTES = 16 * 1024 * 1024;
 
 export interface SwarmProgress {
   readonly doneBytes: number;
@@ -31,6 +33,8 @@ export interface SwarmDownloadOptions {
   readonly logger: Logger;
   /** 0 .. 1; where this node begins among pieces that are equally rare. */
   readonly random: () => number;
+  /** Much is asked for over direct connections. */
+  readonly isDirect: boolean;
 }
 
 export interface WantOptions {
@@ -317,7 +321,9 @@ export class SwarmDownload {
       return near(a) - near(b) || b.bytesPerSecond - a.bytesPerSecond;
     });
     const totalRate = sources.reduce((sum, source) => sum + source.bytesPerSecond, 0);
+    const isMuch = queue.length * this.#options.file.map.pieceBytes >= DIRECT_FROM_BYTES;
     for (const source of sources) {
+      if (isMuch && this.#options.isDirect) source.goDirect(mesh.self, clock);
       // Towards the end nobody takes more than it brings in the time that the others need for theirs.
       const share = totalRate === 0 ? 1 / sources.length : source.bytesPerSecond / totalRate;
       const pieces = takeFrom(

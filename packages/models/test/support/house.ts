@@ -60,6 +60,7 @@ export class House {
       clock: systemClock,
       logger,
       random: () => 0,
+      direct: false,
       ...options,
     });
     await store.start();

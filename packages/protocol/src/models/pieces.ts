@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseMessage } from '../ring/parse.ts';
 import { MODELS_LIMITS } from './limits.ts';
+import { bytesOf } from '../wire/bytes.ts';
 import { modelIdField } from './manifest.ts';
 
 /**
@@ -17,6 +18,8 @@ const pieceRequest = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('want'), pieces }),
   /** Those that are not under way yet need not come: another peer was faster. */
   z.strictObject({ kind: z.literal('cancel'), pieces }),
+  /** Asks for a direct connection to send pieces over; `secret`: random, for its key. */
+  z.strictObject({ kind: z.literal('direct'), secret: bytesOf(32) }),
   /** The piece came with another hash than the table's: the sender should look at its copy. */
   z.strictObject({ kind: z.literal('wrong'), piece }),
 ]);
@@ -26,6 +29,14 @@ const pieceReply = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('data'), piece, offset: z.int().min(0).max(MODELS_LIMITS.pieceBytes) }),
   /** The piece is not here (any more). */
   z.object({ kind: z.literal('missing'), piece }),
+  /** Where the direct connection is taken, once, by whoever knows the token; no port: not at all. */
+  z.object({
+    kind: z.literal('direct'),
+    port: z.int().min(1).max(65_535).exactOptional(),
+    addresses: z.array(z.union([z.ipv4(), z.ipv6()])).max(16),
+    token: bytesOf(16),
+    secret: bytesOf(32),
+  }),
   z.object({ kind: z.literal('refused'), code: z.string().max(64), message: z.string().max(MODELS_LIMITS.messageCharacters) }),
 ]);
 
