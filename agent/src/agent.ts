@@ -18,8 +18,10 @@ import type { Node } from './node/node.ts';
 import { openedModelInfo, openNode } from './node/open-node.ts';
 import type { OpenedModelInfo } from './open-model.ts';
 import { agentOperations } from './operations/agent-operations.ts';
+import { embeddedOperationDirectory } from './package-root.ts';
 import type { AgentPaths } from './paths.ts';
 import { NO_MODEL, type Settings } from './settings/schema.ts';
+import { LiveOperations } from './text-operations/live-operations.ts';
 import { readTlsFiles } from './tls-files.ts';
 
 export interface AgentSurroundings {
@@ -91,6 +93,7 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
       logger: logger.child({ scope: 'models' }),
       afterPull: () => library.refresh(),
     }),
+    operations: new LiveOperations({ shipped: embeddedOperationDirectory, own: paths.operations, logger }),
     ...(responses === undefined ? {} : { responses }),
     ...(settings.apiKey === undefined ? {} : { apiKey: settings.apiKey }),
     ...(tls === undefined ? {} : { tls }),

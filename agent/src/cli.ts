@@ -51,6 +51,10 @@ export async function runCli({ words, environment, terminal, signals }: CliSurro
       const { models } = await import('./commands/models.ts');
       code = await models(await prepare(flags), options);
     },
+    text: async (flags, words, options) => {
+      const { text } = await import('./commands/text.ts');
+      code = await text(await prepare(flags), words, options);
+    },
     addKey: async (flags, name, options) => {
       const { addKey } = await import('./commands/keys.ts');
       code = await addKey(await prepare(flags), name, options);

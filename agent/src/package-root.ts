@@ -10,6 +10,9 @@ export const embeddedModelDirectory = fileURLToPath(new URL('models/', root));
 /** Where the examples for `plan` lie. */
 export const exampleDirectory = fileURLToPath(new URL('examples/', root));
 
+/** The text operations that come with the package. */
+export const embeddedOperationDirectory = fileURLToPath(new URL('operations/', root));
+
 export function packageVersion(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
   return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown';

@@ -6,6 +6,8 @@ import envPaths from 'env-paths';
 /** Folders of this user's agent, as the platform has them. */
 export interface AgentPaths {
   readonly config: string;
+  /** Text operations of the user's, one TOML file each. */
+  readonly operations: string;
   /** GGUF files put here are found by name. */
   readonly models: string;
   /** Layer ranges cut out of models, kept between runs; may be deleted at any time. */
@@ -39,6 +41,7 @@ export function agentPaths(stateDirectory?: string): AgentPaths {
   const state = stateDirectory === undefined ? join(paths.data, 'state') : resolve(stateDirectory);
   return {
     config: join(paths.config, 'config.toml'),
+    operations: join(paths.config, 'operations'),
     models: join(paths.data, 'models'),
     shards: join(paths.cache, 'shards'),
     libraryFacts: join(paths.cache, 'library.json'),

@@ -4,6 +4,7 @@ import { didYouMean } from '@pippa/core';
 import { addKeyCommands, type KeyActions } from './program-keys.ts';
 import { addPlanCommand, type PlanActions } from './program-plan.ts';
 import { addRingCommands, type RingActions } from './program-rings.ts';
+import { addTextCommand, type TextActions } from './program-text.ts';
 import { MESH_COMMANDS, type MeshCommandName } from './program-mesh.ts';
 import { SETTINGS, type SettingDefinition, type SettingKey } from './settings/schema.ts';
 import { usage } from './settings/texts.ts';
@@ -12,7 +13,7 @@ import { columns } from './terminal/columns.ts';
 /** Flags as typed: settings by key, and `config`. */
 export type Flags = Readonly<Record<string, unknown>>;
 
-export interface Actions extends KeyActions, PlanActions, RingActions {
+export interface Actions extends KeyActions, PlanActions, RingActions, TextActions {
   serve(flags: Flags): Promise<void>;
   run(flags: Flags, words: readonly string[]): Promise<void>;
   models(flags: Flags, options: { readonly json: boolean }): Promise<void>;
@@ -116,6 +117,7 @@ export function createProgram(version: string, actions: Actions): Command {
     .argument('<model...>', 'names of models');
   addSettings(rm, pick(MODELS_SETTINGS)).action(() => actions.rm(flagsOf(rm), rm.args));
   addPlanCommand(program, actions, { withSettings: (command) => addSettings(command, pick(PLAN_SETTINGS)), flagsOf });
+  addTextCommand(program, actions, { withSettings: (command) => addSettings(command, pick(REMOTE_SETTINGS)), flagsOf });
   const settings = pick(KEYS_SETTINGS);
   addKeyCommands(program, actions, { withSettings: (command) => addSettings(command, settings), flagsOf });
   addRingCommands(program, actions, { withSettings: (command) => addSettings(command, settings), flagsOf });

@@ -73,6 +73,15 @@ export class ResponseNotFoundError extends PippaError {
   readonly code = 'response_not_found';
 }
 
+/** 404: no such text operation, or its file cannot be used. */
+export class OperationNotFoundError extends PippaError {
+  readonly code = 'operation_not_found';
+
+  constructor(message: string) {
+    super(message, { hint: 'GET /v1/text lists them.' });
+  }
+}
+
 /** 405: the path exists, for other methods. */
 export class MethodNotAllowedError extends PippaError {
   readonly code = 'method_not_allowed';

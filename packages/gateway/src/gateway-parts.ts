@@ -5,6 +5,7 @@ import type { GatewayLimits } from './limits.ts';
 import type { ModelPuller } from './ollama/model-puller.ts';
 import type { ResponseStore } from './responses-api/store.ts';
 import type { Metrics } from './telemetry/metrics.ts';
+import type { TextOperations } from './text/operations.ts';
 import type { TraceLog } from './telemetry/trace-log.ts';
 
 /** What the routes work with. */
@@ -18,6 +19,7 @@ export interface GatewayParts {
   readonly traces: TraceLog;
   readonly version: string;
   readonly access: Access;
+  readonly operations: TextOperations;
   /** Responses to go on from. */
   readonly responses: ResponseStore;
   /** Left out: this agent fetches no models. */

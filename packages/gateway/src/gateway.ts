@@ -27,6 +27,8 @@ import type { ResponseStore } from './responses-api/store.ts';
 import type { ModelPuller } from './ollama/model-puller.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { readThisProcess } from './telemetry/process-metrics.ts';
+import { NO_OPERATIONS } from './text/operations.ts';
+import type { TextOperations } from './text/operations.ts';
 import { TraceLog } from './telemetry/trace-log.ts';
 
 /** Both loopback addresses. */
@@ -56,6 +58,8 @@ export interface GatewayOptions {
   readonly responses?: ResponseStore;
   /** Fetches models for clients that ask for it; left out: they are told that this agent does not. */
   readonly puller?: ModelPuller;
+  /** What can be done to texts at `/v1/text`; left out: nothing. */
+  readonly operations?: TextOperations;
   /** More to say in `/health`. */
   readonly healthDetails?: () => object;
   /** Where the gateway's figures go, beside those of other parts; left out: into metrics of its own. */
@@ -127,6 +131,7 @@ class HttpGateway implements Gateway {
       traces,
       version: options.version,
       access,
+      operations: options.operations ?? NO_OPERATIONS,
       responses,
       puller: options.puller,
       healthDetails: options.healthDetails ?? (() => ({})),

@@ -10,6 +10,10 @@ export { DEFAULT_RESPONSE_STORE_LIMITS, openResponseStore } from './responses-ap
 export type { ResponseStoreLimits, ResponseStoreOptions } from './responses-api/sqlite-store.ts';
 export type { ResponseStore, StoredItem, StoredResponse } from './responses-api/store.ts';
 export type { ModelPuller, PullProgress } from './ollama/model-puller.ts';
+export { readOperation } from './text/operation.ts';
+export type { TextOperation } from './text/operation.ts';
+export { operationList } from './text/schemas.ts';
+export type { OperationProblem, TextOperations } from './text/operations.ts';
 export { Metrics } from './telemetry/metrics.ts';
 export type { MetricsSample, MetricsSource, RingSample, StepObservation } from './telemetry/metrics-source.ts';
 export { readThisProcess } from './telemetry/process-metrics.ts';

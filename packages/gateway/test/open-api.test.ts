@@ -51,6 +51,7 @@ describe('/openapi.json', () => {
       'GET /v1/models/{model}',
       'GET /v1/responses/{id}',
       'GET /v1/responses/{id}/input_items',
+      'GET /v1/text',
       'POST /api/chat',
       'POST /api/copy',
       'POST /api/create',
@@ -68,6 +69,7 @@ describe('/openapi.json', () => {
       'POST /v1/responses',
       'POST /v1/responses/input_tokens',
       'POST /v1/responses/{id}/cancel',
+      'POST /v1/text/{operation}',
     ]);
   });
 

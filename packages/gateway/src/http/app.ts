@@ -21,6 +21,7 @@ import { readyRoute } from '../routes/ready.ts';
 import { rerank } from '../routes/rerank.ts';
 import { root } from '../routes/root.ts';
 import { storedResponses } from '../routes/stored-responses.ts';
+import { textRoutes } from '../routes/text.ts';
 import { traceRoutes } from '../routes/traces.ts';
 import type { GatewayContext, GatewayEnv } from './environment.ts';
 import { errorAnswer } from './error-answer.ts';
@@ -49,6 +50,7 @@ export function createApp(parts: GatewayParts, middleware: readonly MiddlewareHa
     healthRoute(parts),
     embeddings(parts),
     ...rerank(parts),
+    ...textRoutes(parts),
     readyRoute(parts),
     metricsRoute(parts),
     ...traceRoutes(parts),

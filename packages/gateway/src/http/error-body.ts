@@ -34,6 +34,7 @@ const STATUS_BY_CODE: Readonly<Record<string, readonly [status: number, type: st
   unknown_url: [404, INVALID_REQUEST],
   model_not_found: [404, INVALID_REQUEST],
   response_not_found: [404, INVALID_REQUEST],
+  operation_not_found: [404, INVALID_REQUEST],
   trace_not_found: [404, INVALID_REQUEST],
   method_not_allowed: [405, INVALID_REQUEST],
   request_timeout: [408, INVALID_REQUEST],

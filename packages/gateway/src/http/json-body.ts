@@ -30,6 +30,11 @@ export async function readJsonObject(
   return value as Record<string, unknown>;
 }
 
+/** Says that the body is JSON. */
+export function isJsonType(contentType: string | undefined): boolean {
+  return contentType !== undefined && JSON_TYPE.test((contentType.split(';')[0] ?? '').trim().toLowerCase());
+}
+
 function checkMediaType(contentType: string | undefined, contentEncoding: string | undefined): void {
   if (contentEncoding !== undefined && contentEncoding.toLowerCase() !== 'identity') {
     throw new UnsupportedMediaTypeError(
@@ -49,7 +54,8 @@ function checkMediaType(contentType: string | undefined, contentEncoding: string
   }
 }
 
-function decodeUtf8(bytes: Buffer): string {
+/** Throws an `InvalidRequestError` for bytes that are no text. */
+export function decodeUtf8(bytes: Buffer): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {

@@ -10,3 +10,6 @@ export const EVENT_STREAM: StreamFormat = { contentType: 'text/event-stream; cha
 
 /** One JSON value a line. */
 export const JSON_LINES: StreamFormat = { contentType: 'application/x-ndjson', keepAlive: '' };
+
+/** The text itself. */
+export const PLAIN_TEXT: StreamFormat = { contentType: 'text/plain; charset=utf-8', keepAlive: '' };

@@ -30,7 +30,7 @@ export interface ScriptedCall {
 export class ScriptedModel implements ServedModel {
   readonly name: string;
   readonly createdMs = 1_700_000_000_123;
-  readonly contextTokens = 2048;
+  readonly contextTokens: number = 2048;
   readonly architecture = 'scripted';
   readonly parameterCount = 1_100_000_000;
   readonly fileBytes = 637_000_000;
