@@ -363,6 +363,8 @@ class LibP2pMesh implements MeshNode {
       streams: this.#streams,
       classify: this.#options.classifyInterface ?? (() => 'unknown'),
       dialer: () => this.#requireDialer(),
+      locals: () => this.#interfaces(),
+      hasAddress: (address) => this.#allAddresses().some((local) => local.address === address),
       onRekey: (message, from) => void this.#membership.heed(message, from, this.self),
       onLink: (link) => this.#membership.greet(link, this.#gate.keyOf(link.connection)),
       onCard: (record) => this.#membership.remember(record.id, record.known?.addresses ?? []),
@@ -379,7 +381,10 @@ class LibP2pMesh implements MeshNode {
       interfaces: () => this.#interfaces(),
       announcement: () => this.#announcement(),
       onHeard: (announcement) => this.#heard(announcement),
-      onAddressesChanged: () => this.#ownCard.touch(),
+      onAddressesChanged: () => {
+        this.#ownCard.touch();
+        this.#manager.localAddressesChanged();
+      },
       onError: (error, local) => {
         const { code, message, hint } = multicastProblem(error, local?.name ?? '');
         this.#report(local?.name ?? '', code, message, hint);
@@ -461,8 +466,11 @@ class LibP2pMesh implements MeshNode {
 
   #interfaces(): readonly LocalAddress[] {
     const { interfaces: only, classifyInterface = () => 'unknown' } = this.#options;
-    const all = localAddresses((this.#options.networkInterfaces ?? networkInterfaces)());
-    return usableAddresses(all, { ...(only === undefined ? {} : { only }), classify: classifyInterface });
+    return usableAddresses(this.#allAddresses(), { ...(only === undefined ? {} : { only }), classify: classifyInterface });
+  }
+
+  #allAddresses(): readonly LocalAddress[] {
+    return localAddresses((this.#options.networkInterfaces ?? networkInterfaces)());
   }
 
   #listenAddresses(): readonly string[] {

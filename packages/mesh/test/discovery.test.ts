@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { encodeAnnouncement, encodeQuestion, hear, hostOf } from '../src/discovery/announcement.ts';
 import { localAddresses, onLink, usableAddresses } from '../src/discovery/interfaces.ts';
 import { foundMesh, memoryMeshState } from '../src/index.ts';
+import { betterAddresses } from '../src/peers/better-address.ts';
 import { interfaceOf } from '../src/peers/classify.ts';
 import { backoffMs } from '../src/peers/backoff.ts';
 import { connected, TestNodes } from './support/nodes.ts';
@@ -148,3 +149,13 @@ describe('multicast', () => {
 function loopbackName(): string {
   return process.platform === 'darwin' ? 'lo0' : 'lo';
 }
+
+describe('a better way', () => {
+  it('is an address over a faster kind of interface of this machine', () => {
+    const locals = usableAddresses(MAC, { classify: (address) => (address.startsWith('169.254.10.') ? 'thunderbolt' : 'wifi') });
+    const classify = (address: string) => (address.startsWith('169.254.') ? 'thunderbolt' : 'wifi');
+    const addresses = ['/ip4/192.168.1.99/tcp/1', '/ip4/169.254.10.9/tcp/1', '/ip4/10.9.9.9/tcp/1', '/ip4/192.168.1.20/tcp/1'];
+    expect(betterAddresses(addresses, { locals, classify, tier: 3 })).toEqual(['/ip4/169.254.10.9/tcp/1']);
+    expect(betterAddresses(addresses, { locals, classify, tier: 1 })).toEqual([]);
+  });
+});

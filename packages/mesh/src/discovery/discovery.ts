@@ -6,7 +6,7 @@ import { MulticastChannel } from './multicast-channel.ts';
 /** Answers are at least this far apart: one serves all who asked meanwhile. */
 const ANSWER_GAP_MS = 250;
 /** How often the machine's addresses are looked at. */
-const RESCAN_MS = 3_000;
+const RESCAN_MS = 1_000;
 /** Waits between the first questions; then `intervalMs`, which grows to `MAX_INTERVAL_MS` while nothing new is heard. */
 const FIRST_WAITS_MS = [0, 200, 500, 1_000] as const;
 const MAX_INTERVAL_MS = 20_000;

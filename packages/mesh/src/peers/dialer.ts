@@ -90,6 +90,18 @@ export class Dialer {
     return true;
   }
 
+  /** One more connection to a connected peer, over an address that promises more. False when it failed. */
+  async alsoDial(peer: PeerId, address: string): Promise<boolean> {
+    try {
+      const signal = AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]);
+      await this.#parts.libp2p.dial(multiaddr(`${address}/p2p/${peer}`), { signal, force: true });
+      return true;
+    } catch (error) {
+      this.#parts.logger.debug({ peer, address, error: errorMessage(error) }, 'a better address could not be dialled');
+      return false;
+    }
+  }
+
   /** Stops caring for a peer that left or was removed. */
   forget(peer: PeerId): void {
     this.#targets.get(peer)?.cancel?.();

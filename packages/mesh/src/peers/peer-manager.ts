@@ -20,12 +20,16 @@ import type { MeshSettings } from '../settings.ts';
 import type { PeerStream } from '../streams/peer-stream.ts';
 import type { StreamService } from '../streams/stream-service.ts';
 import { socketAddresses } from '../transport/corked-tcp.ts';
+import type { LocalAddress } from '../discovery/interfaces.ts';
+import { betterAddresses } from './better-address.ts';
 import { interfaceOf, type ClassifyInterface } from './classify.ts';
 import type { Dialer } from './dialer.ts';
 import { Link } from './link.ts';
 import type { PeerRecord } from './peer-record.ts';
 import type { PeerTable } from './peer-table.ts';
 
+/** Wait between two looks for a better way to a peer. */
+const IMPROVE_MS = 5_000;
 /** Links over which this node asks for members; more would tell the same. */
 const ROSTER_SOURCES = 3;
 
@@ -40,6 +44,10 @@ export interface PeerManagerParts {
   readonly streams: StreamService;
   readonly classify: ClassifyInterface;
   dialer(): Dialer;
+  /** The addresses of this machine that are in use. */
+  locals(): readonly LocalAddress[];
+  /** Whether this machine still has the address, in use or not. */
+  hasAddress(address: string): boolean;
   /** A new key arrived from a member. */
   onRekey(message: Extract<ControlMessage, { kind: 'rekey' }>, from: PeerId): void;
   /** A link to a member is up, whatever it was admitted by. */
@@ -140,6 +148,27 @@ export class PeerManager {
     for (const record of this.#parts.table.records) this.drop(record.id);
   }
 
+  /** A cable was plugged or pulled: links over addresses that are gone hang, and better ones may have come. */
+  localAddressesChanged(): void {
+    for (const record of this.#parts.table.records) {
+      record.improvedMs = Number.NEGATIVE_INFINITY;
+      for (const link of record.links) {
+        const local = socketAddresses(link.connection)?.local;
+        if (local === undefined || this.#parts.hasAddress(local)) continue;
+        link.connection.abort(new StreamLostError(`The interface with ${local} is gone.`));
+        record.goneAddresses.add(local);
+      }
+      const [other] = record.usableLinks;
+      if (other !== undefined) this.#tellGone(record, other);
+    }
+  }
+
+  /** The other end of a link over an address that is gone would notice nothing for a while: another link tells it. */
+  #tellGone(record: PeerRecord, link: Link): void {
+    for (const address of record.goneAddresses) link.say({ kind: 'address-gone', address });
+    record.goneAddresses.clear();
+  }
+
   #addLink(connection: Connection, control: PeerStream): void {
     const { clock, table, classify, ownCard, instance } = this.#parts;
     if (this.#stopped || connection.status !== 'open') return;
@@ -152,18 +181,27 @@ export class PeerManager {
     void control.closed.then(() => this.#removeLink(record, link));
     connection.addEventListener('close', () => this.#removeLink(record, link));
     void ownCard.signed().then((card) => link.say({ kind: 'hello', instance, card }));
+    this.#tellGone(record, link);
     link.beat();
     if (isFirst) {
       this.#setAlive(record);
       if (this.#rosterSources() < ROSTER_SOURCES) link.say({ kind: 'roster-request' });
-    } else this.#thin(record);
+    } else {
+      this.#thin(record);
+      this.#parts.table.changed(record);
+    }
     this.#parts.onLink(link);
   }
 
   #removeLink(record: PeerRecord, link: Link): void {
     if (!record.links.delete(link)) return;
     if (link.connection.status === 'open') link.connection.abort(new StreamLostError('The control stream ended.'));
-    if (record.links.size > 0 || this.#stopped) return;
+    if (this.#stopped) return;
+    if (record.links.size > 0) {
+      record.improvedMs = Number.NEGATIVE_INFINITY;
+      this.#parts.table.changed(record);
+      return;
+    }
     const dialled = this.#parts.dialer().lost(record.id);
     if (record.state === 'dead') return;
     if (!dialled) {
@@ -224,6 +262,11 @@ export class PeerManager {
       case 'rekey':
         this.#parts.onRekey(message, record.id);
         return;
+      case 'address-gone':
+        for (const other of record.links)
+          if (other !== link && socketAddresses(other.connection)?.remote === message.address)
+            other.connection.abort(new StreamLostError(`${record.id} lost its interface with ${message.address}.`));
+        return;
       case 'retire':
         link.retiring = true;
     }
@@ -246,6 +289,7 @@ export class PeerManager {
       const known = await verifyCard(signed);
       if (known.card.peer !== record.id) throw new BadMessageError(`${record.id} sent a card of ${known.card.peer} as its own.`);
       const first = record.known === undefined;
+      if (record.known?.addresses.join(' ') !== known.addresses.join(' ')) record.improvedMs = Number.NEGATIVE_INFINITY;
       if (record.known !== undefined && known.card.version <= record.known.card.version) return;
       record.known = known;
       if (first) this.#announce(record.id);
@@ -340,7 +384,22 @@ export class PeerManager {
         this.#closeRetired(record, link);
       }
       this.#judge(record, now);
+      this.#improve(record, now);
     }
+  }
+
+  /** The node with the smaller id looks for a better way, so that not both dial. */
+  #improve(record: PeerRecord, now: number): void {
+    const best = record.usableLinks[0];
+    if (best === undefined || this.#parts.self > record.id || now - record.improvedMs < IMPROVE_MS) return;
+    record.improvedMs = now;
+    const tier = record.link.tier;
+    const [address] = betterAddresses(record.known?.addresses ?? [], {
+      locals: this.#parts.locals(),
+      classify: this.#parts.classify,
+      tier,
+    });
+    if (address !== undefined) void this.#parts.dialer().alsoDial(record.id, address);
   }
 
   #judge(record: PeerRecord, now: number): void {

@@ -5,6 +5,9 @@ import type { Link } from './link.ts';
 
 const NO_LINK: LinkFacts = { tier: 3, interfaceType: 'unknown', roundTripMs: { p50: 0, p99: 0 }, throughput: 0 };
 
+const SILENT_MS = 1_000;
+const SILENCE_COST = 100_000;
+
 /** What this node knows of one member. */
 export class PeerRecord implements Peer {
   readonly id: PeerId;
@@ -17,6 +20,10 @@ export class PeerRecord implements Peer {
   throughput = 0;
   /** Cards are checked one after the other. */
   cardWork: Promise<void> = Promise.resolve();
+  /** Of this machine, over which links to the peer ran until they were lost. */
+  readonly goneAddresses = new Set<string>();
+  /** When a better address was last looked for. */
+  improvedMs = Number.NEGATIVE_INFINITY;
   /** When the last link broke. */
   linkLostMs = 0;
   /** When it died; 0 while it lives. */
@@ -35,7 +42,10 @@ export class PeerRecord implements Peer {
   get usableLinks(): readonly Link[] {
     const open = [...this.links].filter((link) => link.connection.status === 'open');
     const lasting = open.filter((link) => !link.retiring);
-    return (lasting.length > 0 ? lasting : open).toSorted((a, b) => a.cost - b.cost);
+    const heardMs = Math.max(...open.map((link) => link.lastHeardMs));
+    // A link that has been silent for long while another one speaks is likely broken, whatever its speed.
+    const cost = (link: Link): number => link.cost + (heardMs - link.lastHeardMs > SILENT_MS ? SILENCE_COST : 0);
+    return (lasting.length > 0 ? lasting : open).toSorted((a, b) => cost(a) - cost(b));
   }
 
   get link(): LinkFacts {

@@ -42,6 +42,8 @@ export const controlMessage = z.discriminatedUnion('kind', [
     epoch: z.int().min(1),
     removed: z.array(peerIdText).max(256),
   }),
+  /** The sender has lost an interface: connections over this address of its hang. */
+  z.strictObject({ kind: z.literal('address-gone'), address: z.string().max(64) }),
   /** This connection takes no new streams; the sender of the first one closes it when the last stream has ended. */
   z.strictObject({ kind: z.literal('retire') }),
 ]);

@@ -1,0 +1,189 @@
+import { spawn } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MeshMachine } from './support/mesh-machine.ts';
+import { TestNetwork, whyNoNetworks } from './support/network.ts';
+
+const WIRED = { interface: 'eth0', ipv4: '10.77.0', ipv6: 'fd77' };
+const TYPES = { eth0: 'wired', wifi0: 'wifi', tb0: 'thunderbolt' };
+
+/** The first machine founds the mesh, the others come with its code. */
+async function machines(network: TestNetwork, count: number, options: Record<string, unknown> = {}): Promise<MeshMachine[]> {
+  const first = await MeshMachine.start(network, 1, { types: TYPES, ...options });
+  const code = await first.tell('found');
+  const others = await Promise.all(
+    Array.from({ length: count - 1 }, async (_, index) =>
+      MeshMachine.start(network, index + 2, { types: TYPES, code, ...options }),
+    ),
+  );
+  const all = [first, ...others];
+  await Promise.all(all.flatMap((one) => all.filter((other) => other !== one).map(async (other) => one.sees(other, 'alive'))));
+  return all;
+}
+
+async function stop(all: readonly MeshMachine[]): Promise<void> {
+  await Promise.all(all.map(async (machine) => machine[Symbol.asyncDispose]()));
+}
+
+const reason = await whyNoNetworks();
+
+describe.skipIf(reason !== undefined)('three nodes on a network of their own', () => {
+  let network: TestNetwork;
+  let all: MeshMachine[];
+  let near: MeshMachine;
+  let far: MeshMachine;
+  beforeAll(async () => {
+    network = await TestNetwork.create(3, [WIRED]);
+    all = await machines(network, 3);
+    [near, far] = all as [MeshMachine, MeshMachine];
+  });
+  afterAll(async () => {
+    await stop(all);
+    await network[Symbol.asyncDispose]();
+  });
+
+  it('find and admit each other by multicast within two seconds, without a multicast route', async () => {
+    const waits: number[] = [];
+    for (const one of all)
+      for (const other of all) {
+        if (one === other) continue;
+        const later = Math.max(...[one, other].map(({ events }) => events.find(({ event }) => event === 'ready')?.atMs ?? 0));
+        waits.push((await one.sees(other, 'alive')).atMs - later);
+      }
+    const median = waits.toSorted((a, b) => a - b)[waits.length >> 1] ?? 0;
+    console.log(`discovered and admitted after ${waits.join(', ')} ms; median ${median} ms`);
+    expect(median).toBeLessThan(2_000);
+    expect(await near.tell('echo', far.self)).toBe('echo');
+  });
+
+  it('hear of a changed card within a second', async () => {
+    const changedMs = Date.now();
+    await near.tell('load', '0.5');
+    const heard = await Promise.all(
+      all.slice(1).map(async (machine) => machine.until(({ load }) => load === 0.5, { sinceMs: changedMs })),
+    );
+    expect(Math.max(...heard.map(({ atMs }) => atMs)) - changedMs).toBeLessThan(1_000);
+  });
+
+  it('suspect a frozen process after a second, give it up after three, and take it back', async () => {
+    const frozenMs = Date.now();
+    far.signal('SIGSTOP');
+    const suspect = await near.sees(far, 'suspect', frozenMs);
+    const dead = await near.sees(far, 'dead', frozenMs);
+    expect(suspect.atMs - frozenMs).toBeGreaterThanOrEqual(700);
+    expect(suspect.atMs - frozenMs).toBeLessThan(2_000);
+    expect(dead.atMs - frozenMs).toBeGreaterThanOrEqual(2_700);
+    expect(dead.atMs - frozenMs).toBeLessThan(4_500);
+    const thawedMs = Date.now();
+    far.signal('SIGCONT');
+    await near.sees(far, 'alive', thawedMs);
+    await far.sees(near, 'alive', thawedMs);
+    expect(await far.tell('echo', near.self)).toBe('echo');
+  });
+
+  it('are not given up for a stall of half a second, nor with every core busy', async () => {
+    const busy = Array.from({ length: 4 }, () =>
+      spawn(process.execPath, ['-e', 'const end = Date.now() + 4000; while (Date.now() < end);']),
+    );
+    try {
+      const startMs = Date.now();
+      for (let i = 0; i < 3; i++) {
+        far.signal('SIGSTOP');
+        // The stall itself, not a wait for something.
+        await new Promise((resolve) => {
+          setTimeout(resolve, 500);
+        });
+        far.signal('SIGCONT');
+        expect(await near.tell('echo', far.self)).toBe('echo');
+      }
+      const died = [near, far].flatMap(({ events }) => events.filter(({ atMs, state }) => atMs >= startMs && state === 'dead'));
+      expect(died).toEqual([]);
+    } finally {
+      for (const child of busy) child.kill('SIGKILL');
+    }
+  });
+
+  it('suspect those behind a pulled cable, and go on when it is plugged in again', async () => {
+    const pulledMs = Date.now();
+    await network.cable(2, 0, false);
+    await near.sees(far, 'suspect', pulledMs);
+    await near.sees(far, 'dead', pulledMs);
+    const pluggedMs = Date.now();
+    await network.cable(2, 0, true);
+    await near.sees(far, 'alive', pluggedMs);
+    expect(await near.tell('echo', far.self)).toBe('echo');
+  });
+});
+
+describe.skipIf(reason !== undefined)('nodes on a network of their own', () => {
+  it('find each other where there is no IPv4', async () => {
+    await using network = await TestNetwork.create(2, [{ interface: 'eth0', ipv6: 'fd78' }]);
+    const all = await machines(network, 2);
+    await stop(all);
+  }, 20_000);
+
+  it('notice a killed process within 300 ms', async () => {
+    await using network = await TestNetwork.create(2, [WIRED]);
+    const [near, far] = (await machines(network, 2)) as [MeshMachine, MeshMachine];
+    try {
+      const killedMs = Date.now();
+      far.signal('SIGKILL');
+      const dead = await near.sees(far, 'dead', killedMs);
+      expect(dead.atMs - killedMs).toBeLessThan(300);
+    } finally {
+      await stop([near, far]);
+    }
+  }, 20_000);
+
+  it('take the faster of two ways, and the other one when it is gone, without losing each other', async () => {
+    await using network = await TestNetwork.create(2, [
+      { interface: 'wifi0', ipv4: '10.78.0' },
+      { interface: 'tb0', ipv4: '10.79.0' },
+    ]);
+    const [near, far] = (await machines(network, 2)) as [MeshMachine, MeshMachine];
+    try {
+      await Promise.all([
+        near.until(({ event, type }) => event === 'peer' && type === 'thunderbolt'),
+        far.until(({ event, type }) => event === 'peer' && type === 'thunderbolt'),
+      ]);
+      const goneMs = Date.now();
+      await network.interface(1, 1, false);
+      const wifi = await near.until(({ event, type }) => event === 'peer' && type === 'wifi', { sinceMs: goneMs });
+      expect(wifi.state).not.toBe('dead');
+      expect(await far.tell('echo', near.self)).toBe('echo');
+      expect(near.events.filter(({ atMs, state }) => atMs >= goneMs && state === 'dead')).toEqual([]);
+      const backMs = Date.now();
+      await network.interface(1, 1, true);
+      await near.until(({ event, type }) => event === 'peer' && type === 'thunderbolt', { sinceMs: backMs });
+    } finally {
+      await stop([near, far]);
+    }
+  }, 20_000);
+
+  it('let a stranger in by approval, show it nothing before, and keep a removed one out', async () => {
+    await using network = await TestNetwork.create(3, [WIRED]);
+    const [one, two] = (await machines(network, 2)) as [MeshMachine, MeshMachine];
+    const stranger = await MeshMachine.start(network, 3, { types: TYPES });
+    try {
+      const seen = JSON.stringify(await stranger.tell('seek'));
+      expect(seen).toContain(one.self);
+      expect(seen).not.toMatch(/"m1"|"m2"/);
+      const asked = stranger.tell('ask');
+      const { words } = await stranger.until(({ event }) => event === 'words');
+      const pending = [...((await one.tell('pending')) as object[]), ...((await two.tell('pending')) as object[])];
+      expect(pending).toEqual([expect.objectContaining({ name: 'm3', words })]);
+      const asker = ((await one.tell('pending')) as object[]).length > 0 ? one : two;
+      await asker.tell('approve', 'm3');
+      await asked;
+      await Promise.all([one.sees(stranger, 'alive'), two.sees(stranger, 'alive')]);
+      const kickedMs = Date.now();
+      await two.tell('kick', 'm3');
+      await stranger.until(({ event, id, state }) => event === 'peer' && id === one.self && state === 'dead', {
+        sinceMs: kickedMs,
+      });
+      expect(await one.tell('echo', two.self)).toBe('echo');
+      expect((await one.tell('peers')) as object[]).toHaveLength(1);
+    } finally {
+      await stop([one, two, stranger]);
+    }
+  }, 20_000);
+});
