@@ -25,7 +25,12 @@ function withReport(changes: Parameters<typeof sampleReport>[0], clockOffsetsMs:
 }
 
 const ben = samplePeer('ben');
-const on = { state: 'on' as const, membership: { kind: 'member' as const, open: false }, otherMeshes: 0, addresses: [] };
+const on = {
+  state: 'on' as const,
+  membership: { kind: 'member' as const, open: false, missesOthers: false },
+  otherMeshes: 0,
+  addresses: [],
+};
 
 function worst(facts: DoctorFacts): Finding[] {
   return diagnose(facts).filter(({ level }) => level !== 'ok');
@@ -168,7 +173,7 @@ describe('the doctor', () => {
     ['nobody', withReport({ peers: [] }), 'note', /no other nodes/, /invite/],
     [
       'an open mesh',
-      withReport({ peers: [ben], mesh: { ...on, membership: { kind: 'member', open: true } } }),
+      withReport({ peers: [ben], mesh: { ...on, membership: { kind: 'member', open: true, missesOthers: false } } }),
       'warning',
       /open/,
       /--open/,

@@ -65,7 +65,7 @@ describe('pippa-agent status', () => {
   it('gives the same as JSON', async () => {
     const report = JSON.parse((await outcome('status', '--json')).out) as unknown;
     expect(report).toMatchObject({
-      mesh: { state: 'on', membership: { kind: 'member', open: false } },
+      mesh: { state: 'on', membership: { kind: 'member', open: false, missesOthers: false } },
       peers: [{ state: 'alive' }, { state: 'suspect' }],
     });
   });

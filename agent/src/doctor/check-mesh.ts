@@ -71,6 +71,10 @@ export function checkMesh({ agent, version }: DoctorFacts): readonly Finding[] {
     found.push({ check, level: 'warning', message, advice: 'Start without --open outside of networks that you trust.' });
   }
   if (report.peers.length === 0) {
+    if (membership.missesOthers) {
+      const advice = 'Are they started, and in this network? Otherwise connect by hand: --peer <address of a member>';
+      return [...found, { check, level: 'warning', message: 'No other node of the mesh is found.', advice }];
+    }
     const advice = 'pippa-agent invite tells how another machine joins.';
     return [...found, { check, level: 'note', message: 'There are no other nodes.', advice }];
   }

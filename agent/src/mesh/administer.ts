@@ -4,8 +4,14 @@ import { askClocks } from './clock-offsets.ts';
 import { findNode } from './find-node.ts';
 import type { MembershipFacts, MeshAdministration } from './mesh-administration.ts';
 
+export interface AdministerParts {
+  readonly clock: Clock;
+  /** Whether this node has companions: it joined them, or met them before. */
+  hasCompanions(): boolean;
+}
+
 /** The mesh as the commands see it. */
-export function administer(node: MeshNode, { clock }: { readonly clock: Clock }): MeshAdministration {
+export function administer(node: MeshNode, { clock, hasCompanions }: AdministerParts): MeshAdministration {
   const members = () => node.peers().map(({ id, card }) => ({ peer: id, name: card?.name ?? id }));
   return {
     self: node.self,
@@ -13,7 +19,7 @@ export function administer(node: MeshNode, { clock }: { readonly clock: Clock })
       return node.card;
     },
     get membership() {
-      return membershipFacts(node);
+      return membershipFacts(node, hasCompanions());
     },
     otherMeshes() {
       const own = node.membership.kind === 'member' ? node.membership.tag : undefined;
@@ -49,10 +55,11 @@ export function administer(node: MeshNode, { clock }: { readonly clock: Clock })
   };
 }
 
-function membershipFacts({ membership }: MeshNode): MembershipFacts {
+function membershipFacts(node: MeshNode, hasCompanions: boolean): MembershipFacts {
+  const { membership } = node;
   switch (membership.kind) {
     case 'member':
-      return { kind: 'member', open: membership.open };
+      return { kind: 'member', open: membership.open, missesOthers: hasCompanions && node.peers().length === 0 };
     case 'asking':
       return { kind: 'asking', words: membership.words };
     case 'stranger':

@@ -1,5 +1,6 @@
 import { errorMessage, type Logger } from '@pippa/core';
 import type { MeshNode, MeshState } from '@pippa/mesh';
+import { InterruptedError } from '../errors.ts';
 
 /** What a person says about a mesh that this node is not in. `ask`: wait until somebody at a member lets it in. */
 export type StrangerAnswer = { readonly kind: 'code'; readonly code: string } | { readonly kind: 'ask' } | { readonly kind: 'new' };
@@ -48,7 +49,8 @@ export async function enterMesh(parts: EnterMeshParts): Promise<Entered> {
     return { decided: undefined };
   }
   const decided = knock(parts).catch((error: unknown) => {
-    if (!signal.aborted) logger.warn({ scope: 'mesh', error: errorMessage(error) }, 'this node could not join a mesh');
+    if (!signal.aborted && !(error instanceof InterruptedError))
+      logger.warn({ scope: 'mesh', error: errorMessage(error) }, 'this node could not join a mesh');
   });
   return { decided };
 }

@@ -25,8 +25,8 @@ export interface NamedNode {
 
 /** Whether this node is in a mesh. */
 export type MembershipFacts =
-  /** `open`: everybody who finds it is let in. */
-  | { readonly kind: 'member'; readonly open: boolean }
+  /** `open`: everybody who finds it is let in. `missesOthers`: it has companions, none of which has been found since the start. */
+  | { readonly kind: 'member'; readonly open: boolean; readonly missesOthers: boolean }
   | { readonly kind: 'stranger' }
   /** Waits to be let in; `words` are to be compared with those that a member shows. */
   | { readonly kind: 'asking'; readonly words: string };

@@ -36,7 +36,10 @@ export async function networkMesh(settings: Settings, card: CardContent, parts: 
     logger: logger.child({ scope: 'mesh' }),
     clock,
   });
-  const administration = administer(node, { clock });
+  const administration = administer(node, {
+    clock,
+    hasCompanions: () => settings.join !== undefined || (state.membership?.members.length ?? 0) > 0,
+  });
   const stopping = new AbortController();
   const stopClock = answerClock(node, clock);
   const stopProbes = probeLinks(node, { logger, clock });

@@ -30,7 +30,7 @@ export const nodeReportSchema = z.object({
     z.object({
       state: z.literal('on'),
       membership: z.discriminatedUnion('kind', [
-        z.object({ kind: z.literal('member'), open: z.boolean() }),
+        z.object({ kind: z.literal('member'), open: z.boolean(), missesOthers: z.boolean() }),
         z.object({ kind: z.literal('stranger') }),
         z.object({ kind: z.literal('asking'), words: z.string() }),
       ]),

@@ -26,12 +26,15 @@ export function meshFacts(state: MeshState, paint: Paint): readonly string[] {
   const named = peers.slice(0, MAX_NAMED).map(peerName);
   const others = peers.length > MAX_NAMED ? [`${peers.length - MAX_NAMED} more`] : [];
   const company =
-    peers.length === 0
-      ? `${name} alone so far; ${paint('dim', '`pippa-agent invite` tells how another machine joins')}`
-      : `${name} with ${[...named, ...others].join(', ')}`;
+    peers.length > 0 ? `${name} with ${[...named, ...others].join(', ')}` : lonely(name, membership.missesOthers, paint);
   return membership.open
     ? [company, paint(['bold', 'red'], 'OPEN: whoever is on this network is in, and can use this machine')]
     : [company];
+}
+
+function lonely(name: string, missesOthers: boolean, paint: Paint): string {
+  if (!missesOthers) return `${name} alone so far; ${paint('dim', '`pippa-agent invite` tells how another machine joins')}`;
+  return `${name}; ${paint('yellow', 'nobody else of it is found yet.')} ${paint('dim', 'If that stays so: pippa-agent doctor')}`;
 }
 
 /** One line about something that happened. */

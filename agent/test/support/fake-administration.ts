@@ -13,7 +13,7 @@ import { sampleReport } from './sample-report.ts';
 export class FakeAdministration implements MeshAdministration {
   readonly card: NodeCard = sampleReport().self;
   readonly self: PeerId = this.card.peer;
-  membership: MembershipFacts = { kind: 'member', open: false };
+  membership: MembershipFacts = { kind: 'member', open: false, missesOthers: false };
   currentPeers: readonly Peer[] = sampleReport().peers;
   waiting: readonly PendingJoin[] = [{ peer: peerId('12D3KooWdora'), name: 'dora', words: 'apple river stone' }];
   found: readonly MeshProblem[] = [];

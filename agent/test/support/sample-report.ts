@@ -58,7 +58,7 @@ export function sampleReport(changes: Partial<NodeReport> = {}): NodeReport {
     url: 'http://127.0.0.1:11500',
     mesh: {
       state: 'on',
-      membership: { kind: 'member', open: false },
+      membership: { kind: 'member', open: false, missesOthers: false },
       otherMeshes: 0,
       addresses: ['/ip4/192.168.1.5/tcp/11501/p2p/12D3KooWanna'],
     },

@@ -23,10 +23,13 @@ export interface WatchConditionsOptions {
 const INTERVAL_MS = 2000;
 /** The load is told in steps of this size, so that a machine at rest is silent. */
 const LOAD_STEP = 0.1;
+/** Smaller changes than this wait until the load has been told for `LOAD_SETTLE_MS`: every change goes to the whole mesh. */
+const LOAD_JUMP = 0.3;
+const LOAD_SETTLE_MS = 10_000;
 
 /**
  * Calls back with the conditions once they are known, and from then on when one of them changes. Returns how to stop that. Load moves
- * in steps of a tenth, with half a step of tolerance at the borders.
+ * in steps of a tenth, small ones at most every 10 s.
  */
 export function watchConditions(
   onChange: (conditions: Conditions) => void,
@@ -35,11 +38,14 @@ export function watchConditions(
   let stopped = false;
   let cancel: (() => void) | undefined;
   let told: Conditions | undefined;
+  let loadToldMs = Number.NEGATIVE_INFINITY;
   let before = busyTime(reader.facts());
   const look = async (): Promise<void> => {
     const facts = reader.facts();
     const now = busyTime(facts);
-    const load = steadyLoad(loadBetween(before, now) ?? told?.load ?? 0, told?.load);
+    const settled = clock.nowMs() - loadToldMs >= LOAD_SETTLE_MS;
+    const load = steadyLoad(loadBetween(before, now) ?? told?.load ?? 0, told?.load, settled);
+    if (load !== told?.load) loadToldMs = clock.nowMs();
     before = now;
     const conditions = { ...(await readConditions(reader, facts)), load };
     if (stopped) return;
@@ -99,8 +105,8 @@ function loadBetween(before: BusyTime, now: BusyTime): number | undefined {
 }
 
 /** The nearest step; the one told before while the load is still near it. */
-function steadyLoad(load: number, told: number | undefined): number {
-  if (told !== undefined && Math.abs(load - told) < LOAD_STEP) return told;
+function steadyLoad(load: number, told: number | undefined, settled: boolean): number {
+  if (told !== undefined && Math.abs(load - told) < (settled ? LOAD_STEP : LOAD_JUMP)) return told;
   return Math.round(load / LOAD_STEP) / (1 / LOAD_STEP);
 }
 

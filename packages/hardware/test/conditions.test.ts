@@ -9,9 +9,10 @@ class StepClock implements Clock {
   #callback: (() => void) | undefined;
   #waiting: (() => void) | undefined;
   cancelled = false;
+  timeMs = 0;
 
   nowMs(): number {
-    return 0;
+    return this.timeMs;
   }
 
   wallMs(): number {
@@ -143,6 +144,25 @@ describe('watching', () => {
     const stop = watchConditions(({ load }) => seen.push(load), { reader, clock });
     for (let look = 1; look < 6; look += 1) await clock.step();
     expect(seen).toEqual([0.5, 0.9]);
+    stop();
+  });
+
+  it('tells small changes of load no more often than every 10 s, and large ones at once', async () => {
+    const clock = new StepClock();
+    const seen: number[] = [];
+    const stop = watchConditions(({ load }) => seen.push(load), { reader: machine([0.2, 0.4, 0.4, 0.9, 0.7, 0.7]), clock });
+    await clock.step();
+    expect(seen).toEqual([0.2]);
+    clock.timeMs = 10_000;
+    await clock.step();
+    expect(seen).toEqual([0.2, 0.4]);
+    await clock.step();
+    expect(seen).toEqual([0.2, 0.4, 0.9]);
+    await clock.step();
+    expect(seen).toEqual([0.2, 0.4, 0.9]);
+    clock.timeMs = 20_000;
+    await clock.step();
+    expect(seen).toEqual([0.2, 0.4, 0.9, 0.7]);
     stop();
   });
 
