@@ -1,9 +1,9 @@
 import OpenAI, { BadRequestError, NotFoundError } from 'openai';
-import type { ChatCompletionMessageParam, ChatCompletionTool } from 'openai/resources/chat/completions';
+import type { ChatCompletionFunctionTool, ChatCompletionMessageParam, ChatCompletionTool } from 'openai/resources/chat/completions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ClientSuite, ClientTarget } from './support/targets.ts';
 
-const WEATHER_TOOL: ChatCompletionTool = {
+const WEATHER_TOOL: ChatCompletionFunctionTool = {
   type: 'function',
   function: {
     name: 'get_weather',
@@ -161,6 +161,24 @@ export function describeOpenAiClient(suite: ClientSuite): void {
       const followUp = [...request.messages, message, { role: 'tool' as const, tool_call_id: call.id, content: '{"sky":"clear"}' }];
       const answer = await client.chat.completions.create({ ...request, messages: followUp });
       expect(answer.choices[0]?.message.content).toBeTruthy();
+    });
+
+    it('gets a call of a strict tool like any other', async () => {
+      const messages: ChatCompletionMessageParam[] = [{ role: 'user', content: suite.toolQuestion }];
+      const strict = { ...WEATHER_TOOL, function: { ...WEATHER_TOOL.function, strict: true } };
+      const { choices } = await client.chat.completions.create({ ...fixed(), messages, tools: [strict] });
+      const [call] = choices[0]?.message.tool_calls ?? [];
+      expect(call?.type === 'function' && JSON.parse(call.function.arguments)).toEqual({ city: 'Paris' });
+      const allowed = { mode: 'required' as const, tools: [{ type: 'function', function: { name: 'get_weather' } }] };
+      const other: ChatCompletionTool = { type: 'function', function: { name: 'other' } };
+      const required = await client.chat.completions.create({
+        ...fixed(),
+        messages,
+        tools: [other, strict],
+        tool_choice: { type: 'allowed_tools', allowed_tools: allowed },
+      });
+      const [forced] = required.choices[0]?.message.tool_calls ?? [];
+      expect(forced?.type === 'function' && forced.function.name).toBe('get_weather');
     });
 
     it('continues a text, streamed or not', async () => {

@@ -2,7 +2,7 @@ import type { ToolDefinition } from '@pippa/core';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { CALL_FAMILIES, familyTemplate, type CallFamily } from './support/call-families.ts';
-import { derive, parseGrammar } from './support/gbnf.ts';
+import { derive, matches, parseGrammar } from './support/gbnf.ts';
 import { Harness, type Answer } from './support/harness.ts';
 
 const WEATHER: ToolDefinition = {
@@ -94,6 +94,39 @@ describe.each(families)('tool calls of %s', (_name, family) => {
       }
     }
     if (!several) expect([...counts]).toEqual([1]);
+  });
+});
+
+describe.each(families)('strict tools of %s', (_name, family) => {
+  it('are called with valid arguments or not at all, and leave other answers alone', async () => {
+    const harness = harnessOf(family);
+    const strict = [{ ...WEATHER, strict: true }, TIME];
+    await harness.chat({ tools: strict });
+    const text = withoutTokens(harness, harness.generator.requests.at(-1)?.sampler.grammar ?? '');
+    const grammar = parseGrammar(text);
+    const validate = new Ajv2020().compile(WEATHER.parameters ?? {});
+    const random = randomNumbers(5);
+    const kinds = new Set<boolean>();
+    for (let round = 0; round < 80; round += 1) {
+      const answer = derive(grammar, random, 60);
+      harness.speak([answer]);
+      const { calls } = await harness.chat({ tools: strict });
+      kinds.add(calls.length > 0);
+      for (const call of calls.filter(({ name }) => name === 'get_weather')) {
+        expect(validate(JSON.parse(call.arguments)), `${answer} ${call.arguments}`).toBe(true);
+      }
+    }
+    expect(kinds).toEqual(new Set([true, false]));
+    if (family.marks.includes('<|channel|>')) return;
+    for (const plain of ['', 'Just text.', ' \n<b>5 < 6</b>', 'A list: [1, 2] and {"a": 1}', 'dots... <tool> [TOOL]']) {
+      expect(matches(grammar, plain), plain).toBe(true);
+    }
+  });
+
+  it('are offered beside others without a grammar when none is strict', async () => {
+    const harness = harnessOf(family);
+    await harness.chat({ tools });
+    expect(harness.generator.requests.at(-1)?.sampler.grammar).toBeUndefined();
   });
 });
 

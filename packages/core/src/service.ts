@@ -9,6 +9,8 @@ export interface ToolDefinition {
   readonly description?: string;
   /** JSON schema of the arguments. */
   readonly parameters?: Record<string, unknown>;
+  /** Calls of the tool have arguments that fit the schema, by construction. Left out: as well as the model knows. */
+  readonly strict?: boolean;
 }
 
 export interface ToolCall {

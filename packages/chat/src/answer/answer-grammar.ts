@@ -1,5 +1,6 @@
 import type { ChatRequest, TokenId, ToolDefinition } from '@pippa/core';
-import { joined, literal } from '../schema/gbnf.ts';
+import { freeText } from '../schema/free-text.ts';
+import { characterClass, joined, literal } from '../schema/gbnf.ts';
 import { GrammarBuilder } from '../schema/grammar-builder.ts';
 import { JsonRules } from '../schema/json-rules.ts';
 import { SchemaRules } from '../schema/schema-rules.ts';
@@ -8,6 +9,14 @@ import { untilText } from '../schema/until-text.ts';
 import type { CallGrammarRequest } from '../tools/tool-call-format.ts';
 import type { AnswerFormat } from './answer-format.ts';
 import { harmonyCalls, HARMONY_ANALYSIS, HARMONY_ANALYSIS_END, HARMONY_FINAL, HARMONY_NEXT } from './harmony-grammar.ts';
+
+const ANY_TEXT = `${characterClass([[0, 0]], true)}*`;
+/** Space, tab and line breaks. */
+const SPACES: readonly (readonly [from: number, to: number])[] = [
+  [0x20, 0x20],
+  [0x09, 0x0a],
+  [0x0d, 0x0d],
+];
 
 export interface AnswerGrammarOptions {
   readonly format: AnswerFormat;
@@ -24,19 +33,20 @@ export interface AnswerGrammarOptions {
 }
 
 /**
- * GBNF text for an answer that is to be JSON or a call, with the model's reasoning before it left free; undefined when nothing is
- * demanded. Throws `UnsupportedSchemaError` and `InvalidInputError` for schemas that cannot be constrained.
+ * GBNF text for an answer that is to be JSON or a call, or whose calls are to be right, with the model's reasoning before it left free;
+ * undefined when nothing is demanded. Throws `UnsupportedSchemaError` and `InvalidInputError` for schemas that cannot be constrained.
  */
 export function answerGrammar(options: AnswerGrammarOptions): string | undefined {
   const { format, responseFormat, tools, callsOnly } = options;
-  if (responseFormat.kind === 'text' && !callsOnly) return undefined;
+  const free = responseFormat.kind === 'text' && !callsOnly;
+  if (free && !tools.some((tool) => tool.strict === true)) return undefined;
   const builder = new GrammarBuilder();
   const schemas = new SchemaRules(builder);
   const alternatives: string[] = [];
   if (tools.length > 0) {
-    const request = callRequest(builder, schemas, tools, options.manyCalls);
+    const request = callRequest(builder, schemas, tools, { many: options.manyCalls, freely: free });
     const calls = format.harmony ? harmonyCalls(request) : format.calls?.grammar(request);
-    if (calls !== undefined) alternatives.push(calls);
+    if (calls !== undefined) alternatives.push(free ? textOrCalls(builder, format, calls) : calls);
   }
   if (!callsOnly && responseFormat.kind !== 'text') {
     const rule =
@@ -45,8 +55,22 @@ export function answerGrammar(options: AnswerGrammarOptions): string | undefined
         : schemas.rule('answer', { schema: responseFormat.schema, path: [] });
     alternatives.push(format.harmony ? joined(literal(HARMONY_FINAL), rule) : rule);
   }
+  if (alternatives.length === 0) return undefined;
   const answer = builder.add('visible', alternatives.join(' | '));
   return builder.text(joined(reasoningBefore(builder, options), answer));
+}
+
+/** Any answer in which calls, should it come to them, are whole and right. */
+function textOrCalls(builder: GrammarBuilder, { harmony, calls: format }: AnswerFormat, calls: string): string {
+  if (harmony) return `${calls} | ${joined(literal(HARMONY_FINAL), ANY_TEXT)}`;
+  const end = builder.add('end', `(${calls})?`);
+  const text = freeText(builder, format?.openers ?? [], end);
+  const bare = format?.bareOpener;
+  if (bare === undefined) return text;
+  // What begins like a call is one.
+  const [first = ''] = bare;
+  const other = characterClass([...SPACES, [first.codePointAt(0) as number, first.codePointAt(0) as number]], true);
+  return `${calls} | ${characterClass(SPACES)}* (${other} ${text})?`;
 }
 
 function reasoningBefore(builder: GrammarBuilder, { format, reasoning, markerToken }: AnswerGrammarOptions): string {
@@ -70,7 +94,7 @@ function callRequest(
   builder: GrammarBuilder,
   schemas: SchemaRules,
   tools: readonly ToolDefinition[],
-  many: boolean,
+  { many, freely }: { readonly many: boolean; readonly freely: boolean },
 ): CallGrammarRequest {
   const roots = new Map(tools.map((tool) => [tool.name, parametersOf(tool)]));
   const parameters = (tool: ToolDefinition) => roots.get(tool.name) ?? parametersOf(tool);
@@ -80,7 +104,8 @@ function callRequest(
     tools,
     many,
     parameters,
-    argumentsRule: (tool) => schemas.rule(`${tool.name}-arguments`, parameters(tool)),
+    argumentsRule: (tool) =>
+      freely && tool.strict !== true ? new JsonRules(builder).object() : schemas.rule(`${tool.name}-arguments`, parameters(tool)),
   };
 }
 

@@ -42,7 +42,7 @@ function readSystem(system: AnthropicPromptBody['system']): ChatMessage[] {
 }
 
 function readTools({ tools }: AnthropicPromptBody): ToolDefinition[] {
-  return (tools ?? []).map(({ type, name, description, input_schema: parameters }, index) => {
+  return (tools ?? []).map(({ type, name, description, input_schema: parameters, strict }, index) => {
     if (type !== null && type !== undefined && type !== 'custom') {
       throw new InvalidRequestError(`The tool ${JSON.stringify(type)} runs on Anthropic's servers only.`, {
         param: `tools[${index}].type`,
@@ -54,6 +54,7 @@ function readTools({ tools }: AnthropicPromptBody): ToolDefinition[] {
       name,
       ...(typeof description === 'string' ? { description } : {}),
       ...(parameters === null || parameters === undefined ? {} : { parameters }),
+      ...(strict === true ? { strict } : {}),
     };
   });
 }

@@ -50,6 +50,7 @@ const tool = z
     name: toolName,
     description: z.string().max(MAX_TOOL_DESCRIPTION_CHARS).nullish(),
     input_schema: jsonObject.nullish(),
+    strict: z.boolean().nullish(),
   })
   .openapi('AnthropicTool');
 

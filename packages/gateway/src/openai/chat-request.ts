@@ -74,10 +74,11 @@ function readLogprobs(body: ChatCompletionBody): number | undefined {
 }
 
 function readTools(body: ChatCompletionBody): ToolDefinition[] {
-  return (body.tools ?? []).map(({ function: { name, description, parameters } }) => ({
+  return (body.tools ?? []).map(({ function: { name, description, parameters, strict } }) => ({
     name,
     ...(typeof description === 'string' ? { description } : {}),
     ...(parameters === null || parameters === undefined ? {} : { parameters }),
+    ...(strict === true ? { strict } : {}),
   }));
 }
 

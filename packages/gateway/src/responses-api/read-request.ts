@@ -53,7 +53,7 @@ function readMessages({ instructions, input }: ResponsePromptBody, earlier: read
 
 /** The tools that can be called: those that the client runs. */
 export function readTools({ tools }: ResponsePromptBody): ToolDefinition[] {
-  const functions = (tools ?? []).flatMap(({ type, name, description, parameters }, index): ToolDefinition[] => {
+  const functions = (tools ?? []).flatMap(({ type, name, description, parameters, strict }, index): ToolDefinition[] => {
     if (type !== 'function') return [];
     if (typeof name !== 'string') {
       const param = `tools[${index}].name`;
@@ -64,6 +64,7 @@ export function readTools({ tools }: ResponsePromptBody): ToolDefinition[] {
         name,
         ...(typeof description === 'string' ? { description } : {}),
         ...(isGiven(parameters) ? { parameters } : {}),
+        ...(strict === true ? { strict } : {}),
       },
     ];
   });
