@@ -1,0 +1,135 @@
+/**
+ * A node of a mesh in a process of its own, driven by its parent over IPC: what runs on every machine of a house, without HTTP. Started by
+ * `mesh-ring.ts`.
+ */
+import { DEFAULT_SAMPLER_SETTINGS, silentLogger, type GenerationUsage } from '@pippa/core';
+import { createMesh, memoryMeshState, type Membership } from '@pippa/mesh';
+import { firstCard } from '../../../agent/src/mesh/first-card.ts';
+import type { NamedModel } from '../../../agent/src/node/model-files.ts';
+import { Node } from '../../../agent/src/node/node.ts';
+import { SingleFile } from '../../../agent/src/node/single-file.ts';
+import type { Generated } from './local-ring.ts';
+
+export interface MeshNodeOptions {
+  readonly name: string;
+  readonly modelPath: string;
+  readonly membership: Membership;
+  readonly peers: readonly string[];
+  readonly budgetBytes: number;
+  readonly shardDirectory: string;
+  readonly contextTokens: number;
+  readonly parallelSequences: number;
+}
+
+export type NodeCommand =
+  | { readonly kind: 'start'; readonly options: MeshNodeOptions }
+  /** Has the model up over this many nodes, this one conducting. */
+  | { readonly kind: 'up'; readonly stages: number }
+  | { readonly kind: 'generate'; readonly prompt: readonly number[]; readonly maxTokens: number }
+  | { readonly kind: 'facts' }
+  | { readonly kind: 'stop' };
+
+export interface NodeFacts {
+  readonly peers: number;
+  readonly stages: readonly { readonly from: number; readonly to: number; readonly memoryBytes: number }[];
+  readonly rssBytes: number;
+  readonly cpuMs: number;
+}
+
+export type GeneratedOverMesh = Generated & { readonly tokens: readonly number[]; readonly usage: GenerationUsage };
+
+let node: Node | undefined;
+let file: SingleFile | undefined;
+let stopMesh: (() => Promise<void>) | undefined;
+
+process.on('message', ({ id, command }: { readonly id: number; readonly command: NodeCommand }) => {
+  obey(command).then(
+    (value) => process.send?.({ id, value }),
+    (error: unknown) => process.send?.({ id, error: String(error) }),
+  );
+});
+
+async function obey(command: NodeCommand): Promise<unknown> {
+  if (command.kind === 'start') return start(command.options);
+  if (node === undefined || file === undefined) throw new Error('not started');
+  switch (command.kind) {
+    case 'up': {
+      // One thread a stage, whatever the planner would choose: the first layers here, the rest in equal parts on the peers.
+      const change = { stages: command.stages, keep: true };
+      const wish = node.wishFor(file.named, change);
+      const own = { ...wish, only: [node.mesh.self] };
+      if (command.stages === 1) await node.router.bringUp(own, { signal: AbortSignal.timeout(120_000) });
+      else await node.manager.bringUp(wish, undefined, { signal: AbortSignal.timeout(120_000) });
+      return node.manager.rings[0]?.stages;
+    }
+    case 'generate':
+      return generate(node, file.named, command);
+    case 'facts': {
+      const { user, system } = process.cpuUsage();
+      const stages = node.mesh.card.stages.map(({ from, to, memoryBytes }) => ({ from, to, memoryBytes }));
+      const facts: NodeFacts = {
+        peers: node.mesh.peers().filter((peer) => peer.card !== undefined).length,
+        stages,
+        rssBytes: process.memoryUsage.rss(),
+        cpuMs: (user + system) / 1000,
+      };
+      return facts;
+    }
+    case 'stop':
+      await node.stop();
+      await stopMesh?.();
+      return null;
+  }
+}
+
+async function start(options: MeshNodeOptions): Promise<readonly string[]> {
+  const { name, budgetBytes, membership, peers, contextTokens, parallelSequences, shardDirectory } = options;
+  const platform = `${process.platform}-${process.arch}`;
+  const machine = { platform, chip: 'bench', cores: 1, totalBytes: budgetBytes, budgetBytes };
+  const mesh = createMesh({
+    state: await memoryMeshState({ membership }),
+    card: { ...firstCard({ name, agentVersion: '', machine }), memoryBandwidth: 10e9, computeRate: 1e11 },
+    listen: { hosts: ['127.0.0.1'] },
+    discovery: false,
+    peers,
+  });
+  await mesh.start();
+  stopMesh = () => mesh.stop();
+  file = await SingleFile.read(options.modelPath, 'bench', {});
+  node = new Node({
+    mesh,
+    files: file,
+    budgetBytes,
+    threads: 1,
+    shardDirectory,
+    wishes: { contextTokens, parallelSequences, strategy: 'throughput', activations: 'f32', localStages: undefined },
+    keepAliveMs: Number.POSITIVE_INFINITY,
+    logger: silentLogger,
+  });
+  await node.start();
+  return mesh.addresses;
+}
+
+async function generate(
+  conducting: Node,
+  model: NamedModel,
+  { prompt, maxTokens }: { readonly prompt: readonly number[]; readonly maxTokens: number },
+): Promise<GeneratedOverMesh> {
+  const generator = await conducting.router.find(conducting.wishFor(model), { signal: AbortSignal.timeout(120_000) });
+  const sampler = { ...DEFAULT_SAMPLER_SETTINGS, temperature: 0, seed: 1, ignoreEndOfGeneration: true };
+  const request = { prompt: Int32Array.from(prompt), sampler, maxTokens, logprobs: -1, lane: 'interactive' as const };
+  const started = performance.now();
+  const arrivedMs: number[] = [];
+  const tokens: number[] = [];
+  let usage: GenerationUsage | undefined;
+  for await (const event of generator.generate(request)) {
+    if (event.kind === 'end') {
+      usage = event.usage;
+    } else {
+      arrivedMs.push(performance.now() - started);
+      tokens.push(event.token);
+    }
+  }
+  if (usage === undefined) throw new Error('no end');
+  return { firstMs: arrivedMs[0] ?? Number.NaN, lastMs: arrivedMs.at(-1) ?? Number.NaN, arrivedMs, tokens, usage };
+}

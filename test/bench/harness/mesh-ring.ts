@@ -1,0 +1,105 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { foundMesh, type Membership } from '@pippa/mesh';
+import { benchDirectory, benchModelPath } from './bench-model.ts';
+import type { GeneratedOverMesh, NodeCommand, NodeFacts } from './mesh-node.ts';
+
+const ENTRY = join(import.meta.dirname, 'mesh-node.ts');
+
+/** A node in another process. */
+export class RemoteNode implements AsyncDisposable {
+  readonly name: string;
+  readonly #child: ChildProcess;
+  readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
+  #nextId = 0;
+
+  constructor(name: string) {
+    this.name = name;
+    this.#child = fork(ENTRY, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced' });
+    this.#child.on('message', (message: { readonly id: number; readonly value?: unknown; readonly error?: string }) => {
+      const waiting = this.#waiting.get(message.id);
+      this.#waiting.delete(message.id);
+      if (message.error === undefined) waiting?.resolve(message.value);
+      else waiting?.reject(new Error(`${this.name}: ${message.error}`));
+    });
+    this.#child.on('exit', () => {
+      for (const waiting of this.#waiting.values()) waiting.reject(new Error(`${this.name} ended.`));
+    });
+  }
+
+  get processId(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  generate(prompt: readonly number[], maxTokens: number): Promise<GeneratedOverMesh> {
+    return this.ask({ kind: 'generate', prompt, maxTokens }) as Promise<GeneratedOverMesh>;
+  }
+
+  facts(): Promise<NodeFacts> {
+    return this.ask({ kind: 'facts' }) as Promise<NodeFacts>;
+  }
+
+  /** Milliseconds of processor time so far (Linux; 0 elsewhere). */
+  cpuMs(): number {
+    try {
+      const fields = readFileSync(`/proc/${this.processId}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+      return (Number(fields[11]) + Number(fields[12])) * 10;
+    } catch {
+      return 0;
+    }
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  ask(command: NodeCommand): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const id = (this.#nextId += 1);
+      this.#waiting.set(id, { resolve, reject });
+      this.#child.send({ id, command });
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const ended = once(this.#child, 'exit');
+    await this.ask({ kind: 'stop' }).catch(() => {});
+    this.#child.kill();
+    await ended;
+  }
+}
+
+export interface MeshRingOptions {
+  readonly nodes: number;
+  readonly contextTokens: number;
+  readonly parallelSequences: number;
+  /** What models may take on each node. */
+  readonly budgetBytes: number;
+}
+
+/** Nodes in processes of their own that know each other, over libp2p and noise on loopback; each computes with one thread. */
+export async function openMeshNodes(options: MeshRingOptions): Promise<readonly RemoteNode[]> {
+  const membership: Membership = foundMesh();
+  const modelPath = await benchModelPath();
+  const nodes: RemoteNode[] = [];
+  let addresses: readonly string[] = [];
+  for (let index = 0; index < options.nodes; index += 1) {
+    const name = `node-${index}`;
+    const node = new RemoteNode(name);
+    nodes.push(node);
+    const { contextTokens, parallelSequences, budgetBytes } = options;
+    const start = { name, modelPath, membership, peers: addresses, budgetBytes, contextTokens, parallelSequences };
+    const found = (await node.ask({
+      kind: 'start',
+      options: { ...start, shardDirectory: join(benchDirectory, 'shards') },
+    })) as readonly string[];
+    if (index === 0) addresses = found;
+  }
+  for (const node of nodes) {
+    while ((await node.facts()).peers < options.nodes - 1) await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return nodes;
+}
