@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeTinyBert } from '@pippa/testing';
+import { Ollama } from 'ollama';
 import OpenAI, { BadRequestError } from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { serveAgent, type ServingAgent } from '../one-node/support/agent-process.ts';
@@ -57,6 +58,31 @@ describe('the openai client', () => {
   it('finds models that make vectors among the others', async () => {
     const names = (await client.models.list()).data.map(({ id }) => id);
     expect(names.sort()).toEqual(['pippa-tiny', 'ranker', 'vectors']);
+  });
+});
+
+describe('the ollama client', () => {
+  it('gets the same vectors, of one text or several', async () => {
+    const ollama = new Ollama({ host: agent.url });
+    const input = ['the bees build honey', 'red apple'];
+    const { data } = await client.embeddings.create({ model: 'vectors', input, encoding_format: 'float' });
+    const { embeddings, prompt_eval_count: tokens } = await ollama.embed({ model: 'vectors', input });
+    expect(embeddings).toEqual(data.map(({ embedding }) => embedding));
+    expect(tokens).toBeGreaterThan(6);
+    expect((await ollama.embed({ model: 'vectors:latest', input: 'red apple' })).embeddings).toHaveLength(1);
+    expect((await ollama.embeddings({ model: 'vectors', prompt: 'red apple' })).embedding).toHaveLength(64);
+    const { embeddings: short } = await ollama.embed({ model: 'vectors', input: 'red apple', dimensions: 16 });
+    expect(lengthOf(short[0])).toBeCloseTo(1, 4);
+    expect((await ollama.show({ model: 'vectors' })).capabilities).toEqual(['embedding']);
+  });
+
+  it('has texts that are too long cut, unless it says otherwise', async () => {
+    const ollama = new Ollama({ host: agent.url });
+    const input = 'honey '.repeat(5000);
+    expect((await ollama.embed({ model: 'vectors', input })).embeddings).toHaveLength(1);
+    await expect(ollama.embed({ model: 'vectors', input, truncate: false })).rejects.toMatchObject({ status_code: 400 });
+    await expect(ollama.embed({ model: 'vectors', input: 'a', dimensions: 65 })).rejects.toMatchObject({ status_code: 400 });
+    await expect(ollama.embed({ model: 'none', input: 'a' })).rejects.toMatchObject({ status_code: 404 });
   });
 });
 

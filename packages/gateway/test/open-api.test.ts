@@ -55,6 +55,8 @@ describe('/openapi.json', () => {
       'POST /api/chat',
       'POST /api/copy',
       'POST /api/create',
+      'POST /api/embed',
+      'POST /api/embeddings',
       'POST /api/generate',
       'POST /api/pull',
       'POST /api/push',

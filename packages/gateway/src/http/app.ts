@@ -14,6 +14,7 @@ import { metricsRoute } from '../routes/metrics.ts';
 import { models } from '../routes/models.ts';
 import { ollamaChat, ollamaGenerate } from '../routes/ollama-answers.ts';
 import { ollamaChanges } from '../routes/ollama-changes.ts';
+import { ollamaEmbed } from '../routes/ollama-embed.ts';
 import { ollamaModels } from '../routes/ollama-models.ts';
 import { openApi } from '../routes/open-api.ts';
 import { countInputTokens, createResponse } from '../routes/openai-responses.ts';
@@ -45,6 +46,7 @@ export function createApp(parts: GatewayParts, middleware: readonly MiddlewareHa
     ollamaChat(parts),
     ollamaGenerate(parts),
     ...ollamaModels(parts),
+    ...ollamaEmbed(parts),
     ...ollamaChanges(parts),
     ...models(parts),
     healthRoute(parts),

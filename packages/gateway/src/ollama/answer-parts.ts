@@ -56,4 +56,5 @@ const shown = ({ text, logprob, bytes }: Omit<TextLogprob, 'top'>) => ({
   bytes: [...bytes],
 });
 
-const nanoseconds = (milliseconds: number): number => Math.round(milliseconds * 1e6);
+/** As Ollama counts time. */
+export const nanoseconds = (milliseconds: number): number => Math.round(milliseconds * 1e6);

@@ -31,7 +31,7 @@ export function showOf(model: ServedModel, capabilities: ModelCapabilities | und
     details: detailsOf(model),
     model_info: modelInfo(model),
     capabilities: [
-      'completion',
+      capabilities?.embeddingOnly === true ? 'embedding' : 'completion',
       ...(capabilities?.tools === true ? ['tools'] : []),
       ...(capabilities?.reasoning === true ? ['thinking'] : []),
       ...(capabilities?.fillInMiddle === true ? ['insert'] : []),
