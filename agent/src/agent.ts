@@ -110,7 +110,7 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
   });
   const control = createControlServer({ socketPath: paths.socket, operations, version, logger });
   const stop = async (): Promise<void> => {
-    await gateway.stop();
+    await Promise.all([gateway.stop(), node.leave()]);
     responses?.close();
     await node.stop();
     await store.stop();

@@ -69,6 +69,8 @@ export interface NodeOptions {
 /** How long a generation that lost its ring is offered to others before its client is told. */
 const REPLACE_MS = 60_000;
 const REPLACE_RETRY_MS = 100;
+/** Most that leaving waits for others to take over: as long as answers under way are given to end. */
+const LEAVE_MS = 10_000;
 /** What a ring carries changes with every token; its card is brought up to date this often. */
 const CARD_INTERVAL_MS = 1000;
 
@@ -127,6 +129,14 @@ export class Node implements Startable {
     await this.manager.start();
     this.#tellStages([]);
     this.#refreshCardLater();
+  }
+
+  /** Before `stop`, with others about: has what this node holds for answers under way taken over, as far as others have room for it. */
+  async leave(): Promise<void> {
+    if (!this.mesh.peers().some((peer) => peer.state === 'alive')) return;
+    await this.router.handOver(AbortSignal.timeout(LEAVE_MS)).catch((error: unknown) => {
+      this.#options.logger.warn({ scope: 'node', err: error }, 'not everything was handed over in time');
+    });
   }
 
   async stop(): Promise<void> {

@@ -201,4 +201,36 @@ describe('a ring that loses a node', () => {
     });
     expect(at(members, 2).loader.loads - before).toBeLessThanOrEqual(1);
   });
+
+  it("has a leaving node's layers loaded elsewhere before it goes", async () => {
+    const members = await houseOf('a', 'b', 'c', 'd');
+    let left: Promise<void> | undefined;
+    const { tokens } = await collect(at(members, 0).generator.generate(request(PROMPT, 60)), (count) => {
+      if (count === 20)
+        left = at(members, 1)
+          .router.handOver(new AbortController().signal)
+          .then(() => at(members, 1).stop());
+    });
+    await left;
+    expect(tokens).toEqual(expectedTokens(PROMPT, 60));
+    const [ring] = at(members, 0).manager.rings;
+    expect(ring?.stages.map((stage) => stage.peer)).toEqual(['a', 'd', 'c']);
+    expect(ring?.recoveries).toEqual([]);
+    expect(at(members, 1).loader.loaded).toBe(0);
+  });
+
+  it("moves a leaving conductor's answers to a ring elsewhere", async () => {
+    const members = await houseOf('a', 'b', 'c', 'd', 'e');
+    await collect(at(members, 0).generator.generate(request(PROMPT, 1)));
+    let left: Promise<void> | undefined;
+    const { tokens } = await collect(at(members, 4).generator.generate(request(PROMPT, 60)), (count) => {
+      if (count !== 20) return;
+      left = at(members, 0)
+        .router.handOver(new AbortController().signal)
+        .then(() => at(members, 0).stop());
+    });
+    await left;
+    expect(tokens).toEqual(expectedTokens(PROMPT, 60));
+    expect(at(members, 0).loader.loaded).toBe(0);
+  });
 });

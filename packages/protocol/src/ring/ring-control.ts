@@ -34,6 +34,8 @@ const ringCommand = z.discriminatedUnion('kind', [
     placement: z.array(placedStageField).min(1).max(RING_LIMITS.stages),
   }),
   z.object({ kind: z.literal('down'), ring: ringField }),
+  /** The sender is about to leave: its stages of the ring shall go elsewhere first. Answered by `down` once they have. */
+  z.object({ kind: z.literal('vacate'), ring: ringField }),
 ]);
 
 const ringReport = z.discriminatedUnion('kind', [

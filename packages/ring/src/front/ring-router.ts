@@ -14,6 +14,7 @@ import {
 import { parseRingReport, RING_PROTOCOL, type RingCommand, type RingWish } from '@pippa/protocol';
 import { planWithShape } from '../ring/choose-shape.ts';
 import { nameOf } from '../ring/realise.ts';
+import type { Ring } from '../ring/ring.ts';
 import type { RingManager } from '../ring/ring-manager.ts';
 import { PlacementRefusedError, type PlannedRing, type RingPlanner, type RingShape } from '../ring/ring-planner.ts';
 import { RemoteGenerator } from './remote-generator.ts';
@@ -152,6 +153,34 @@ export class RingRouter {
         unreachable.add(conductor);
       }
     }
+  }
+
+  /**
+   * Before this node goes: conductors elsewhere have its stages taken over, and rings of its own that somebody uses come up on another
+   * node. What nobody has room for goes with it; nothing is thrown but the signal's reason.
+   */
+  async handOver(signal: AbortSignal): Promise<void> {
+    const { mesh, manager, logger } = this.#parts;
+    const concerned = this.rings().filter(
+      ({ conductor, card }) => conductor !== mesh.self && card.stages.some((stage) => stage.peer === mesh.self),
+    );
+    const moves = [
+      ...concerned.map(({ conductor, card }) => this.#askFor(conductor, { kind: 'vacate', ring: card.ring }, signal, () => {})),
+      ...manager.rings.filter((ring) => ring.isInUse).map((ring) => this.#bringUpElsewhere(ring, signal)),
+    ];
+    for (const moved of await Promise.allSettled(moves)) {
+      if (moved.status === 'rejected') logger.warn({ err: moved.reason }, 'something could not be handed over');
+    }
+    signal.throwIfAborted();
+  }
+
+  async #bringUpElsewhere({ manifest, wish }: Ring, signal: AbortSignal): Promise<void> {
+    const { mesh, planner } = this.#parts;
+    const excluded = new Set([mesh.self]);
+    const { planned } = planWithShape(manifest, wish, (shape) => planner.place({ manifest, wish, shape, excluded }));
+    const conductor = planned.stages[0]?.peer;
+    if (conductor === undefined) return;
+    await this.#askFor(conductor, { kind: 'up', wish, placement: [...planned.stages] }, signal, () => {});
   }
 
   /** Makes room, one idle ring after the other, the least recently used first, where the model does not fit beside what is loaded. */

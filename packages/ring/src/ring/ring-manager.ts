@@ -8,6 +8,7 @@ import {
   type Mesh,
   type ModelId,
   type ModelManifest,
+  type PeerId,
   type RingId,
   type Startable,
 } from '@pippa/core';
@@ -191,7 +192,7 @@ export class RingManager implements Startable {
     void stream.closed.then(() => controller.abort(new StoppedError('Nobody waits for the ring any more.')));
     const report = (message: RingReportInput): void => void stream.send(message).catch(() => {});
     stream.onFrame(({ header }) => {
-      void this.#obey(header, report, controller.signal)
+      void this.#obey(header, stream.peer, report, controller.signal)
         .catch((error: unknown) => {
           const { code, message, hint } = describeError(error);
           report({ kind: 'refused', code, message, ...(hint === undefined ? {} : { hint }) });
@@ -200,10 +201,15 @@ export class RingManager implements Startable {
     });
   }
 
-  async #obey(header: unknown, report: (message: RingReportInput) => void, signal: AbortSignal): Promise<void> {
+  async #obey(header: unknown, from: PeerId, report: (message: RingReportInput) => void, signal: AbortSignal): Promise<void> {
     const command = parseRingCommand(header);
     if (command.kind === 'down') {
       await this.takeDown(command.ring);
+      report({ kind: 'down' });
+      return;
+    }
+    if (command.kind === 'vacate') {
+      await this.#rings.get(command.ring)?.vacate(from);
       report({ kind: 'down' });
       return;
     }

@@ -126,12 +126,18 @@ export class Ring {
     return this.#conductor?.snapshot();
   }
 
+  /** Somebody waits for tokens of it. */
+  get isInUse(): boolean {
+    const snapshot = this.snapshot();
+    return this.#state !== 'stopped' && snapshot !== undefined && snapshot.running + snapshot.waiting > 0;
+  }
+
   /** How long nobody has used it; 0 while somebody does. To be called now and then: it looks whether something was generated meanwhile. */
   idleMs(): number {
     const snapshot = this.snapshot();
     const nowMs = this.#parts.clock.nowMs();
     const generated = snapshot?.generatedTokens ?? 0;
-    const isBusy = this.#state !== 'ready' || (snapshot !== undefined && snapshot.running + snapshot.waiting > 0);
+    const isBusy = this.#state !== 'ready' || this.isInUse;
     if (isBusy || generated !== this.#generatedAtLastLook) this.#lastUsedMs = nowMs;
     this.#generatedAtLastLook = generated;
     return nowMs - this.#lastUsedMs;
@@ -170,7 +176,7 @@ export class Ring {
         this.#planned = planned;
         this.#shape = shape;
         this.#parts.onChange();
-        const outcome = await this.#realise(planned, signal, control.onProgress);
+        const outcome = await this.#realise(planned, signal, { onProgress: control.onProgress });
         this.#connections = outcome.connections;
         if (outcome.kind === 'ready') break;
         this.#exclude(outcome, excluded);
@@ -184,6 +190,41 @@ export class Ring {
       signal.throwIfAborted();
       throw error;
     }
+  }
+
+  /**
+   * Has the stages of a node that is about to leave taken over by others, which load while answers go on; what follows is a pause for
+   * computing the sequences again. Throws `PlacementRefusedError` when nobody has room, or why the others could not load.
+   */
+  async vacate(peer: PeerId): Promise<void> {
+    const { planner, mesh } = this.#parts;
+    if (this.#state !== 'ready' || peer === mesh.self) return;
+    const [leaving, staying] = partition(this.#connections, (connection) => connection.peer === peer);
+    if (leaving.length === 0) return;
+    const shape = this.#shape as RingShape;
+    const kept = staying.map(stageOf);
+    const request = { manifest: this.manifest, wish: this.wish, shape, excluded: new Set([peer]), first: mesh.self };
+    const planned = planner.repair({ ...request, kept });
+    const outcome = await this.#realise(planned, this.#stopped.signal, { existing: staying });
+    // Mended meanwhile, for another reason: that placement stands.
+    const isStale = this.#state !== 'ready' || !leaving.every((connection) => this.#connections.includes(connection));
+    if (outcome.kind === 'short' || isStale) {
+      closeAll(outcome.connections.filter((connection) => !this.#connections.includes(connection)));
+      if (outcome.kind === 'short') throw outcome.failures[0]?.error;
+      return;
+    }
+    this.#logger.info({ peer, stages: planned.stages }, 'moving stages away from a node that leaves');
+    this.conductor.pause();
+    this.#setState('recovering');
+    this.#connections = outcome.connections;
+    this.#planned = planned;
+    try {
+      await this.#relink();
+    } catch (error) {
+      this.#setState('ready');
+      this.#onLost({ error: error as Error, lost: undefined, suspect: undefined });
+    }
+    closeAll(leaving);
   }
 
   /** Lets answers end within the conductor's bound, then unloads the stages. */
@@ -294,7 +335,7 @@ export class Ring {
   async #repair(excluded: Set<PeerId>): Promise<void> {
     const { planner, mesh } = this.#parts;
     this.#connections = await stillThere(this.#connections);
-    const kept = this.#connections.map(({ peer, info }): PlacedStage => ({ peer, from: info.from, to: info.to }));
+    const kept = this.#connections.map(stageOf);
     const shape = this.#shape as RingShape;
     const planned = planner.repair({ manifest: this.manifest, wish: this.wish, shape, excluded, kept, first: mesh.self });
     const first = planned.stages[0];
@@ -309,12 +350,7 @@ export class Ring {
       return;
     }
     this.#planned = planned;
-    const chain = await this.#link();
-    this.#chain = chain;
-    this.conductor.resume(this.#observed(chain));
-    this.#setState('ready');
-    this.#logger.info({ stages: planned.stages, epoch: this.#epoch }, 'ring is mended');
-    if (chain.loss !== undefined) this.#onLost(chain.loss);
+    await this.#relink();
   }
 
   #doWithout(peer: PeerId, excluded: Set<PeerId>): void {
@@ -323,6 +359,16 @@ export class Ring {
     const theirs = this.#connections.filter((connection) => connection.peer === peer);
     closeAll(theirs, new StageError('Its neighbour cannot reach it.'));
     this.#connections = this.#connections.filter((connection) => !theirs.includes(connection));
+  }
+
+  /** Goes on over the stages there are now. */
+  async #relink(): Promise<void> {
+    const chain = await this.#link();
+    this.#chain = chain;
+    this.conductor.resume(this.#observed(chain));
+    this.#setState('ready');
+    this.#logger.info({ stages: this.stages, epoch: this.#epoch }, 'ring goes on');
+    if (chain.loss !== undefined) this.#onLost(chain.loss);
   }
 
   /** The stage that is lost goes; where none is, a node that was at fault twice in a row does. */
@@ -357,14 +403,20 @@ export class Ring {
   #realise(
     planned: PlannedRing,
     signal: AbortSignal,
-    onProgress?: (fraction: number, message: string) => void,
+    {
+      existing = this.#connections,
+      onProgress,
+    }: {
+      readonly existing?: readonly StageConnection[];
+      readonly onProgress?: ((fraction: number, message: string) => void) | undefined;
+    } = {},
   ): Promise<RealiseOutcome> {
     const { contextTokens, parallelSequences, maxRows } = this.#shape as RingShape;
     return realise({
       mesh: this.#parts.mesh,
       planned: planned.stages,
       stageBytes: planned.stageBytes,
-      existing: this.#connections,
+      existing,
       opening: {
         ring: this.id,
         epoch: this.#epoch,
@@ -416,6 +468,14 @@ export class Ring {
     this.#connections = [];
     this.#setState('stopped');
   }
+}
+
+function stageOf({ peer, info }: StageConnection): PlacedStage {
+  return { peer, from: info.from, to: info.to };
+}
+
+function partition<Item>(items: readonly Item[], isFirst: (item: Item) => boolean): [first: Item[], second: Item[]] {
+  return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
 }
 
 /** Those whose streams have not ended. */
