@@ -123,12 +123,12 @@ async function withMesh<Result>(
   });
   await mesh.start();
   try {
-    const isMet = (): boolean => mesh.peers().some((peer) => peer.state === 'alive' && peer.card !== undefined);
     await new Promise<void>((resolve) => {
-      const stop = mesh.onPeersChanged(() => {
-        if (isMet()) (stop(), resolve());
-      });
-      if (isMet()) (stop(), resolve());
+      const look = (): void => {
+        if (mesh.peers().some((peer) => peer.state === 'alive' && peer.card !== undefined)) resolve();
+      };
+      mesh.onPeersChanged(look);
+      look();
     });
     return await work(mesh);
   } finally {

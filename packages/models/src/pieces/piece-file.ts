@@ -1,4 +1,4 @@
-import { link, mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { link, mkdir, open, rename, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MIB, type Clock, type ModelId } from '@pippa/core';
 import { WrongPieceError } from '../errors.ts';
@@ -39,6 +39,8 @@ export class PieceFile {
   /** Verified pieces; those of the last moments may not be journalled yet. */
   readonly present: PieceSet;
   readonly paths: readonly string[];
+  /** Wall-clock milliseconds of the last `touch`, over restarts. */
+  usedMs: number;
   readonly #clock: Clock;
   readonly #mostUnsyncedBytes: number;
   readonly #handles: readonly FileHandle[];
@@ -58,6 +60,7 @@ export class PieceFile {
       readonly journal: PieceJournal;
       readonly handles: readonly FileHandle[];
       readonly paths: readonly string[];
+      readonly usedMs: number;
     },
   ) {
     this.directory = options.directory;
@@ -68,6 +71,7 @@ export class PieceFile {
     this.map = mapOf(table);
     this.present = opened.present;
     this.paths = opened.paths;
+    this.usedMs = opened.usedMs;
     this.#clock = options.clock;
     this.#mostUnsyncedBytes = options.unsyncedBytes ?? UNSYNCED_BYTES;
     this.#handles = opened.handles;
@@ -106,7 +110,8 @@ export class PieceFile {
         await handle.truncate(table.files[index]?.byteLength ?? 0);
       }
       await syncFolder(options.directory);
-      return new PieceFile(options, name, table, { present, journal, handles, paths });
+      const usedMs = (await stat(join(options.directory, TABLE_FILE))).mtimeMs;
+      return new PieceFile(options, name, table, { present, journal, handles, paths, usedMs });
     } catch (error) {
       await Promise.allSettled([journal.close(), ...handles.map((handle) => handle.close())]);
       throw error;
@@ -134,6 +139,13 @@ export class PieceFile {
     this.#unsyncedBytes += length;
     if (this.#unsyncedBytes >= this.#mostUnsyncedBytes || this.#clock.nowMs() - this.#lastFlushMs >= UNSYNCED_MS)
       await this.flush();
+  }
+
+  /** Somebody uses what is here: it is kept longer than what nobody does. */
+  async touch(): Promise<void> {
+    this.usedMs = this.#clock.wallMs();
+    const seconds = this.usedMs / 1000;
+    await utimes(join(this.directory, TABLE_FILE), seconds, seconds);
   }
 
   /** Settles when everything written so far is on disk and journalled. */

@@ -20,6 +20,7 @@ import { ask, fetchTable, holdersOf } from '../swarm/fetch-table.ts';
 import { Pacer } from '../swarm/pacer.ts';
 import { servePieces } from '../swarm/serve-pieces.ts';
 import { SwarmDownload, type SwarmProgress } from '../swarm/swarm-download.ts';
+import { DiskRoom } from './disk-room.ts';
 import { LocalHoldings, partialHeader } from './local-holdings.ts';
 import { PartialModels } from './partial-models.ts';
 import { TableKeeper } from './table-keeper.ts';
@@ -45,6 +46,10 @@ export interface ModelStoreOptions {
    * peers may reach it under (those of the interfaces). False: none are made or taken.
    */
   readonly direct?: { readonly host: string; readonly addresses?: () => readonly string[] } | false;
+  /** Most bytes that pieces of models may take on the disk; what is free decides when left out. */
+  readonly quotaBytes?: number | undefined;
+  /** Bytes that are free on the disk of a folder; the file system's answer when left out. */
+  readonly freeBytes?: (directory: string) => Promise<number>;
   /** Bytes of a download that a crash may cost; 64 MiB when left out. */
   readonly unsyncedBytes?: number;
 }
@@ -101,7 +106,9 @@ class DiskModelStore implements ModelStore {
   readonly #holdings: LocalHoldings;
   readonly #downloads = new Map<ModelId, SwarmDownload>();
   readonly #beginning = new Map<ModelId, Promise<PieceFile>>();
+  readonly #busy = new Set<ModelId>();
   readonly #listeners = new Set<() => void>();
+  #room: Promise<void> = Promise.resolve();
   /** Of models of which the header is here. */
   readonly #layerCounts = new Map<ModelId, number>();
   #stops: (() => void)[] = [];
@@ -197,6 +204,7 @@ class DiskModelStore implements ModelStore {
     const file = this.#partial.get(id);
     if (this.#options.library.byId(id) !== undefined || file === undefined) return { model };
     const pieces = piecesForShard(model, file.table, file.map, from, to);
+    await file.touch();
     if (pieces.some((piece) => !file.present.has(piece))) await this.#obtain(file, pieces, options);
     if (file.present.isFull) await this.#publish(file);
     return { model };
@@ -280,20 +288,42 @@ class DiskModelStore implements ModelStore {
   async #obtain(file: PieceFile, pieces: readonly number[], options: ObtainOptions): Promise<void> {
     const { mesh, clock, logger, random } = this.#options;
     if (mesh === undefined) throw notHere(file.name, this.#options.library);
+    const signal = this.#signal(options.signal);
+    await this.#makeRoom(mesh, file, pieces, signal);
     let download = this.#downloads.get(file.id);
     if (download === undefined) {
       download = new SwarmDownload({ mesh, file, clock, logger, random, isDirect: this.#options.direct !== false });
       this.#downloads.set(file.id, download);
     }
     const { onProgress } = options;
+    this.#busy.add(file.id);
     try {
       await download.want(pieces, {
-        signal: this.#signal(options.signal),
+        signal,
         ...(onProgress === undefined ? {} : { onProgress: (progress) => onProgress({ phase: 'fetching', ...progress }) }),
       });
     } finally {
+      this.#busy.delete(file.id);
       this.#changed();
     }
+  }
+
+  /** One after the other: two must not count on the same room. */
+  #makeRoom(mesh: Mesh, file: PieceFile, pieces: readonly number[], signal: AbortSignal): Promise<void> {
+    const { piecesDirectory, quotaBytes, freeBytes, logger } = this.#options;
+    const room = new DiskRoom({
+      directory: piecesDirectory,
+      partial: this.#partial,
+      mesh,
+      quotaBytes,
+      isBusy: (id) => id === file.id || this.#busy.has(id),
+      isPublished: (id) => this.#options.library.byId(id) !== undefined,
+      logger,
+      ...(freeBytes === undefined ? {} : { freeBytes }),
+    });
+    const needed = file.map.bytesOf(pieces.filter((piece) => !file.present.has(piece)));
+    this.#room = this.#room.catch(() => {}).then(() => room.make(file.name, needed, signal));
+    return this.#room;
   }
 
   /** A complete model becomes one of the agent's own. Its pieces stay until the next start: stages may have their files open. */
