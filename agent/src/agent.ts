@@ -10,12 +10,14 @@ import { createControlServer } from './control/server.ts';
 import { UnusableModelError, UsageError } from './errors.ts';
 import { createModelPuller } from './library/model-puller.ts';
 import { openLibrary } from './library/open-library.ts';
+import { pullFunctions } from './library/pull-functions.ts';
 import type { Machine } from './machine.ts';
 import type { AskStranger } from './mesh/enter-mesh.ts';
 import { makeMesh } from './mesh/make-mesh.ts';
 import type { MeshState } from './mesh/mesh-administration.ts';
 import type { Node } from './node/node.ts';
 import { openedModelInfo, openNode } from './node/open-node.ts';
+import { PullingModels } from './node/pulling-models.ts';
 import type { OpenedModelInfo } from './open-model.ts';
 import { agentOperations } from './operations/agent-operations.ts';
 import { embeddedOperationDirectory } from './package-root.ts';
@@ -73,8 +75,14 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
   const tls = await readTlsFiles(settings);
   const access = withCommandKey(new LiveKeys(paths.keys, logger));
   const responses = openResponses(paths.responses, logger);
-  const gateway = createGateway({
+  const pulling = new PullingModels({
     models,
+    mayPull: settings.autoPull,
+    logger: logger.child({ scope: 'models' }),
+    ...pullFunctions({ paths, environment: surroundings.environment, logger, library }),
+  });
+  const gateway = createGateway({
+    models: pulling,
     logger,
     clock: systemClock,
     host: settings.host,
@@ -111,6 +119,7 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
   const control = createControlServer({ socketPath: paths.socket, operations, version, logger });
   const stop = async (): Promise<void> => {
     await Promise.all([gateway.stop(), node.leave()]);
+    pulling.stop();
     responses?.close();
     await node.stop();
     await store.stop();

@@ -5,6 +5,11 @@ export class UsageError extends PippaError {
   readonly code = 'usage';
 }
 
+/** The model is to be had, but nobody in the house has it, and nobody said that it may be got. */
+export class ModelOnHubError extends PippaError {
+  readonly code = 'model_not_found';
+}
+
 /** The model does not fit this machine with the settings asked for. */
 export class ModelTooLargeError extends PippaError {
   readonly code = 'model_too_large';

@@ -30,6 +30,7 @@ export interface MeshOptions {
 }
 
 const RUN_SETTINGS: readonly SettingKey[] = [
+  'autoPull',
   'modelDir',
   'host',
   'port',

@@ -44,6 +44,24 @@ describe('pippa-agent pull', () => {
     expect((await runCommand(['models'], { environment: environment() })).stdout).not.toContain('Tiny:F16');
   });
 
+  it('is what run and serve offer for a model that is not here, and do with --auto-pull', async () => {
+    hub.addFile('pippa/Other-GGUF', 'Other-F16.gguf', await readFile(join(repository, 'agent/models/pippa-tiny.gguf')));
+    const words = ['run', '--port', '0', 'hf:pippa/Other-GGUF', 'What is pippa-agent?'];
+    expect(await runCommand(words, { environment: environment() })).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /not here\. Other:F16 is at 127\.0\.0\.1:\d+: 2\.0 MB, about .* at 100 Mbit\/s[\s\S]*--auto-pull/,
+      ),
+    });
+    expect(await runCommand(['run', '--auto-pull', ...words.slice(1)], { environment: environment() })).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/pippa-agent/),
+    });
+    // It is here now.
+    expect(await runCommand(words, { environment: environment() })).toMatchObject({ code: 0 });
+  });
+
   it('says after Ctrl-C how to go on, and goes on', async () => {
     hub.addFile('pippa/Large', 'Large-Q4_0.gguf', Buffer.concat([Buffer.from('GGUF'), randomBytes(40 * MIB)]));
     // The last stretch does not come until the first pull was stopped.

@@ -1,10 +1,14 @@
 import { formatDuration, type Logger } from '@pippa/core';
 import { isLoopbackAddress } from '@pippa/gateway';
+import { isRemoteReference } from '@pippa/models';
 import { startAgent, type RunningAgent } from '../agent.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { aborted } from '../interrupts.ts';
 import { readMachine, type Machine } from '../machine.ts';
+import { openLibrary } from '../library/open-library.ts';
+import { pullMissing } from '../library/pull-missing.ts';
 import { watchNotices, type MeshNotice } from '../mesh/notices.ts';
+import type { Settings } from '../settings/schema.ts';
 import { strangerPrompt } from '../terminal/ask-stranger.ts';
 import { banner } from '../terminal/banner.ts';
 import { withProgress } from '../terminal/progress-line.ts';
@@ -16,8 +20,9 @@ import type { CommandContext } from './context.ts';
 export async function serve(context: CommandContext): Promise<ExitCode> {
   const { terminal, environment, interrupts, logger } = context;
   const machine = await readMachine();
+  const settings = await withModelsHere(context);
   const bannerPrinted = Promise.withResolvers<void>();
-  const agent = await start(context, machine, bannerPrinted.promise);
+  const agent = await start({ ...context, settings }, machine, bannerPrinted.promise);
   const paint = painter(terminal.stdout, environment);
   const { apiKey, host } = context.settings;
   const facts = { version: context.version, url: agent.url, needsKey: apiKey !== undefined || !isLoopbackAddress(host) };
@@ -29,6 +34,16 @@ export async function serve(context: CommandContext): Promise<ExitCode> {
   await aborted(interrupts.asked);
   stopNotices();
   return drain(agent, context, logger);
+}
+
+/** Models that were named by where they are to be had, under their names here. */
+async function withModelsHere(context: CommandContext): Promise<Settings> {
+  const { settings } = context;
+  if (!settings.model.some(isRemoteReference)) return settings;
+  const library = openLibrary(settings, context);
+  const model: string[] = [];
+  for (const name of settings.model) model.push(await pullMissing(name, library, context));
+  return { ...settings, model };
 }
 
 function start(context: CommandContext, machine: Machine, ready: Promise<void>): Promise<RunningAgent> {

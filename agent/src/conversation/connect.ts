@@ -1,6 +1,7 @@
 import { looksLikePath, type LibraryEntry } from '@pippa/models';
 import type { CommandContext } from '../commands/context.ts';
 import { openLibrary } from '../library/open-library.ts';
+import { pullMissing } from '../library/pull-missing.ts';
 import { readMachine } from '../machine.ts';
 import { openModel } from '../open-model.ts';
 import { openOptions } from '../open-options.ts';
@@ -36,7 +37,8 @@ export async function connect(
       if (wanted === undefined) return undefined;
     }
   }
-  return load(await library.resolve(wanted ?? settings.model[0] ?? '', { signal: context.interrupts.asked }), context);
+  const name = await pullMissing(wanted ?? settings.model[0] ?? '', library, context);
+  return load(await library.resolve(name, { signal: context.interrupts.asked }), context);
 }
 
 async function load(entry: LibraryEntry, context: CommandContext): Promise<Partner> {

@@ -1,4 +1,4 @@
-import { systemClock, type Logger, type Mesh } from '@pippa/core';
+import { GIB, systemClock, type Logger, type Mesh } from '@pippa/core';
 import { createModelStore, type Library, type LibraryModel, type ModelStore } from '@pippa/models';
 import type { RingStep } from '@pippa/ring';
 import type { Machine } from '../machine.ts';
@@ -39,6 +39,7 @@ export function openNode(settings: Settings, surroundings: OpenNodeSurroundings)
     clock: systemClock,
     logger,
     random: Math.random,
+    quotaBytes: settings.diskQuota === undefined ? undefined : settings.diskQuota * GIB,
   });
   const node = new Node({
     mesh,

@@ -54,6 +54,20 @@ export const settingsSchema = z.strictObject({
     kind: 'list',
     default: '',
   }),
+  autoPull: z.boolean().default(false).register(texts, {
+    meaning: 'get models that are asked for by where they are to be had (`hf:org/repo`, `ollama:name`) and are not here',
+    argument: '',
+    expects: 'true or false',
+    kind: 'switch',
+    default: '',
+  }),
+  diskQuota: z.int().min(1).max(1_000_000).optional().register(texts, {
+    meaning: 'most gigabytes that pieces of models for rings with other nodes may take on the disk',
+    argument: 'GB',
+    expects: 'a whole number of gigabytes',
+    kind: 'number',
+    default: 'what is free',
+  }),
   host: z.string().min(1).max(255).default('localhost').register(texts, {
     meaning: 'name or address to listen on: `localhost` is 127.0.0.1 and ::1, `0.0.0.0` every network and needs a key',
     argument: 'address',

@@ -42,6 +42,12 @@ export class DownloadFailedError extends PippaError {
   override readonly retryable = true;
 }
 
+/** Another pull of the same file is under way. */
+export class AlreadyPullingError extends PippaError {
+  readonly code = 'already_pulling';
+  override readonly retryable = true;
+}
+
 /** All bytes came, but they are not those that the hub promised. Nothing of them stays. */
 export class WrongHashError extends PippaError {
   readonly code = 'wrong_hash';

@@ -21,6 +21,7 @@ export { headerPieces, isPiece, mapOf, tableDigest, type PieceTable } from './pi
 export { buildPieceTable } from './pieces/build-table.ts';
 export { piecesForShard } from './pieces/pieces-for-shard.ts';
 export {
+  AlreadyPullingError,
   BadReferenceError,
   DownloadFailedError,
   GatedModelError,
@@ -31,3 +32,4 @@ export {
 export { parsePullReference, type PullReference } from './pull/pull-reference.ts';
 export { planBytes, type PlannedFile, type PullPlan } from './pull/pull-plan.ts';
 export { planPull, pullModel, type PulledModel, type PullOptions, type PullProgress } from './pull/pull-model.ts';
+export { explainPull, isAddress, isRemoteReference } from './pull/explain-pull.ts';

@@ -59,18 +59,37 @@ describe('the disk of a node', () => {
     return { node, ids: models.map((model) => model.id) };
   }
 
-  const idsOf = (ids: readonly ModelId[]): readonly [ModelId, ModelId, ModelId] => [ids[0] ?? modelId(''), ids[1] ?? modelId(''), ids[2] ?? modelId('')];
+  const idsOf = (ids: readonly ModelId[]): readonly [ModelId, ModelId, ModelId] => [
+    ids[0] ?? modelId(''),
+    ids[1] ?? modelId(''),
+    ids[2] ?? modelId(''),
+  ];
 
   it('lets go of the pieces used longest ago when the quota is reached', async () => {
     const [one, two, three] = idsOf((await studio()).ids);
     let nowMs = 1_000_000;
     // Half a model is about 2.3 MB.
-    const mini = await house.node('mini', { quotaBytes: 6 * MIB, clock: { nowMs: () => performance.now(), wallMs: () => (nowMs += 1000), schedule: (ms, callback) => { const timer = setTimeout(callback, ms); return () => clearTimeout(timer); } } });
+    const mini = await house.node('mini', {
+      quotaBytes: 6 * MIB,
+      clock: {
+        nowMs: () => performance.now(),
+        wallMs: () => (nowMs += 1000),
+        schedule: (ms, callback) => {
+          const timer = setTimeout(callback, ms);
+          return () => clearTimeout(timer);
+        },
+      },
+    });
     await mini.store.ensureShard({ id: one, from: 0, to: 6 });
     await mini.store.ensureShard({ id: two, from: 0, to: 6 });
     await mini.store.ensureShard({ id: one, from: 0, to: 5 });
     await mini.store.ensureShard({ id: three, from: 0, to: 6 });
-    expect(mini.store.list().map((model) => model.id).toSorted()).toEqual([one, three].toSorted());
+    expect(
+      mini.store
+        .list()
+        .map((model) => model.id)
+        .toSorted(),
+    ).toEqual([one, three].toSorted());
     expect((await readdir(disk.path('mini/pieces'))).toSorted()).toEqual([one, three].toSorted());
   });
 

@@ -200,6 +200,28 @@ describe('a pull that meets trouble', () => {
     expect((await readFile(target())).equals(BYTES)).toBe(true);
   });
 
+  it('does not get one file twice at once', async () => {
+    const second = Promise.withResolvers<PulledModel>();
+    let isTried = false;
+    const first = pull('hf:org/Repo', {
+      onProgress: ({ doneBytes }) => {
+        if (isTried || doneBytes === 0) return;
+        isTried = true;
+        pull('hf:org/Repo').then(second.resolve, second.reject);
+      },
+    });
+    await expect(second.promise).rejects.toMatchObject({ name: 'AlreadyPullingError' });
+    await first;
+    expect((await readFile(target())).equals(BYTES)).toBe(true);
+    expect(await left('own/org/Repo')).toEqual(['m-Q4_0.gguf']);
+  });
+
+  it('takes no notice of the lock of a process that is gone', async () => {
+    await disk.text('own/org/Repo/m-Q4_0.gguf.part.lock', '999999999');
+    await pull('hf:org/Repo');
+    expect(await left('own/org/Repo')).toEqual(['m-Q4_0.gguf']);
+  });
+
   it('refuses bytes that are not those the hub states, and keeps none of them', async () => {
     hub.fault = (request) => (request === 1 ? { kind: 'wrong-bytes' } : undefined);
     await expect(pull('hf:org/Repo')).rejects.toMatchObject({ name: 'WrongHashError' });

@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { errorMessage, formatBytes, type Clock, type Logger } from '@pippa/core';
 import { DownloadFailedError, GatedModelError, NotOnHubError, WrongHashError } from '../errors.ts';
 import { sleep } from '../swarm/pacer.ts';
 import { failed, type HttpAnswer, type HttpClient } from './http-client.ts';
 import { PULL_LIMITS } from './limits.ts';
+import { lockPart } from './part-lock.ts';
 import { PartFile, type Segment } from './part-file.ts';
 import type { PlannedFile } from './pull-plan.ts';
 
@@ -28,9 +31,20 @@ const SAVE_MS = 1000;
  */
 export async function downloadFile(planned: PlannedFile, target: string, options: DownloadOptions): Promise<void> {
   const facts = await fileFacts(planned, options);
-  const { url, byteLength, etag, takesRanges } = facts;
+  const { byteLength } = facts;
   if (Math.ceil(byteLength / PULL_LIMITS.segmentBytes) > PULL_LIMITS.segments)
     throw new DownloadFailedError(`A file of ${formatBytes(byteLength)} is more than this version takes.`);
+  await mkdir(dirname(target), { recursive: true });
+  const unlock = await lockPart(target);
+  try {
+    await downloadLocked(planned, facts, target, options);
+  } finally {
+    await unlock();
+  }
+}
+
+async function downloadLocked(planned: PlannedFile, facts: FileFacts, target: string, options: DownloadOptions): Promise<void> {
+  const { url, byteLength, etag, takesRanges } = facts;
   const identity = { url: planned.url.href, byteLength, sha256: planned.sha256, etag };
   const part = await PartFile.open(target, identity);
   let isOver = false;

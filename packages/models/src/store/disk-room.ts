@@ -75,7 +75,9 @@ export class DiskRoom {
     const cards = [mesh.card, ...mesh.peers().map((peer) => peer.card)];
     return (
       mesh.card.stages.some((stage) => stage.model === id) ||
-      cards.some((card) => card?.rings.some((ring) => ring.model === id && ring.stages.some((stage) => stage.peer === mesh.self)) ?? false)
+      cards.some(
+        (card) => card?.rings.some((ring) => ring.model === id && ring.stages.some((stage) => stage.peer === mesh.self)) ?? false,
+      )
     );
   }
 
