@@ -34,7 +34,15 @@ describe('one stage and three say the same', () => {
     for (const temperature of [0, 1.5]) {
       const messages = [{ role: 'user' as const, content: question }];
       const chat = await both(async (target) => {
-        const request = { model: target.model, messages, temperature, seed: 7, max_tokens: 40, logprobs: true, top_logprobs: 3 };
+        const request = {
+          model: target.model,
+          messages,
+          temperature,
+          seed: 7,
+          max_completion_tokens: 40,
+          logprobs: true,
+          top_logprobs: 3,
+        };
         const [choice] = (await openAi(target).chat.completions.create(request)).choices;
         return { message: choice?.message.content, reason: choice?.finish_reason, logprobs: choice?.logprobs };
       });
@@ -60,14 +68,15 @@ describe('one stage and three say the same', () => {
 
   it('where a schema holds them', async () => {
     const text = await both(async (target) => {
-      const completion = await openAi(target).chat.completions.create({
+      const request = {
         model: target.model,
-        messages: [{ role: 'user', content: 'What is the weather in Paris?' }],
+        messages: [{ role: 'user' as const, content: 'What is the weather in Paris?' }],
         temperature: 1,
         seed: 3,
-        max_tokens: 200,
-        response_format: { type: 'json_schema', json_schema: { name: 'weather', strict: true, schema: SCHEMA } },
-      });
+        max_completion_tokens: 200,
+        response_format: { type: 'json_schema' as const, json_schema: { name: 'weather', strict: true, schema: SCHEMA } },
+      };
+      const completion = await openAi(target).chat.completions.create(request);
       return completion.choices[0]?.message.content ?? '';
     });
     expect(JSON.parse(text)).toMatchObject({ city: expect.any(String), degrees: expect.any(Number) });

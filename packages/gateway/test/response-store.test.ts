@@ -29,9 +29,13 @@ describe('a response store', () => {
     put('a');
     expect(store.get('a', 'ada')).toEqual({ ...stored('a', clock.wallMs()), previousId: undefined });
     expect(store.get('a', 'bob')).toBeUndefined();
+    expect(store.item('msg_1', 'ada')).toMatchObject({ role: 'user' });
+    expect(store.item('msg_2', 'ada')).toEqual({ id: 'msg_2', type: 'message' });
+    expect(store.item('msg_1', 'bob')).toBeUndefined();
     expect(store.delete('a', 'bob')).toBe(false);
     expect(store.delete('a', 'ada')).toBe(true);
     expect(store.get('a', 'ada')).toBeUndefined();
+    expect(store.item('msg_1', 'ada')).toBeUndefined();
   });
 
   it('forgets the oldest when there are too many, or they are too large', () => {

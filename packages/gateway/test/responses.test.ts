@@ -156,6 +156,25 @@ describe('/v1/responses', () => {
     expect(await next.json()).toMatchObject({ error: { code: 'previous_response_not_found', param: 'previous_response_id' } });
   });
 
+  it('puts items in the place of references to them', async () => {
+    const { post, model, url } = await startGateway({ script: mixed });
+    const first = (await (await post(PATH, ask)).json()) as { id: string; output: { id: string }[] };
+    model.script = sentence;
+    const references = first.output.map(({ id }) => ({ type: 'item_reference', id }));
+    const output = { type: 'function_call_output', call_id: 'call_1', output: 'clear' };
+    const input = [{ role: 'user', content: 'Hello' }, ...references, output];
+    expect((await post(PATH, { model: 'tiny', input })).status).toBe(200);
+    const sent = model.calls.at(-1)?.request;
+    expect(sent?.kind === 'chat' ? sent.chat.messages[1] : undefined).toMatchObject({
+      content: 'Let me look.',
+      reasoning: 'A tool knows.',
+      toolCalls: [{ id: 'call_1' }, { id: 'call_2' }],
+    });
+    await fetch(`${url}${PATH}/${first.id}`, { method: 'DELETE' });
+    // The second response has them too.
+    expect((await post(PATH, { model: 'tiny', input })).status).toBe(200);
+  });
+
   it('keeps nothing that it is told not to, and nothing that failed', async () => {
     const { post, url, model } = await startGateway();
     const unkept = (await (await post(PATH, { ...ask, store: false })).json()) as { id: string; store: boolean };
@@ -221,7 +240,8 @@ describe('/v1/responses', () => {
     [{ input: [{ role: 'user' }] }, 'input[0].content', 'missing_required_parameter'],
     [{ input: [{ content: 'a' }] }, 'input[0].role', 'missing_required_parameter'],
     [{ input: [{ type: 'function_call_output', output: 'a' }] }, 'input[0].call_id', 'missing_required_parameter'],
-    [{ input: [{ type: 'item_reference', id: 'msg_1' }] }, 'input[0].type', 'unsupported_content'],
+    [{ input: [{ type: 'item_reference', id: 'msg_1' }] }, 'input[0].id', 'item_not_found'],
+    [{ input: [{ type: 'computer_call' }] }, 'input[0].type', 'unsupported_content'],
     [{ input: [{ role: 'user', content: [{ type: 'input_image' }] }] }, 'input[0].content[0].type', 'unsupported_content'],
     [{ input: 'a', background: true }, 'background', 'unsupported_parameter'],
     [{ input: 'a', conversation: 'conv_1' }, 'conversation', 'unsupported_parameter'],

@@ -26,6 +26,20 @@ export function earlierMessages(store: ResponseStore, id: string, owner: string)
   return itemMessages(items, 'previous_response_id');
 }
 
+/** Items with those that are only named put in their place. Throws an `InvalidRequestError` when one is gone. */
+export function withoutReferences(items: readonly InputItemBody[], store: ResponseStore, owner: string): readonly InputItemBody[] {
+  return items.map((item, index) => {
+    if (item.type !== 'item_reference') return item;
+    const found = store.item(item.id ?? '', owner);
+    if (found !== undefined) return readItem(found);
+    throw new InvalidRequestError(`The item ${JSON.stringify((item.id ?? '').slice(0, 100))} is not kept here, or no more.`, {
+      param: `input[${index}].id`,
+      reason: 'item_not_found',
+      hint: 'Send the item itself.',
+    });
+  });
+}
+
 /** What was put in came through the same schema. */
 const readItem = (item: StoredItem): InputItemBody => inputItem.parse(item);
 

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { StatementSync } from 'node:sqlite';
 import { MIB } from '@pippa/core';
 import type { Clock } from '@pippa/core';
-import type { ResponseStore, StoredResponse } from './store.ts';
+import type { ResponseStore, StoredItem, StoredResponse } from './store.ts';
 
 export interface ResponseStoreLimits {
   readonly maxResponses: number;
@@ -39,6 +39,7 @@ function makePrivateFile(path: string): void {
 const SCHEMA = `
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = NORMAL;
+  PRAGMA foreign_keys = ON;
   CREATE TABLE IF NOT EXISTS responses_1 (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -47,6 +48,12 @@ const SCHEMA = `
     bytes INTEGER NOT NULL,
     body TEXT NOT NULL
   ) STRICT;
+  CREATE TABLE IF NOT EXISTS items_1 (
+    id TEXT NOT NULL,
+    response INTEGER NOT NULL REFERENCES responses_1 (number) ON DELETE CASCADE,
+    PRIMARY KEY (id, response)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS items_1_response ON items_1 (response);
 `;
 
 /** Opens a store in a SQLite file. Throws what SQLite throws when the file is none of its own. */
@@ -54,11 +61,15 @@ export function openResponseStore(options: ResponseStoreOptions): ResponseStore 
   return new SqliteResponseStore(options);
 }
 
+const itemsOf = ({ input, response }: StoredResponse): readonly StoredItem[] => [...input, ...response.output];
+
 class SqliteResponseStore implements ResponseStore {
   #database: DatabaseSync;
   #clock: Pick<Clock, 'wallMs'>;
   #limits: ResponseStoreLimits;
   #insert: StatementSync;
+  #insertItem: StatementSync;
+  #selectByItem: StatementSync;
   #select: StatementSync;
   #remove: StatementSync;
   #oldest: StatementSync;
@@ -72,7 +83,11 @@ class SqliteResponseStore implements ResponseStore {
     this.#limits = { ...DEFAULT_RESPONSE_STORE_LIMITS, ...limits };
     this.#database.exec(SCHEMA);
     const prepare = (sql: string): StatementSync => this.#database.prepare(sql);
-    this.#insert = prepare('INSERT OR REPLACE INTO responses_1 (id, owner, created_ms, bytes, body) VALUES (?, ?, ?, ?, ?)');
+    this.#insert = prepare('INSERT INTO responses_1 (id, owner, created_ms, bytes, body) VALUES (?, ?, ?, ?, ?)');
+    this.#insertItem = prepare('INSERT OR IGNORE INTO items_1 (id, response) VALUES (?, ?)');
+    this.#selectByItem = prepare(
+      'SELECT body FROM items_1 JOIN responses_1 ON number = response WHERE items_1.id = ? AND owner = ? AND created_ms > ? ORDER BY number DESC LIMIT 1',
+    );
     this.#select = prepare('SELECT body FROM responses_1 WHERE id = ? AND owner = ? AND created_ms > ?');
     this.#remove = prepare('DELETE FROM responses_1 WHERE id = ? AND owner = ? AND created_ms > ?');
     this.#oldest = prepare(
@@ -86,14 +101,29 @@ class SqliteResponseStore implements ResponseStore {
     const body = JSON.stringify(response);
     const bytes = Buffer.byteLength(body);
     if (bytes > this.#limits.maxBytes) return;
-    this.#insert.run(response.id, response.owner, response.createdMs, bytes, body);
-    this.#makeRoom();
+    this.#database.exec('BEGIN');
+    try {
+      const { lastInsertRowid } = this.#insert.run(response.id, response.owner, response.createdMs, bytes, body);
+      for (const item of itemsOf(response)) this.#insertItem.run(item.id, lastInsertRowid);
+      this.#makeRoom();
+      this.#database.exec('COMMIT');
+    } catch (error) {
+      this.#database.exec('ROLLBACK');
+      throw error;
+    }
   }
 
   get(id: string, owner: string): StoredResponse | undefined {
     if (this.#closed) return undefined;
     const row = this.#select.get(id, owner, this.#oldestMs());
     return row === undefined ? undefined : (JSON.parse(String(row['body'])) as StoredResponse);
+  }
+
+  item(id: string, owner: string): StoredItem | undefined {
+    if (this.#closed) return undefined;
+    const row = this.#selectByItem.get(id, owner, this.#oldestMs());
+    if (row === undefined) return undefined;
+    return itemsOf(JSON.parse(String(row['body'])) as StoredResponse).find((item) => item.id === id);
   }
 
   delete(id: string, owner: string): boolean {

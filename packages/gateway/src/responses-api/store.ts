@@ -21,6 +21,8 @@ export interface ResponseStore {
   put(response: StoredResponse): void;
   /** Undefined: there never was one, it is too old, it made room for others, or it is another owner's. */
   get(id: string, owner: string): StoredResponse | undefined;
+  /** An item that a response was asked with or answered with, while the response is there. */
+  item(id: string, owner: string): StoredItem | undefined;
   /** Whether there was one. */
   delete(id: string, owner: string): boolean;
   close(): void;

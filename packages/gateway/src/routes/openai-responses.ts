@@ -8,7 +8,7 @@ import type { RouteModule } from '../http/route-module.ts';
 import { collectAnswer, streamEvents } from '../openai/answer.ts';
 import { findModel } from '../openai/find-model.ts';
 import { validateBody } from '../openai/validate.ts';
-import { earlierMessages } from '../responses-api/conversation.ts';
+import { earlierMessages, withoutReferences } from '../responses-api/conversation.ts';
 import { initialResponse } from '../responses-api/initial-response.ts';
 import { storedItems } from '../responses-api/input-items.ts';
 import { ownerOf } from '../responses-api/owner.ts';
@@ -50,7 +50,8 @@ export function createResponse(parts: GatewayParts): RouteModule {
     async handle(context) {
       const { exchange } = context.env;
       exchange.promptParam = 'input';
-      const body = validateBody(responseRequest, await readJsonObject(exchange, parts.limits, parts.counters));
+      const given = validateBody(responseRequest, await readJsonObject(exchange, parts.limits, parts.counters));
+      const body = { ...given, input: whole(given.input, exchange, parts) };
       const model = findModel(parts.models, body.model);
       exchange.logFields['model'] = model.name;
       const request = readResponseRequest(body, earlierOf(body, exchange, parts), model);
@@ -77,7 +78,8 @@ export function countInputTokens(parts: GatewayParts): RouteModule {
     async handle(context) {
       const { exchange } = context.env;
       exchange.promptParam = 'input';
-      const body = validateBody(inputTokensRequest, await readJsonObject(exchange, parts.limits, parts.counters));
+      const given = validateBody(inputTokensRequest, await readJsonObject(exchange, parts.limits, parts.counters));
+      const body = { ...given, input: whole(given.input, exchange, parts) };
       const model = findModel(parts.models, body.model);
       exchange.logFields['model'] = model.name;
       const tokens = await model.countPromptTokens?.(readResponsePrompt(body, earlierOf(body, exchange, parts)));
@@ -92,6 +94,9 @@ export function countInputTokens(parts: GatewayParts): RouteModule {
 function earlierOf({ previous_response_id: id }: ResponsePromptBody, exchange: Exchange, parts: GatewayParts): ChatMessage[] {
   return typeof id === 'string' ? earlierMessages(parts.responses, id, ownerOf(exchange)) : [];
 }
+
+const whole = (input: ResponseBody['input'], exchange: Exchange, { responses }: GatewayParts): ResponseBody['input'] =>
+  typeof input === 'object' && input !== null ? [...withoutReferences(input, responses, ownerOf(exchange))] : input;
 
 function keepResponse(response: ResponseObject, body: ResponseBody, exchange: Exchange, parts: GatewayParts): void {
   if (!response.store) return;
