@@ -1,6 +1,7 @@
 /**
  * Measures what the project promises: `npm run bench` everything, `npm run bench -- http two-stages` some, `--list` tells the names,
- * `--rounds 5` makes it shorter, `--patience 60` waits up to so many seconds for each quiet moment, `--json file` keeps the figures. A bench is a file `test/bench/<name>.bench.ts`; test/bench/README.md
+ * `--rounds 5` makes it shorter, `--patience 60` waits up to so many seconds for each quiet moment, `--pause 3` rests
+ * before each measurement, `--json file` keeps the figures. A bench is a file `test/bench/<name>.bench.ts`; test/bench/README.md
  * says how to write one. Exits 1 when a promise does not hold.
  */
 import { fork } from 'node:child_process';
@@ -23,6 +24,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string' },
     json: { type: 'string' },
     patience: { type: 'string', default: '15' },
+    pause: { type: 'string', default: '0' },
     quiet: { type: 'boolean' },
   },
 });
@@ -71,9 +73,18 @@ async function runAll(names: readonly string[]): Promise<void> {
 /** In a process of its own: native libraries keep what they did, and a crash takes nothing along. Undefined when it failed. */
 function runOne(name: string): Promise<readonly Figure[] | undefined> {
   return new Promise((resolve) => {
-    const child = fork(childEntry, [join(directory, name + SUFFIX), values.rounds ?? '', String(Number(values.patience) * 1000)], {
-      execArgv: ['--expose-gc', ...process.execArgv],
-    });
+    const child = fork(
+      childEntry,
+      [
+        join(directory, name + SUFFIX),
+        values.rounds ?? '',
+        String(Number(values.patience) * 1000),
+        String(Number(values.pause) * 1000),
+      ],
+      {
+        execArgv: ['--expose-gc', ...process.execArgv],
+      },
+    );
     let figures: readonly Figure[] | undefined;
     child.on('message', (message: { line: string } | { figures: readonly Figure[] }) => {
       if ('figures' in message) figures = message.figures;

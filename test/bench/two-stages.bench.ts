@@ -7,7 +7,6 @@ import { median, ratios } from './harness/statistics.ts';
 
 const TOKENS = 48;
 const PROMPT_TOKENS = 16;
-const LONG_PROMPT_TOKENS = 1024;
 
 /** Seeds of the prompts: never the same twice, or the prefix cache would answer. */
 let seed = 0;
@@ -18,7 +17,7 @@ async function decode(ring: LocalRing, streams: number): Promise<number> {
 }
 
 export default defineBench({
-  title: 'two stages of one thread against one stage of one thread, in one process',
+  title: 'decoding over two stages of one thread against one stage of one thread, in one process',
   rounds: 10,
   async run(context) {
     const common = { threadsPerStage: 1, parallelSequences: 8, contextCells: 4096 };
@@ -41,13 +40,6 @@ export default defineBench({
         'two, 2 streams': () => decode(two, 2),
         'two, 4 streams': () => decode(two, 4),
       });
-      const long = await interleave(
-        { ...context, rounds: Math.ceil(context.rounds / 2) },
-        {
-          one: async () => (await one.generate(prompt(LONG_PROMPT_TOKENS), 1)).firstMs,
-          two: async () => (await two.generate(prompt(LONG_PROMPT_TOKENS), 1)).firstMs,
-        },
-      );
       return [
         { name: 'decode, one stage', unit: 'tokens/s', samples: speeds.one },
         { name: 'decode, two stages / one', unit: 'x', samples: ratios(speeds.two, speeds.one), target: { atLeast: 0.93 } },
@@ -73,17 +65,6 @@ export default defineBench({
           name: 'decode, 4 streams over two stages / 1 over one',
           unit: 'x',
           samples: ratios(speeds['two, 4 streams'], speeds.one),
-          target: { atLeast: 1.8 },
-        },
-        {
-          name: `prefill of ${LONG_PROMPT_TOKENS}, one stage`,
-          unit: 'tokens/s',
-          samples: long.one.map((ms) => (LONG_PROMPT_TOKENS * 1000) / ms),
-        },
-        {
-          name: `prefill of ${LONG_PROMPT_TOKENS}, two stages / one`,
-          unit: 'x',
-          samples: ratios(long.one, long.two),
           target: { atLeast: 1.8 },
         },
       ];

@@ -1,7 +1,6 @@
 import { Agent, request } from 'node:http';
 import { readFileSync } from 'node:fs';
 import { serveAgent, type ServingAgent } from '../../one-node/support/agent-process.ts';
-import { BENCH_MODEL } from './bench-model.ts';
 
 /** When the parts of a streamed answer arrived, in milliseconds since the request was sent. */
 export interface StreamTimes {
@@ -15,10 +14,12 @@ export interface StreamTimes {
 /** `pippa-agent` as people run it, in a process of its own, with the bench model. */
 export class AgentClient implements AsyncDisposable {
   readonly #agent: ServingAgent;
+  readonly #model: string;
   readonly #connections = new Agent({ keepAlive: true });
 
-  constructor(agent: ServingAgent) {
+  constructor(agent: ServingAgent, model: string) {
     this.#agent = agent;
+    this.#model = model;
   }
 
   get processId(): number {
@@ -46,7 +47,7 @@ export class AgentClient implements AsyncDisposable {
 
   #stream(path: string, what: Record<string, unknown>, maxTokens: number): Promise<StreamTimes> {
     const body = JSON.stringify({
-      model: BENCH_MODEL.name,
+      model: this.#model,
       ...what,
       max_tokens: maxTokens,
       temperature: 0,
@@ -97,5 +98,7 @@ export class AgentClient implements AsyncDisposable {
 }
 
 export async function startAgent(modelPath: string, threads: number, words: readonly string[] = []): Promise<AgentClient> {
-  return new AgentClient(await serveAgent(['--model', modelPath, '--threads', String(threads), '--context', '2048', ...words]));
+  const agent = await serveAgent(['--model', modelPath, '--threads', String(threads), '--context', '2048', ...words]);
+  const { data } = (await (await fetch(`${agent.url}/v1/models`)).json()) as { data: readonly { id: string }[] };
+  return new AgentClient(agent, data[0]?.id ?? '');
 }

@@ -14,6 +14,8 @@ export interface BenchContext {
   readonly rounds: number;
   /** How long each measurement may wait for a moment in which nobody else uses the machine. */
   readonly patienceMs: number;
+  /** Rest before each measurement: others get their turn on a machine that the bench runs on with a higher priority. */
+  readonly pauseMs: number;
   /** Tells the person who waits what is going on. */
   readonly log: (line: string) => void;
 }

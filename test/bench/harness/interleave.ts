@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchContext } from './define.ts';
 import { measureQuietly } from './quiet.ts';
 import { median } from './statistics.ts';
@@ -22,6 +23,7 @@ export async function interleave<Name extends string>(
     const told: string[] = [];
     for (const index of names.keys()) {
       const name = names[(index + round) % names.length] as Name;
+      await sleep(context.pauseMs);
       const { value, share } = await measureQuietly(() => variants[name](round), { ours, patienceMs: context.patienceMs });
       values[name].push(value);
       shares.push(share);
