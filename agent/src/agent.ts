@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import { PippaError, systemClock, type Logger } from '@pippa/core';
+import { PippaError, systemClock, type Logger, type Mesh, type PeerState } from '@pippa/core';
 import { createGateway, Metrics, openResponseStore, readThisProcess, type ResponseStore } from '@pippa/gateway';
 import { readGgufModel } from '@pippa/gguf';
 import type { BrokenFile, Library, LibraryModel } from '@pippa/models';
@@ -72,9 +72,11 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     }),
   });
   metrics.addSource(rings);
+  metrics.addSource(() => ({ swarm: store.traffic, peers: countPeers(agentMesh.mesh) }));
   const tls = await readTlsFiles(settings);
   const access = withCommandKey(new LiveKeys(paths.keys, logger));
   const responses = openResponses(paths.responses, logger);
+  let isLoaded = false;
   const pulling = new PullingModels({
     models,
     mayPull: settings.autoPull,
@@ -92,6 +94,7 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     allowedHosts: settings.allowedHost,
     allowedOrigins: settings.allowedOrigin,
     healthDetails: rings,
+    isLoaded: () => isLoaded,
     keys: access.keys,
     puller: createModelPuller({
       directory: paths.models,
@@ -143,6 +146,7 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
         onProgress: ({ fraction }) => onProgress?.((index + fraction) / asked.length),
       });
     }
+    isLoaded = true;
   } catch (error) {
     await stop();
     throw error;
@@ -202,4 +206,10 @@ async function whyBroken(entry: BrokenFile, signal: AbortSignal): Promise<Unusab
     return new UnusableModelError(path, error);
   }
   return new UnusableModelError(path, entry.error);
+}
+
+function countPeers(mesh: Mesh): Record<PeerState, number> {
+  const counts = { alive: 0, suspect: 0, dead: 0 };
+  for (const { state } of mesh.peers()) counts[state] += 1;
+  return counts;
 }

@@ -26,6 +26,8 @@ export interface GatewayParts {
   readonly puller: ModelPuller | undefined;
   /** More to say in `/health`. */
   readonly healthDetails: () => object;
+  /** What the agent was started for is loaded. */
+  readonly isLoaded: () => boolean;
   /** The gateway has begun to stop. */
   readonly isStopping: () => boolean;
 }

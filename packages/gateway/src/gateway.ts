@@ -62,6 +62,8 @@ export interface GatewayOptions {
   readonly operations?: TextOperations;
   /** More to say in `/health`. */
   readonly healthDetails?: () => object;
+  /** Whether what the agent was started for is loaded, for `/ready`; left out: it is. */
+  readonly isLoaded?: () => boolean;
   /** Where the gateway's figures go, beside those of other parts; left out: into metrics of its own. */
   readonly metrics?: Metrics;
 }
@@ -135,6 +137,7 @@ class HttpGateway implements Gateway {
       responses,
       puller: options.puller,
       healthDetails: options.healthDetails ?? (() => ({})),
+      isLoaded: options.isLoaded ?? (() => true),
       isStopping,
     };
     const app = createApp(parts, [

@@ -143,6 +143,11 @@ describe('/ready', () => {
     expect(response.status).toBe(503);
     expect(response.headers.get('retry-after')).toBe('2');
     expect(await response.json()).toEqual({ ready: false, reason: 'no_model' });
+    const state = { isLoaded: false };
+    const loading = await startGateway({ isLoaded: () => state.isLoaded });
+    expect(await (await fetch(`${loading.url}/ready`)).json()).toEqual({ ready: false, reason: 'loading' });
+    state.isLoaded = true;
+    expect((await fetch(`${loading.url}/ready`)).status).toBe(200);
   });
 });
 

@@ -90,6 +90,7 @@ describe('the swarm', () => {
     const bytes = (await readFile(path)).length;
     const moved = nodes.reduce((sum, node) => sum + total(node.received), 0);
     expect(moved).toBeLessThanOrEqual(bytes + 3 * 64 * KIB + 4 * 64 * KIB);
+    expect(nodes.reduce((sum, { store }) => sum + store.traffic.receivedBytes, 0)).toBe(moved);
     // Again: everything is here.
     await nodes[0]?.store.ensureShard({ id, from: 0, to: 4 });
     expect(nodes.reduce((sum, node) => sum + total(node.received), 0)).toBe(moved);

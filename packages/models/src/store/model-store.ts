@@ -19,6 +19,7 @@ import { piecesForShard } from '../pieces/pieces-for-shard.ts';
 import { ask, fetchTable, holdersOf } from '../swarm/fetch-table.ts';
 import { Pacer } from '../swarm/pacer.ts';
 import { servePieces } from '../swarm/serve-pieces.ts';
+import { SwarmTraffic } from '../swarm/swarm-traffic.ts';
 import { SwarmDownload, type SwarmProgress } from '../swarm/swarm-download.ts';
 import { DiskRoom } from './disk-room.ts';
 import { LocalHoldings, partialHeader } from './local-holdings.ts';
@@ -73,6 +74,8 @@ export interface ObtainOptions {
 
 /** The models that this node has or can get, in whole and in part. */
 export interface ModelStore extends Startable {
+  /** Bytes of pieces exchanged with peers since the store was made. */
+  readonly traffic: { readonly receivedBytes: number; readonly sentBytes: number };
   /** What the node card says: whole models, and those of which pieces are here. */
   list(): readonly CardModel[];
   /** Calls back after `list` has changed. Returns how to stop that. */
@@ -100,6 +103,7 @@ export function createModelStore(options: ModelStoreOptions): ModelStore {
 }
 
 class DiskModelStore implements ModelStore {
+  readonly traffic = new SwarmTraffic();
   readonly #options: ModelStoreOptions;
   readonly #partial: PartialModels;
   readonly #tables: TableKeeper;
@@ -140,7 +144,9 @@ class DiskModelStore implements ModelStore {
     const pacer = new Pacer(clock, this.#options.uploadBytesPerSecond ?? (() => Infinity));
     const { direct = { host: '::' } } = this.#options;
     const bulk = direct === false ? undefined : new BulkListener({ clock, ...direct });
-    this.#stops.push(servePieces({ mesh, holdings: this.#holdings, pacer, bulk, logger }), () => bulk?.stop());
+    this.#stops.push(servePieces({ mesh, holdings: this.#holdings, pacer, bulk, logger, traffic: this.traffic }), () =>
+      bulk?.stop(),
+    );
     this.#changed();
   }
 
@@ -292,7 +298,15 @@ class DiskModelStore implements ModelStore {
     await this.#makeRoom(mesh, file, pieces, signal);
     let download = this.#downloads.get(file.id);
     if (download === undefined) {
-      download = new SwarmDownload({ mesh, file, clock, logger, random, isDirect: this.#options.direct !== false });
+      download = new SwarmDownload({
+        mesh,
+        file,
+        clock,
+        logger,
+        random,
+        isDirect: this.#options.direct !== false,
+        traffic: this.traffic,
+      });
       this.#downloads.set(file.id, download);
     }
     const { onProgress } = options;

@@ -15,6 +15,7 @@ import { SECRET_BYTES, TOKEN_BYTES } from '../bulk/bulk-keys.ts';
 import { HASH_BYTES, tableDigest } from '../pieces/piece-table.ts';
 import type { Holding, Holdings } from './holding.ts';
 import type { Pacer } from './pacer.ts';
+import type { SwarmTraffic } from './swarm-traffic.ts';
 
 /** Streams that are served at once; a house has fewer nodes. */
 const MAX_STREAMS = 64;
@@ -24,6 +25,8 @@ export interface ServePiecesOptions {
   readonly holdings: Holdings;
   /** Shared by all streams: what uploads may take of this node's link. */
   readonly pacer: Pacer;
+  /** Counts what is sent. */
+  readonly traffic?: SwarmTraffic;
   /** Where peers may connect directly; left out: everything goes over streams of the mesh. */
   readonly bulk?: BulkListener | undefined;
   readonly logger: Logger;
@@ -177,6 +180,7 @@ class Upload {
       const chunk = bytes.subarray(offset, offset + MODELS_LIMITS.chunkBytes);
       await this.#options.pacer.take(chunk.length, this.#abort.signal);
       await (direct === undefined ? this.#reply({ kind: 'data', piece, offset }, chunk) : direct.write(piece, offset, chunk));
+      if (this.#options.traffic !== undefined) this.#options.traffic.sentBytes += chunk.length;
     }
   }
 

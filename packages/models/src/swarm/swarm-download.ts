@@ -6,6 +6,7 @@ import { headerPieces } from '../pieces/piece-table.ts';
 import { orderPieces, slowPiece, type PieceUnderWay } from './choose-pieces.ts';
 import { askHave, holdersOf, nameOf } from './fetch-table.ts';
 import { PieceSource } from './piece-source.ts';
+import type { SwarmTraffic } from './swarm-traffic.ts';
 
 /** Peers are looked for, and those with a part asked what they have got meanwhile, this often. */
 const LOOK_MS = 1000;
@@ -35,6 +36,8 @@ export interface SwarmDownloadOptions {
   readonly random: () => number;
   /** Much is asked for over direct connections. */
   readonly isDirect: boolean;
+  /** Counts what comes. */
+  readonly traffic?: SwarmTraffic;
 }
 
 export interface WantOptions {
@@ -264,7 +267,8 @@ export class SwarmDownload {
   }
 
   async #store(source: PieceSource, piece: number, bytes: Uint8Array): Promise<void> {
-    const { file, mesh } = this.#options;
+    const { file, mesh, traffic } = this.#options;
+    if (traffic !== undefined) traffic.receivedBytes += bytes.length;
     this.#writing.add(piece);
     this.#unwrittenBytes += bytes.length;
     this.#pauseIfFull();
