@@ -16,6 +16,8 @@ export interface AgentPaths {
   readonly libraryFacts: string;
   /** Models that are here in part, piece by piece. */
   readonly pieces: string;
+  /** Rings that come back after a restart. */
+  readonly rings: string;
   /** Hashes of the pieces of whole models; may be deleted at any time. */
   readonly pieceTables: string;
   /** What was typed into `run`. */
@@ -45,6 +47,7 @@ export function agentPaths(stateDirectory?: string): AgentPaths {
     models: join(paths.data, 'models'),
     shards: join(paths.cache, 'shards'),
     libraryFacts: join(paths.cache, 'library.json'),
+    rings: join(state, 'rings.json'),
     pieces: join(state, 'pieces'),
     pieceTables: join(paths.cache, 'piece-tables'),
     history: join(paths.data, 'history'),

@@ -23,6 +23,8 @@ import {
 import type { StepObservation } from '@pippa/gateway';
 import { openFront, type Front } from './front.ts';
 import { MeshModel, type KnownFacts } from './mesh-model.ts';
+import { BringBack } from './bring-back.ts';
+import type { DesiredRings } from './desired-rings.ts';
 import { MeshRingPlanner } from './mesh-ring-planner.ts';
 import type { ModelFiles, NamedModel } from './model-files.ts';
 import { NodeEmbedders } from './node-embedders.ts';
@@ -48,6 +50,8 @@ export interface WishChange {
   readonly only?: readonly PeerId[];
   /** It stays up until it is taken down. */
   readonly keep?: boolean;
+  /** It comes back after a restart. */
+  readonly desired?: boolean;
 }
 
 export interface NodeOptions {
@@ -58,6 +62,8 @@ export interface NodeOptions {
   readonly threads: number | { readonly atMost: number };
   readonly shardDirectory: string;
   readonly wishes: WishSettings;
+  /** Left out: rings do not come back after a restart. */
+  readonly journal?: DesiredRings;
   /** How long a model that a request brought up stays loaded after its last answer. */
   readonly keepAliveMs: number;
   readonly logger: Logger;
@@ -85,6 +91,7 @@ export class Node implements Startable {
   readonly #loader: NodeStageLoader;
   readonly #fronts = new Map<string, Promise<Front>>();
   readonly #models = new Map<string, MeshModel>();
+  #bringBack: BringBack | undefined;
   #cancelCard: (() => void) | undefined;
   #toldRings = '';
 
@@ -119,6 +126,7 @@ export class Node implements Startable {
       settings: { ...DEFAULT_RING_SETTINGS, ...options.ring },
       newRingId: () => randomUUID(),
       onRingsChanged: (rings) => this.#tellRings(rings),
+      ...(options.journal === undefined ? {} : { journal: options.journal }),
       ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
     });
     this.router = new RingRouter({ mesh, manager: this.manager, planner, manifestOf, clock, logger });
@@ -129,6 +137,10 @@ export class Node implements Startable {
     await this.manager.start();
     this.#tellStages([]);
     this.#refreshCardLater();
+    const { journal, logger } = this.#options;
+    if (journal === undefined) return;
+    this.#bringBack = new BringBack({ mesh: this.mesh, router: this.router, clock: systemClock, logger });
+    for (const wish of await journal.load()) this.#bringBack.begin(wish);
   }
 
   /** Before `stop`, with others about: has what this node holds for answers under way taken over, as far as others have room for it. */
@@ -163,6 +175,7 @@ export class Node implements Startable {
       activations: change.activations ?? wishes.activations,
       lane: 'interactive',
       keep: change.keep ?? false,
+      desired: change.desired ?? false,
       ...(contextTokens === undefined ? {} : { contextTokens }),
       ...(stageCount === undefined ? {} : { stageCount }),
       ...(only === undefined ? {} : { only: [...only] }),

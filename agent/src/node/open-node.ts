@@ -6,6 +6,7 @@ import type { OpenedModelInfo } from '../open-model.ts';
 import type { AgentPaths } from '../paths.ts';
 import { memoryBudget } from '../settings/memory-budget.ts';
 import type { Settings } from '../settings/schema.ts';
+import { DesiredRings } from './desired-rings.ts';
 import { KnownModels } from './known-models.ts';
 import { StoreFiles } from './model-files.ts';
 import { Node } from './node.ts';
@@ -54,6 +55,7 @@ export function openNode(settings: Settings, surroundings: OpenNodeSurroundings)
       activations: settings.activations,
       localStages: settings.stages === 1 ? undefined : settings.stages,
     },
+    journal: new DesiredRings(paths.rings, logger),
     keepAliveMs: settings.keepAlive * 60_000,
     logger,
     onStep,

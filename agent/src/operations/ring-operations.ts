@@ -68,7 +68,7 @@ export function ringOperations({ node, models }: RingOperationParts): readonly O
     implement(psOperation, () => node.router.rings().map((ring) => report(node, ring))),
     implement(upOperation, async ({ model, nodes, ...change }, { emit, signal }) => {
       const only = nodes?.map((each) => findNode(each, namedNodes(node.mesh)).peer);
-      const wish: WishChange = { ...change, keep: true, ...(only === undefined ? {} : { only }) };
+      const wish: WishChange = { ...change, keep: true, desired: true, ...(only === undefined ? {} : { only }) };
       const named = models.find(model);
       const onProgress = (step: BringUpProgress): void => emit(step);
       await node.bringUp(named, { signal, onProgress }, wish);
@@ -79,7 +79,7 @@ export function ringOperations({ node, models }: RingOperationParts): readonly O
     implement(downOperation, async ({ model }, { signal }) => {
       const id = model === undefined ? undefined : models.find(model).id;
       const rings = node.router.rings().filter(({ card }) => id === undefined || card.model === id);
-      await Promise.all(rings.map((ring) => node.router.takeDown(ring, signal)));
+      await Promise.all(rings.map((ring) => node.router.takeDown(ring, { forget: true, signal })));
       return rings.map(({ card }) => ({ ring: card.ring, model: card.name }));
     }),
   ];

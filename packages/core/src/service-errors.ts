@@ -1,12 +1,12 @@
 import { PippaError } from './errors.ts';
 
-/** 404: no such model here. */
+/** 404: nobody in the mesh has such a model. */
 export class ModelNotFoundError extends PippaError {
   readonly code = 'model_not_found';
   readonly available: readonly string[];
 
   constructor(name: string, available: readonly string[]) {
-    super(`The model "${name}" is not loaded here. Available: ${available.length > 0 ? available.join(', ') : 'none'}.`);
+    super(`There is no model "${name}". Available: ${available.length > 0 ? available.join(', ') : 'none'}.`);
     this.available = available;
   }
 }

@@ -29,6 +29,7 @@ export {
   parseRingCommand,
   parseRingReport,
   RING_PROTOCOL,
+  ringWishSchema,
   type PlacedStage,
   type RingCommand,
   type RingReport,

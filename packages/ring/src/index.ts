@@ -16,7 +16,7 @@ export { observeChain } from './chain/observe-chain.ts';
 export type { RingStep } from './chain/ring-chain.ts';
 export { StageRefusedError } from './chain/stage-connection.ts';
 export { Ring, type Recovery, type RingState } from './ring/ring.ts';
-export { RingManager, type RingManagerParts } from './ring/ring-manager.ts';
+export { RingManager, type RingJournal, type RingManagerParts } from './ring/ring-manager.ts';
 export {
   PlacementRefusedError,
   type PlannedRing,

@@ -58,7 +58,7 @@ describe('a ring over several nodes', () => {
     await collect(at(members, 0).generator.generate(request(PROMPT, 2)));
     const [ring] = at(members, 1).router.rings();
     if (ring === undefined) throw new Error('no ring');
-    await at(members, 1).router.takeDown(ring, new AbortController().signal);
+    await at(members, 1).router.takeDown(ring, { forget: true, signal: new AbortController().signal });
     await expect
       .poll(() => members.map((member) => [member.loader.loaded, member.host.count]))
       .toEqual([

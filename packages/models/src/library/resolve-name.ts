@@ -12,7 +12,7 @@ export function looksLikePath(text: string): boolean {
 
 /**
  * The entry of that name: its own, an alias, or the part before `:` when only one quantisation of it is there (or `Q4_K_M` among
- * several). Earlier entries win. Undefined when there is none.
+ * several), or with other marks between its words: `llama-3-8b-q4_0` is `llama-3-8B:Q4_0`. Earlier entries win. Undefined: none.
  */
 export function findByName<Entry extends Pick<LibraryEntry, 'name' | 'aliases'>>(
   asked: string,
@@ -29,7 +29,15 @@ export function findByName<Entry extends Pick<LibraryEntry, 'name' | 'aliases'>>
   const family = entries.filter((entry) =>
     [entry.name, ...entry.aliases].some((name) => name.includes(':') && withoutTag(name).toLowerCase() === wanted),
   );
-  return family.find((entry) => /:Q4_K_M$/i.test(entry.name)) ?? family[0];
+  return (
+    family.find((entry) => /:Q4_K_M$/i.test(entry.name)) ??
+    family[0] ??
+    entries.find((entry) => wordsOf(entry.name) === wordsOf(wanted))
+  );
+}
+
+function wordsOf(name: string): string {
+  return name.toLowerCase().replaceAll(/[-_:. ]+/g, ' ');
 }
 
 function withoutTag(name: string): string {

@@ -22,6 +22,8 @@ const wishField = z.object({
   stageCount: z.int().min(1).max(RING_LIMITS.stages).exactOptional(),
   /** It stays up until it is taken down; others go when they were idle for long or their memory is wanted. */
   keep: z.boolean().exactOptional(),
+  /** It comes back when its conductor was started again, until it is taken down. */
+  desired: z.boolean().exactOptional(),
   /** Only these nodes may hold stages. */
   only: z.array(peerField).min(1).max(RING_LIMITS.stages).exactOptional(),
 });
@@ -33,7 +35,8 @@ const ringCommand = z.discriminatedUnion('kind', [
     /** Where the wisher's planner puts the stages; the receiver holds the first. */
     placement: z.array(placedStageField).min(1).max(RING_LIMITS.stages),
   }),
-  z.object({ kind: z.literal('down'), ring: ringField }),
+  /** `forget`: it shall not come back by itself. */
+  z.object({ kind: z.literal('down'), ring: ringField, forget: z.boolean() }),
   /** The sender is about to leave: its stages of the ring shall go elsewhere first. Answered by `down` once they have. */
   z.object({ kind: z.literal('vacate'), ring: ringField }),
 ]);
@@ -45,6 +48,7 @@ const ringReport = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('refused'), code: codeField, message: messageField, hint: messageField.exactOptional() }),
 ]);
 
+export const ringWishSchema = wishField;
 /** What somebody wants a ring to be. */
 export type RingWish = z.output<typeof wishField>;
 export type PlacedStage = z.output<typeof placedStageField>;

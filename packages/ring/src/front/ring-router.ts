@@ -203,7 +203,7 @@ export class RingRouter {
         if (idle === undefined) return planWithShape(manifest, wish, plan).planned;
         logger.info({ model: idle.card.name, for: manifest.name }, 'taking an idle ring down to make room');
         onProgress({ fraction: 0, message: `making room: ${idle.card.name} goes` });
-        await this.takeDown(idle, signal);
+        await this.takeDown(idle, { forget: false, signal });
         await this.#until(() => !this.#holdsStages(idle.card.ring), idle.conductor, signal);
       }
     }
@@ -226,10 +226,13 @@ export class RingRouter {
   }
 
   /** Takes a ring down, here or on the node that conducts it. Throws when that node cannot be reached. */
-  async takeDown({ conductor, card }: KnownRing, signal: AbortSignal): Promise<void> {
+  async takeDown(
+    { conductor, card }: KnownRing,
+    { forget, signal }: { readonly forget: boolean; readonly signal: AbortSignal },
+  ): Promise<void> {
     const { mesh, manager } = this.#parts;
-    if (conductor === mesh.self) await manager.takeDown(card.ring);
-    else await this.#askFor(conductor, { kind: 'down', ring: card.ring }, signal, () => {});
+    if (conductor === mesh.self) await manager.takeDown(card.ring, { forget });
+    else await this.#askFor(conductor, { kind: 'down', ring: card.ring, forget }, signal, () => {});
   }
 
   #choose(model: ModelId): TokenGenerator | undefined {

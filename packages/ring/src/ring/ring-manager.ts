@@ -38,8 +38,16 @@ export interface RingManagerParts {
   readonly newRingId: () => string;
   /** The rings of this node changed: for the node card. */
   readonly onRingsChanged: (rings: readonly CardRing[]) => void;
+  /** Remembers the rings that shall come back after a restart. */
+  readonly journal?: RingJournal;
   /** Told what every step took. */
   readonly onStep?: (step: RingStep) => void;
+}
+
+/** The rings that somebody wants up until they are taken down, whatever happens to this node. Crash-safe. */
+export interface RingJournal {
+  remember(wish: RingWish): void;
+  forget(model: ModelId): void;
 }
 
 interface ComingUp {
@@ -102,6 +110,7 @@ export class RingManager implements Startable {
     const there = this.find(wish.model.id);
     if (there !== undefined) {
       there.isKept ||= wish.keep ?? false;
+      if (wish.desired === true) this.#parts.journal?.remember(there.wish);
       return there;
     }
     const coming = this.#comingUp.get(wish.model.id) ?? (await this.#begin(wish, placement, control.signal));
@@ -124,14 +133,18 @@ export class RingManager implements Startable {
     const idle = this.rings.filter((ring) => ring.idleMs() >= keepAliveMs && !ring.isKept && ring.state === 'ready');
     for (const ring of idle) {
       this.#logger.info({ model: ring.manifest.name, idleMs: ring.idleMs() }, 'nobody has used the ring: taking it down');
-      await this.takeDown(ring.id);
+      await this.takeDown(ring.id, { forget: false });
     }
   }
 
-  /** Lets answers end, then unloads the ring's stages everywhere. False: there is no such ring here. */
-  async takeDown(id: RingId): Promise<boolean> {
+  /**
+   * Lets answers end, then unloads the ring's stages everywhere. `forget`: it shall not come back by itself. False: there is no such
+   * ring here.
+   */
+  async takeDown(id: RingId, { forget }: { readonly forget: boolean }): Promise<boolean> {
     const ring = this.#rings.get(id);
     if (ring === undefined) return false;
+    if (forget) this.#parts.journal?.forget(ring.manifest.id);
     await ring.stop();
     this.#rings.delete(id);
     this.#tell();
@@ -166,7 +179,10 @@ export class RingManager implements Startable {
     this.#comingUp.set(wish.model.id, coming);
     this.#rings.set(ring.id, ring);
     done.then(
-      () => this.#comingUp.delete(wish.model.id),
+      () => {
+        this.#comingUp.delete(wish.model.id);
+        if (wish.desired === true) this.#parts.journal?.remember(wish);
+      },
       (error: unknown) => {
         this.#comingUp.delete(wish.model.id);
         this.#rings.delete(ring.id);
@@ -204,7 +220,7 @@ export class RingManager implements Startable {
   async #obey(header: unknown, from: PeerId, report: (message: RingReportInput) => void, signal: AbortSignal): Promise<void> {
     const command = parseRingCommand(header);
     if (command.kind === 'down') {
-      await this.takeDown(command.ring);
+      await this.takeDown(command.ring, command);
       report({ kind: 'down' });
       return;
     }

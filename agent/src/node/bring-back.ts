@@ -1,0 +1,59 @@
+import { errorMessage, StoppedError, type Clock, type Logger, type Mesh } from '@pippa/core';
+import type { RingWish } from '@pippa/protocol';
+import type { RingRouter } from '@pippa/ring';
+
+/** Between two tries while nothing changes in the mesh; each is twice as long as the one before. */
+const FIRST_RETRY_MS = 1000;
+const LAST_RETRY_MS = 60_000;
+
+/** Brings rings back after a restart, for as long as it takes: the nodes of a house do not start at the same moment. */
+export class BringBack {
+  readonly #parts: { readonly mesh: Mesh; readonly router: RingRouter; readonly clock: Clock; readonly logger: Logger };
+  readonly #stopped = new AbortController();
+
+  constructor(parts: { readonly mesh: Mesh; readonly router: RingRouter; readonly clock: Clock; readonly logger: Logger }) {
+    this.#parts = parts;
+  }
+
+  begin(wish: RingWish): void {
+    void this.#bringBack(wish).catch((error: unknown) => {
+      if (!this.#stopped.signal.aborted) this.#parts.logger.error({ scope: 'rings', err: error }, 'a ring will not come back');
+    });
+  }
+
+  stop(): void {
+    this.#stopped.abort(new StoppedError('The agent stops.'));
+  }
+
+  async #bringBack(wish: RingWish): Promise<void> {
+    const { router, logger } = this.#parts;
+    const { signal } = this.#stopped;
+    for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(LAST_RETRY_MS, retryMs * 2)) {
+      try {
+        await router.find(wish, { signal });
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        logger.info({ scope: 'rings', model: wish.model.name, error: errorMessage(error) }, 'a ring cannot come back yet');
+        await this.#untilSomebodyCame(retryMs);
+      }
+    }
+  }
+
+  async #untilSomebodyCame(atMostMs: number): Promise<void> {
+    const { mesh, clock } = this.#parts;
+    const { signal } = this.#stopped;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const known = new Set(mesh.peers().map((peer) => `${peer.id} ${peer.state}`));
+    const stopListening = mesh.onPeersChanged((peer) => {
+      if (peer.state === 'alive' && !known.has(`${peer.id} alive`)) resolve();
+    });
+    const cancelTimer = clock.schedule(atMostMs, resolve);
+    const onAbort = (): void => resolve();
+    signal.addEventListener('abort', onAbort, { once: true });
+    await promise;
+    stopListening();
+    cancelTimer();
+    signal.removeEventListener('abort', onAbort);
+  }
+}
