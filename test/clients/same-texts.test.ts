@@ -82,6 +82,26 @@ describe('one stage and three say the same', () => {
     expect(JSON.parse(text)).toMatchObject({ city: expect.any(String), degrees: expect.any(Number) });
   });
 
+  it('of how likely a text is, and that is how likely it was to be said', async () => {
+    const scored = await both(async (target) => {
+      const { completions } = openAi(target);
+      const asked = { model: target.model, temperature: 0, logprobs: 2 };
+      const [said] = (await completions.create({ ...asked, prompt: 'The agent', max_tokens: 8 })).choices;
+      const prompt = `The agent${said?.text ?? ''}`;
+      const [echoed] = (await completions.create({ ...asked, prompt, echo: true, max_tokens: 0 })).choices;
+      return { said: said?.logprobs, echoed: echoed?.logprobs, text: echoed?.text, prompt };
+    });
+    expect(scored.text).toBe(scored.prompt);
+    const { tokens = [], token_logprobs: logprobs = [] } = scored.echoed ?? {};
+    const said = scored.said?.tokens?.length ?? 0;
+    expect(tokens.slice(-said)).toEqual(scored.said?.tokens);
+    for (const [index, logprob] of logprobs.slice(-said).entries()) {
+      // In one batch or token by token: the same but for rounding.
+      expect(logprob).toBeCloseTo(scored.said?.token_logprobs?.[index] ?? 0, 2);
+    }
+    expect(tokens.length).toBeGreaterThan(said);
+  });
+
   it('as several answers, and as plain text', async () => {
     const texts = await both(async (target) => {
       const request = { model: target.model, prompt: ['The agent', 'A ring'], n: 3, temperature: 1, seed: 5, max_tokens: 20 };

@@ -22,5 +22,7 @@ export const MAX_VARIABLE_DEPTH = 100;
 export const MAX_STOP_STRINGS = 32;
 /** Longest stop string, in characters: it is also the most text that is held back. */
 export const MAX_STOP_CHARACTERS = 1024;
+/** Tokens of a prompt that are given log probabilities; each takes a step of its own. */
+export const MAX_SCORED_TOKENS = 16_384;
 /** Text of one tool call that is buffered before its name is known. */
 export const MAX_BUFFERED_CALL_CHARACTERS = 1024 * 1024;

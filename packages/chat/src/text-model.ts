@@ -16,6 +16,7 @@ import { answerGrammar } from './answer/answer-grammar.ts';
 import { PLAIN_ANSWER } from './answer/answer-format.ts';
 import { AnswerStream, type AnswerStreamOptions } from './answer/answer-stream.ts';
 import { generateAnswer } from './answer/generate-answer.ts';
+import { promptLogprobs } from './answer/prompt-logprobs.ts';
 import { checkChat, checkStops } from './check-request.ts';
 import { ModelChat, type PreparedChat } from './model-chat.ts';
 import { firstUnknownToken } from './prompt/encode-prompt.ts';
@@ -101,7 +102,7 @@ export class TextModel implements ServedModel {
     const arrivedMs = this.#parts.clock.nowMs();
     checkStops(request.stop);
     const prompt = await this.#completionPrompt(request);
-    if (request.echo) yield { kind: 'text', text: this.#echo(request.prompt) };
+    if (request.echo) yield await this.#echo(request, prompt, options.signal);
     yield* this.#answer({
       prompt,
       request,
@@ -189,9 +190,16 @@ export class TextModel implements ServedModel {
     return middle.prompt(this.#parts.tokenizer, prompt, suffix);
   }
 
-  #echo(prompt: string | readonly number[]): string {
-    if (typeof prompt === 'string') return prompt;
-    return new TextDecoder().decode(Buffer.concat(prompt.map((token) => this.#parts.tokenizer.piece(token))));
+  async #echo({ prompt, logprobs, lane }: CompletionRequest, tokens: Int32Array, signal: AbortSignal): Promise<TextEvent> {
+    const { tokenizer, generator } = this.#parts;
+    const text =
+      typeof prompt === 'string' ? prompt : new TextDecoder().decode(Buffer.concat(prompt.map((token) => tokenizer.piece(token))));
+    if (logprobs === undefined) return { kind: 'text', text };
+    if (tokens.length > generator.contextTokens) throw new PromptTooLongError(tokens.length, generator.contextTokens);
+    const scored = await promptLogprobs({ generator, tokenizer, prompt: tokens, alternatives: logprobs, lane, signal });
+    // The token that begins a text is not of the client's text, unless it came with the client's tokens.
+    const begins = typeof prompt === 'string' && tokens[0] === tokenizer.beginOfSequence && scored.length > 1;
+    return { kind: 'text', text, logprobs: begins ? scored.slice(1) : scored };
   }
 }
 

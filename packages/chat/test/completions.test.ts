@@ -92,3 +92,42 @@ describe('completions', () => {
     });
   });
 });
+
+describe('log probabilities of the prompt', () => {
+  it('come with its echo, each token forced after those before it', async () => {
+    const harness = new Harness({ controls: CONTROLS, begin: '<s>', addBegin: true });
+    harness.speak(['abc']);
+    const answer = await harness.complete({ prompt: 'abc', echo: true, logprobs: 1, maxTokens: 0 });
+    expect(answer.text).toBe('abc');
+    expect(answer.logprobs.map(({ text, logprob }) => [text, logprob])).toEqual([
+      ['a', -0.1],
+      ['b', -0.2],
+      ['c', -0.3],
+    ]);
+    const [scoring] = harness.generator.requests;
+    expect(scoring).toMatchObject({
+      maxTokens: 3,
+      logprobs: 1,
+      sampler: { temperature: 0, grammar: 'root ::= <[97]> <[98]> <[99]>\n' },
+    });
+    expect(harness.generator.requests).toHaveLength(1);
+  });
+
+  it('are unknown for the first of tokens that are given as they are', async () => {
+    const harness = new Harness();
+    harness.speak(['b']);
+    const { logprobs } = await harness.complete({ prompt: [97, 98], echo: true, logprobs: 0, maxTokens: 0 });
+    expect(logprobs.map(({ text, logprob }) => [text, logprob])).toEqual([
+      ['a', Number.NaN],
+      ['b', -0.1],
+    ]);
+  });
+
+  it('are refused where the model cannot be made to say the prompt', async () => {
+    const harness = new Harness();
+    harness.speak(['x']);
+    await expect(harness.complete({ prompt: 'ab', echo: true, logprobs: 0 })).rejects.toMatchObject({ path: 'prompt' });
+    const long = harness.complete({ prompt: 'a'.repeat(16_386), echo: true, logprobs: 0 });
+    await expect(long).rejects.toMatchObject({ path: 'logprobs' });
+  });
+});

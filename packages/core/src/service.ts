@@ -54,7 +54,7 @@ export interface ChatRequest extends TextRequest {
 export interface CompletionRequest extends TextRequest {
   /** Text, or token ids as they are. */
   readonly prompt: string | readonly number[];
-  /** The prompt's text comes back before the generated text. */
+  /** The prompt's text comes back before the generated text; with `logprobs`, those of its tokens too. */
   readonly echo: boolean;
   /** Text that follows what is to be written; the model fills in the middle. Throws `InvalidInputError` where it cannot. */
   readonly suffix?: string;
@@ -64,6 +64,7 @@ export interface CompletionRequest extends TextRequest {
 export interface TextLogprob {
   readonly text: string;
   readonly bytes: readonly number[];
+  /** NaN: of the first token of an echoed prompt, which has none before it. */
   readonly logprob: number;
   readonly top: readonly { readonly text: string; readonly bytes: readonly number[]; readonly logprob: number }[];
 }

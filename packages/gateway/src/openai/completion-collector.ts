@@ -32,7 +32,7 @@ export class CompletionCollector implements ChoiceCollector {
 
   /** Mean log probability a token; what `best_of` compares. */
   get likelihood(): number {
-    const { token_logprobs: all } = this.#logprobs;
+    const all = this.#logprobs.token_logprobs.filter((logprob) => logprob !== null);
     return all.length === 0 ? 0 : all.reduce((total, logprob) => total + logprob, 0) / all.length;
   }
 

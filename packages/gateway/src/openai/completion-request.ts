@@ -29,7 +29,8 @@ export function readCompletionPlan(body: CompletionBody, model: ServedModel, max
     );
   }
   const showLogprobs = typeof body.logprobs === 'number';
-  const maxTokens = readTokenBound(body.max_tokens, 'max_tokens');
+  // None at all: those who want to know how likely a text is ask for nothing but its echo.
+  const maxTokens = body.max_tokens === 0 ? 0 : readTokenBound(body.max_tokens, 'max_tokens');
   const logprobs = body.logprobs ?? (candidatesPerPrompt > choicesPerPrompt ? 0 : undefined);
   const shared = {
     echo: body.echo ?? false,

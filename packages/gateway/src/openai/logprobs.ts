@@ -36,8 +36,10 @@ export function completionTokenLogprobs(logprobs: readonly TextLogprob[], offset
   for (const { text, logprob, top } of logprobs) {
     result.text_offset.push(position);
     result.tokens.push(text);
-    result.token_logprobs.push(finiteLogprob(logprob));
-    result.top_logprobs.push(Object.fromEntries(top.map((other) => [other.text, finiteLogprob(other.logprob)])));
+    // The first token of an echoed prompt has no others to be likely after.
+    const known = !Number.isNaN(logprob);
+    result.token_logprobs.push(known ? finiteLogprob(logprob) : null);
+    result.top_logprobs.push(known ? Object.fromEntries(top.map((other) => [other.text, finiteLogprob(other.logprob)])) : null);
     position += characterCount(text);
   }
   return result;

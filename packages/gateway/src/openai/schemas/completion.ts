@@ -16,7 +16,9 @@ export const completionRequest = z
         { type: 'array', items: { type: 'array', items: { type: 'integer' } } },
       ],
     }),
-    echo: z.boolean().nullish().openapi({ description: 'Put the prompt before the answer.' }),
+    echo: z.boolean().nullish().openapi({
+      description: 'Put the prompt before the answer; with `logprobs`, those of its tokens too, which takes a step a token.',
+    }),
     best_of: z.int().min(1).max(MAX_CHOICES).nullish().openapi({ description: 'Generate this many and return the `n` likeliest.' }),
     logprobs: z.int().min(0).max(MAX_TOP_LOGPROBS).nullish(),
     suffix: z

@@ -103,8 +103,8 @@ export const completionLogprobs = z
   .object({
     text_offset: z.array(z.int()),
     tokens: z.array(z.string()),
-    token_logprobs: z.array(z.number()),
-    top_logprobs: z.array(z.record(z.string(), z.number())),
+    token_logprobs: z.array(z.number().nullable()),
+    top_logprobs: z.array(z.record(z.string(), z.number()).nullable()),
   })
   .openapi('CompletionLogprobs');
 
