@@ -1,10 +1,11 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { GGUF_LIMITS, TruncatedGgufError, type GgufModel } from '@pippa/gguf';
 import { PieceMap, pieceBytesFor } from './piece-map.ts';
-import { HASH_BYTES, hashPiece, type PieceTable, type TableFile } from './piece-table.ts';
+import { pieceThreads } from './piece-threads.ts';
+import { HASH_BYTES, type PieceTable, type TableFile } from './piece-table.ts';
 
-/** Pieces being hashed at once: two threads of the pool are left for everything else that waits for it. */
-const CONCURRENCY = 2;
+/** Pieces asked for at once: each thread has its next one when it is done. */
+const CONCURRENCY = 4;
 
 export interface BuildTableOptions {
   /** Fraction 0 .. 1 */
@@ -17,26 +18,23 @@ export async function buildPieceTable(model: GgufModel, options: BuildTableOptio
   const fileBytes = model.files.map((file) => file.byteLength);
   const map = new PieceMap(fileBytes, pieceBytesFor(fileBytes.reduce((sum, bytes) => sum + bytes, 0)));
   const hashes = new Uint8Array(map.count * HASH_BYTES);
-  const handles: FileHandle[] = [];
   let next = 0;
   let done = 0;
   const work = async (): Promise<void> => {
     for (let piece = next++; piece < map.count; piece = next++) {
       options.signal?.throwIfAborted();
       const { file, offset, length } = map.place(piece);
-      const handle = handles[file] as FileHandle;
-      hashes.set(await hashPiece(await readExactly(handle, offset, length)), piece * HASH_BYTES);
+      hashes.set(await pieceThreads.digest(model.files[file]?.path ?? '', offset, length), piece * HASH_BYTES);
       done += 1;
       options.onProgress?.(done / map.count);
     }
   };
   try {
-    for (const file of model.files) handles.push(await open(file.path, 'r'));
     await Promise.all(Array.from({ length: CONCURRENCY }, work));
   } finally {
-    // Whoever failed first, the other one may still read.
+    // Whoever failed first, the others stop.
     next = map.count;
-    await Promise.allSettled(handles.map((handle) => handle.close()));
+    for (const file of model.files) pieceThreads.forget(file.path);
   }
   return { pieceBytes: map.pieceBytes, files: tableFiles(model), hashes };
 }
@@ -52,8 +50,8 @@ export function tableFiles(model: GgufModel): TableFile[] {
 }
 
 /** Throws `TruncatedGgufError` where the file ends before. */
-export async function readExactly(handle: FileHandle, offset: number, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
+export async function readExactly(handle: FileHandle, offset: number, length: number, into?: Uint8Array): Promise<Uint8Array> {
+  const bytes = into?.subarray(0, length) ?? new Uint8Array(length);
   for (let filled = 0; filled < length;) {
     const { bytesRead } = await handle.read(bytes, filled, length - filled, offset + filled);
     if (bytesRead === 0) throw new TruncatedGgufError('A file of the model has become shorter while it was read.');

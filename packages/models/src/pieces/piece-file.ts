@@ -6,7 +6,8 @@ import { readExactly } from './build-table.ts';
 import { PieceJournal } from './piece-journal.ts';
 import type { PieceMap } from './piece-map.ts';
 import type { PieceSet } from './piece-set.ts';
-import { isPiece, mapOf, tableDigest, type PieceTable } from './piece-table.ts';
+import { pieceThreads } from './piece-threads.ts';
+import { HASH_BYTES, isPiece, mapOf, tableDigest, type PieceTable } from './piece-table.ts';
 import { readTableFile, syncFolder, writeTableFile } from './table-file.ts';
 
 const TABLE_FILE = 'table.json';
@@ -124,21 +125,26 @@ export class PieceFile {
 
   /** Checks the piece and writes it. Throws `WrongPieceError`; nothing is written then. */
   async write(piece: number, bytes: Uint8Array): Promise<void> {
+    await this.store(piece, bytes.slice());
+  }
+
+  /** Like `write`, with bytes that are given away: their buffer, of which they are the beginning, goes to a thread and comes back. */
+  async store(piece: number, bytes: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> {
     const { file, offset, length } = this.map.place(piece);
-    if (bytes.length !== length || !(await isPiece(this.table, piece, bytes)))
-      throw new WrongPieceError(`Piece ${piece} of ${this.name} is not what the table says.`);
-    if (this.present.has(piece)) return;
-    const handle = this.#handles[file] as FileHandle;
-    for (let done = 0; done < length;) {
-      const { bytesWritten } = await handle.write(bytes, done, length - done, offset + done);
-      done += bytesWritten;
-    }
-    if (this.present.has(piece)) return;
+    const wrong = (): WrongPieceError => new WrongPieceError(`Piece ${piece} of ${this.name} is not what the table says.`);
+    if (bytes.length !== length) throw wrong();
+    if (this.present.has(piece)) return bytes.buffer;
+    const hash = this.table.hashes.slice(piece * HASH_BYTES, (piece + 1) * HASH_BYTES);
+    const { isRight, buffer } = await pieceThreads.store({ path: this.paths[file] as string, offset }, bytes, hash);
+    if (!isRight) throw wrong();
+    // Two may have brought it.
+    if (this.present.has(piece)) return buffer;
     this.present.add(piece);
     this.#unsynced.push(piece);
     this.#unsyncedBytes += length;
-    if (this.#unsyncedBytes >= this.#mostUnsyncedBytes || this.#clock.nowMs() - this.#lastFlushMs >= UNSYNCED_MS)
-      await this.flush();
+    const isDue = this.#unsyncedBytes >= this.#mostUnsyncedBytes || this.#clock.nowMs() - this.#lastFlushMs >= UNSYNCED_MS;
+    if (isDue) await this.flush();
+    return buffer;
   }
 
   /** Somebody uses what is here: it is kept longer than what nobody does. */
@@ -163,9 +169,10 @@ export class PieceFile {
   }
 
   /** Bytes `[offset, offset + length)` of a piece that is there. */
-  read(piece: number, offset: number, length: number): Promise<Uint8Array> {
+  read(piece: number, offset: number, length: number, into?: Uint8Array): Promise<Uint8Array> {
     const place = this.map.place(piece);
-    return readExactly(this.#handles[place.file] as FileHandle, place.offset + offset, Math.min(length, place.length - offset));
+    const atMost = Math.min(length, place.length - offset);
+    return readExactly(this.#handles[place.file] as FileHandle, place.offset + offset, atMost, into);
   }
 
   /** Bytes of a file; zeros where nothing has come yet. */
@@ -210,6 +217,7 @@ export class PieceFile {
     if (this.#isClosed) return;
     this.#isClosed = true;
     await this.flush().catch(() => {});
+    for (const path of this.paths) pieceThreads.forget(path);
     await Promise.allSettled([this.#journal.close(), ...this.#handles.map((handle) => handle.close())]);
   }
 

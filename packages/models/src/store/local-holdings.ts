@@ -64,7 +64,7 @@ function partialHolding(file: PieceFile): Holding {
     digest: file.digest,
     map: file.map,
     has: (piece) => file.present.has(piece),
-    read: (piece, offset, length) => file.read(piece, offset, length),
+    read: (piece, offset, length, into) => file.read(piece, offset, length, into),
     recheck: (piece) => file.recheck(piece),
     // The file stays open for others.
     close: async () => {},
@@ -83,9 +83,10 @@ async function openWhole(model: LibraryModel, table: PieceTable): Promise<Holdin
   const map = mapOf(table);
   /** Damaged on disk since it was hashed. */
   const damaged = new Set<number>();
-  const read = (piece: number, offset: number, length: number): Promise<Uint8Array> => {
+  const read = (piece: number, offset: number, length: number, into?: Uint8Array): Promise<Uint8Array> => {
     const place = map.place(piece);
-    return readExactly(handles[place.file] as FileHandle, place.offset + offset, Math.min(length, place.length - offset));
+    const atMost = Math.min(length, place.length - offset);
+    return readExactly(handles[place.file] as FileHandle, place.offset + offset, atMost, into);
   };
   return {
     digest: tableDigest(table),

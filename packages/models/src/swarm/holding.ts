@@ -8,8 +8,8 @@ export interface Holding {
   readonly digest: string;
   readonly map: PieceMap;
   has(piece: number): boolean;
-  /** Bytes `[offset, offset + length)` of a piece; fewer at the piece's end. */
-  read(piece: number, offset: number, length: number): Promise<Uint8Array>;
+  /** Bytes `[offset, offset + length)` of a piece; fewer at the piece's end; in `into` where that is given. */
+  read(piece: number, offset: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
   /** Reads the piece again and gives it up when it has been damaged. */
   recheck(piece: number): Promise<boolean>;
   close(): Promise<void>;

@@ -7,7 +7,7 @@ import type { PieceMap } from '../pieces/piece-map.ts';
 import type { PieceSet } from '../pieces/piece-set.ts';
 
 interface Transfer {
-  readonly buffer: Uint8Array;
+  readonly buffer: Uint8Array<ArrayBuffer>;
   readonly startedMs: number;
   received: number;
   /** Another peer was faster: what still comes is dropped. */
@@ -16,12 +16,16 @@ interface Transfer {
 
 export interface PieceSourceEvents {
   /** All bytes of a piece came; they are not checked yet. */
-  onPiece(source: PieceSource, piece: number, bytes: Uint8Array): void;
+  onPiece(source: PieceSource, piece: number, bytes: Uint8Array<ArrayBuffer>): void;
   /** The peer does not have it (any more). */
   onMissing(source: PieceSource, piece: number): void;
   /** The stream is over; `breach` when the peer broke the rules. Called once. */
   onEnd(source: PieceSource, reason: PippaError | undefined, breach: boolean): void;
   nowMs(): number;
+  /** Where the bytes of a piece are gathered. */
+  takeBuffer(length: number): Uint8Array<ArrayBuffer>;
+  /** One that `onPiece` was not called for. */
+  giveBuffer(buffer: ArrayBuffer): void;
 }
 
 /** Asked for before any rate was measured, and at least: one comes while the next is asked for. */
@@ -99,7 +103,7 @@ export class PieceSource {
     const nowMs = this.#events.nowMs();
     if (this.#transfers.size === 0) this.lastByteMs = nowMs;
     for (const piece of pieces) {
-      const buffer = new Uint8Array(this.#map.place(piece).length);
+      const buffer = this.#events.takeBuffer(this.#map.place(piece).length);
       this.#transfers.set(piece, { buffer, startedMs: nowMs, received: 0, cancelled: false });
     }
     this.#send({ kind: 'want', pieces: [...pieces] });
@@ -187,7 +191,8 @@ export class PieceSource {
     this.#count(payload.length);
     if (transfer.received < transfer.buffer.length) return;
     this.#forget(piece);
-    if (!transfer.cancelled) this.#events.onPiece(this, piece, transfer.buffer);
+    if (transfer.cancelled) this.#events.giveBuffer(transfer.buffer.buffer);
+    else this.#events.onPiece(this, piece, transfer.buffer);
   }
 
   async #connect({ port, addresses, token, secret }: Extract<PieceReply, { kind: 'direct' }>): Promise<void> {

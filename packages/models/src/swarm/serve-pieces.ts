@@ -92,6 +92,7 @@ class Upload {
   #opening: Promise<Holding> | undefined;
   #isSending = false;
   #hasOffered = false;
+  #buffer: Uint8Array | undefined;
   #direct: BulkConnection | undefined;
 
   constructor(stream: FrameStream, options: ServePiecesOptions) {
@@ -173,7 +174,9 @@ class Upload {
 
   async #sendPiece(holding: Holding, piece: number): Promise<void> {
     if (piece >= holding.map.count || !holding.has(piece)) return this.#reply({ kind: 'missing', piece });
-    const bytes = await holding.read(piece, 0, holding.map.pieceBytes);
+    // Whatever was sent from it before is under way by copies now: `send` has settled.
+    this.#buffer ??= new Uint8Array(holding.map.pieceBytes);
+    const bytes = await holding.read(piece, 0, holding.map.pieceBytes, this.#buffer);
     // A piece goes one way from its first byte to its last.
     const direct = this.#direct?.isOpen === true ? this.#direct : undefined;
     for (let offset = 0; offset < bytes.length; offset += MODELS_LIMITS.chunkBytes) {

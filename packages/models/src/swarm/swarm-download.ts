@@ -1,6 +1,7 @@
 import { errorMessage, StoppedError, type PippaError, type Clock, type Logger, type Mesh, type PeerId } from '@pippa/core';
 import { PIECES_PROTOCOL, ProtocolError } from '@pippa/protocol';
 import { ModelNotHereError, WrongPieceError } from '../errors.ts';
+import { BufferPool } from '../pieces/buffer-pool.ts';
 import type { PieceFile } from '../pieces/piece-file.ts';
 import { headerPieces } from '../pieces/piece-table.ts';
 import { orderPieces, slowPiece, type PieceUnderWay } from './choose-pieces.ts';
@@ -72,6 +73,7 @@ export class SwarmDownload {
   readonly #sources = new Map<PeerId, PieceSource>();
   readonly #dropped = new Map<PeerId, DroppedPeer>();
   readonly #notBeforeMs = new Map<PeerId, number>();
+  readonly #buffers: BufferPool;
   readonly #urgent: ReadonlySet<number>;
   readonly #start: number;
   /** Missing pieces that nobody was asked for, in the order to ask for them; made anew when owners change. */
@@ -87,6 +89,7 @@ export class SwarmDownload {
 
   constructor(options: SwarmDownloadOptions) {
     this.#options = options;
+    this.#buffers = new BufferPool(options.file.map.pieceBytes);
     this.#urgent = new Set(headerPieces(options.file.table, options.file.map));
     this.#start = Math.floor(options.random() * options.file.map.count);
   }
@@ -238,7 +241,9 @@ export class SwarmDownload {
 
   readonly #events = {
     nowMs: (): number => this.#options.clock.nowMs(),
-    onPiece: (source: PieceSource, piece: number, bytes: Uint8Array): void => void this.#store(source, piece, bytes),
+    takeBuffer: (length: number): Uint8Array<ArrayBuffer> => this.#buffers.take(length),
+    giveBuffer: (buffer: ArrayBuffer): void => this.#buffers.give(buffer),
+    onPiece: (source: PieceSource, piece: number, bytes: Uint8Array<ArrayBuffer>): void => void this.#store(source, piece, bytes),
     onMissing: (): void => {
       this.#queue = undefined;
       this.#fill();
@@ -266,18 +271,20 @@ export class SwarmDownload {
     this.#queue = undefined;
   }
 
-  async #store(source: PieceSource, piece: number, bytes: Uint8Array): Promise<void> {
+  async #store(source: PieceSource, piece: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    // The buffer is elsewhere while it is written.
+    const { length } = bytes;
     const { file, mesh, traffic } = this.#options;
-    if (traffic !== undefined) traffic.receivedBytes += bytes.length;
+    if (traffic !== undefined) traffic.receivedBytes += length;
     this.#writing.add(piece);
-    this.#unwrittenBytes += bytes.length;
+    this.#unwrittenBytes += length;
     this.#pauseIfFull();
     this.#fill();
     try {
-      await file.write(piece, bytes);
+      this.#buffers.give(await file.store(piece, bytes));
       this.#writing.delete(piece);
       for (const other of this.#sources.values()) other.cancel(piece);
-      this.#arrived(piece, bytes.length);
+      this.#arrived(piece, length);
     } catch (error) {
       this.#writing.delete(piece);
       if (error instanceof WrongPieceError) {
@@ -288,7 +295,7 @@ export class SwarmDownload {
         this.#fail(error);
       }
     }
-    this.#unwrittenBytes -= bytes.length;
+    this.#unwrittenBytes -= length;
     this.#pauseIfFull();
     this.#fill();
   }
