@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Runs on any Node that knows ES modules, so that an old one gets a sentence instead of a syntax error: keep the syntax plain.
 import { existsSync } from 'fs';
+import v8 from 'v8';
 
 var NEEDED = [22, 19];
 var version = process.versions.node.split('.').map(Number);
@@ -22,6 +23,9 @@ if (version[0] < NEEDED[0] || (version[0] === NEEDED[0] && version[1] < NEEDED[1
     if (type === 'ExperimentalWarning' && String(warning).startsWith('SQLite')) return;
     emitWarning.apply(process, arguments);
   };
+  // Loading the modules makes garbage for a second, and V8 would keep 30 MB of new space for it from then on. `serve` lets it grow again
+  // once the agent has started.
+  v8.setFlagsFromString('--semi-space-growth-factor=1');
   // The repository runs from source; the published package holds the bundle alone.
   var source = new URL('../src/main.ts', import.meta.url);
   var bundle = new URL('../dist/main.js', import.meta.url);

@@ -5,6 +5,7 @@ import { startAgent, type RunningAgent } from '../agent.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { aborted } from '../interrupts.ts';
 import { readMachine, type Machine } from '../machine.ts';
+import { letNewSpaceGrow } from '../new-space.ts';
 import { openLibrary } from '../library/open-library.ts';
 import { pullMissing } from '../library/pull-missing.ts';
 import { watchNotices, type MeshNotice } from '../mesh/notices.ts';
@@ -29,6 +30,7 @@ export async function serve(context: CommandContext): Promise<ExitCode> {
   const mesh = agent.mesh();
   terminal.stdout.write(banner({ ...facts, models: agent.models, machine, mesh: meshFacts(mesh, paint) }, paint));
   bannerPrinted.resolve();
+  letNewSpaceGrow();
   const tell = (notice: MeshNotice): void => void terminal.stdout.write(`  ${noticeLine(notice, paint)}\n`);
   const stopNotices = mesh.state === 'on' ? watchNotices(mesh.administration, tell) : () => undefined;
   await aborted(interrupts.asked);
