@@ -1,6 +1,13 @@
 import { homedir } from 'node:os';
 import { PippaError, systemClock, type Logger, type Mesh, type PeerState } from '@pippa/core';
-import { createGateway, Metrics, openResponseStore, readThisProcess, type ResponseStore } from '@pippa/gateway';
+import {
+  createGateway,
+  createTraceExporter,
+  Metrics,
+  openResponseStore,
+  readThisProcess,
+  type ResponseStore,
+} from '@pippa/gateway';
 import { readGgufModel } from '@pippa/gguf';
 import type { BrokenFile, Library, LibraryModel } from '@pippa/models';
 import type { BringUpOptions, ConductorSnapshot } from '@pippa/ring';
@@ -76,6 +83,8 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
   const tls = await readTlsFiles(settings);
   const access = withCommandKey(new LiveKeys(paths.keys, logger));
   const responses = openResponses(paths.responses, logger);
+  const exporter =
+    settings.otlp === undefined ? undefined : createTraceExporter({ endpoint: settings.otlp, version, clock: systemClock, logger });
   let isLoaded = false;
   const pulling = new PullingModels({
     models,
@@ -108,6 +117,7 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     ...(responses === undefined ? {} : { responses }),
     ...(settings.apiKey === undefined ? {} : { apiKey: settings.apiKey }),
     ...(tls === undefined ? {} : { tls }),
+    ...(exporter === undefined ? {} : { exporter }),
   });
   let url: string | undefined;
   const operations = agentOperations({
@@ -123,6 +133,7 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
   const stop = async (): Promise<void> => {
     await Promise.all([gateway.stop(), node.leave()]);
     pulling.stop();
+    await exporter?.stop();
     responses?.close();
     await node.stop();
     await store.stop();
@@ -134,6 +145,7 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     // Two agents would share one identity: the second one ends here.
     await control.start();
     // Listening comes first: a taken port is found out before minutes of loading.
+    await exporter?.start();
     await gateway.start();
     url = gateway.address().url;
     await library.start();

@@ -242,6 +242,17 @@ export const settingsSchema = z.strictObject({
     kind: 'text',
     default: '',
   }),
+  otlp: z
+    .url({ protocol: /^https?$/ })
+    .max(MAX_TEXT)
+    .optional()
+    .register(texts, {
+      meaning: 'OpenTelemetry collector to send the traces of requests to (OTLP over HTTP): times and token counts, never text',
+      argument: 'url',
+      expects: 'an address such as http://localhost:4318',
+      kind: 'text',
+      default: '',
+    }),
   logLevel: z
     .enum(LOG_LEVELS)
     .default('warn')

@@ -29,6 +29,7 @@ import { Metrics } from './telemetry/metrics.ts';
 import { readThisProcess } from './telemetry/process-metrics.ts';
 import { NO_OPERATIONS } from './text/operations.ts';
 import type { TextOperations } from './text/operations.ts';
+import type { TraceExporter } from './telemetry/trace-exporter.ts';
 import { TraceLog } from './telemetry/trace-log.ts';
 
 /** Both loopback addresses. */
@@ -64,6 +65,8 @@ export interface GatewayOptions {
   readonly healthDetails?: () => object;
   /** Whether what the agent was started for is loaded, for `/ready`; left out: it is. */
   readonly isLoaded?: () => boolean;
+  /** Where the traces of requests go besides being kept here; started and stopped by whoever made it. Left out: nowhere. */
+  readonly exporter?: TraceExporter;
   /** Where the gateway's figures go, beside those of other parts; left out: into metrics of its own. */
   readonly metrics?: Metrics;
 }
@@ -147,7 +150,7 @@ class HttpGateway implements Gateway {
       requireAccess(access, new CallerLimits(clock)),
     ]);
     const exchanges = new ExchangeRegistry(clock, counters);
-    const listener = { app, exchanges, limits, clock, logger, metrics, traces };
+    const listener = { app, exchanges, limits, clock, logger, metrics, traces, exporter: options.exporter };
     this.#createServer = () =>
       createHttpServer({
         tls: options.tls,

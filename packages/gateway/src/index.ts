@@ -14,6 +14,8 @@ export { readOperation } from './text/operation.ts';
 export type { TextOperation } from './text/operation.ts';
 export { operationList } from './text/schemas.ts';
 export type { OperationProblem, TextOperations } from './text/operations.ts';
+export { createTraceExporter } from './telemetry/trace-exporter.ts';
+export type { TraceExporter } from './telemetry/trace-exporter.ts';
 export { Metrics } from './telemetry/metrics.ts';
 export type { MetricsSample, MetricsSource, RingSample, StepObservation } from './telemetry/metrics-source.ts';
 export { readThisProcess } from './telemetry/process-metrics.ts';

@@ -5,6 +5,8 @@ import type { Hono } from 'hono';
 import { InvalidRequestError } from '../errors.ts';
 import type { GatewayLimits } from '../limits.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { parseTraceParent } from '../telemetry/otlp-spans.ts';
+import type { TraceExporter } from '../telemetry/trace-exporter.ts';
 import type { TraceLog } from '../telemetry/trace-log.ts';
 import { answeredStatus, logAccess } from './access-log.ts';
 import type { GatewayEnv } from './environment.ts';
@@ -20,11 +22,12 @@ export interface RequestListenerParts {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly traces: TraceLog;
+  readonly exporter: TraceExporter | undefined;
 }
 
 /** Ties node's requests to the app: an exchange for each, its access log line, and an end for what the client leaves hanging. */
 export function createRequestListener(parts: RequestListenerParts, expectsContinue: boolean): RequestListener {
-  const { app, exchanges, limits, clock, logger, metrics, traces } = parts;
+  const { app, exchanges, limits, clock, logger, metrics, traces, exporter } = parts;
   return (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const exchange = exchanges.open(incoming, outgoing, expectsContinue);
     outgoing.setHeader('x-request-id', exchange.id);
@@ -36,6 +39,7 @@ export function createRequestListener(parts: RequestListenerParts, expectsContin
     exchange.onClose(() => {
       const durationMs = clock.nowMs() - exchange.startedMs;
       endTrace(exchange, durationMs);
+      if (incoming.method === 'POST') exporter?.add(exchange.trace.trace, parseTraceParent(incoming.headers['traceparent']));
       const { route } = exchange.trace;
       metrics.observeRequest({ method: incoming.method ?? 'GET', route, status: answeredStatus(exchange), durationMs });
       logAccess(exchange, durationMs, logger);
