@@ -247,7 +247,8 @@ export const settingsSchema = z.strictObject({
     .max(MAX_TEXT)
     .optional()
     .register(texts, {
-      meaning: 'OpenTelemetry collector to send the traces of requests to (OTLP over HTTP): times and token counts, never text',
+      meaning:
+        'address of an OpenTelemetry collector (OTLP over HTTP) to send traces of requests to: times and token counts, never text',
       argument: 'url',
       expects: 'an address such as http://localhost:4318',
       kind: 'text',

@@ -35,8 +35,9 @@ const trace: RequestTrace = {
 function collector(respond: () => Response = () => new Response('{}')) {
   const sent: { url: string; spans: { name: string; parentSpanId?: string; traceId: string }[] }[] = [];
   const take: typeof fetch = (url, init) => {
-    const { resourceSpans } = JSON.parse(String(init?.body)) as { resourceSpans: { scopeSpans: { spans: [] }[] }[] };
-    sent.push({ url: String(url), spans: resourceSpans[0]?.scopeSpans[0]?.spans ?? [] });
+    const body = typeof init?.body === 'string' ? init.body : '';
+    const { resourceSpans } = JSON.parse(body) as { resourceSpans: { scopeSpans: { spans: [] }[] }[] };
+    sent.push({ url: typeof url === 'string' ? url : '', spans: resourceSpans[0]?.scopeSpans[0]?.spans ?? [] });
     return Promise.resolve(respond());
   };
   return { sent, take };
