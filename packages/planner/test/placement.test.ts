@@ -111,6 +111,17 @@ test('Wi-Fi holds a stage only when memory forces it, and then it is said', () =
   expect(forced.warnings.join(' ')).toContain('Wi-Fi');
 });
 
+test('a conductor on Wi-Fi holds the model alone where it can, and the others only where it cannot', () => {
+  const nodes = [
+    { name: 'studio', budgetGb: 60 },
+    { name: 'mini', budgetGb: 60 },
+    { name: 'laptop', budgetGb: 60, tier: 3 as const },
+  ];
+  const first = peerId('laptop');
+  expect(who(placedOf({ nodes, wish: { first } }))).toEqual(['laptop']);
+  expect(who(placedOf({ nodes, wish: { first }, model: { gigabytes: 70 } }))[0]).toBe('laptop');
+});
+
 test('nodes of which every way is Wi-Fi are all there is: the fastest that it fits has it', () => {
   const nodes = [
     { name: 'laptop', budgetGb: 100, bandwidth: 200, tier: 0 as const },

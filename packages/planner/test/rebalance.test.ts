@@ -28,7 +28,9 @@ interface Move {
   readonly placement: readonly StageRange[];
 }
 
-/** Lives through some hours of a ring; every move is carried out. */
+const NOWHERE: Move = { atMs: 0, placement: [] };
+
+/** Lives through some hours of a ring; every move is carried out. The first of the answer is how it began. */
 function live({ weather, noise, seed, hours }: World): readonly Move[] {
   const first = planPlacement({ nodes, links: [], manifest, wish });
   if (first.kind === 'refused') throw new Error('The ring does not come up.');
@@ -43,7 +45,7 @@ function live({ weather, noise, seed, hours }: World): readonly Move[] {
     placement = decision.stages;
     if (decision.kind === 'move') moves.push({ atMs: nowMs, placement });
   }
-  return moves.slice(1);
+  return moves;
 }
 
 const costs = new ModelCosts(manifest, wish);
@@ -75,7 +77,8 @@ const layersOf = (peer: string, { placement }: Move): number =>
 
 const seeds = fc.integer({ min: 1, max: 2 ** 31 });
 const noises = fc.double({ min: 0, max: 0.4, noNaN: true });
-const RUNS = { numRuns: 10 };
+/** Every run lives through hours: one that fails is told as it is. */
+const RUNS = { numRuns: 6, endOnFailure: true };
 
 /** The ring's first node conducts, and keeps at least one layer. */
 const [conductor, second] = ((): readonly string[] => {
@@ -86,7 +89,7 @@ const [conductor, second] = ((): readonly string[] => {
 test('noise alone moves nothing', () => {
   fc.assert(
     fc.property(seeds, noises, (seed, noise) => {
-      expect(live({ weather: () => 1, noise, seed, hours: 3 })).toEqual([]);
+      expect(live({ weather: () => 1, noise, seed, hours: 2 })).toHaveLength(1);
     }),
     RUNS,
   );
@@ -96,7 +99,7 @@ test('a node that becomes slow and stays slow loses its layers once, within minu
   fc.assert(
     fc.property(seeds, noises, fc.double({ min: 3, max: 8, noNaN: true }), (seed, noise, slow) => {
       const weather: Weather = (node, nowMs) => (node === second && nowMs >= 10 * MINUTE ? slow : 1);
-      const moves = live({ weather, noise, seed, hours: 0.45 });
+      const [, ...moves] = live({ weather, noise, seed, hours: 0.45 });
       expect(moves).toHaveLength(1);
       expect(moves[0]?.atMs).toBeGreaterThanOrEqual(10 * MINUTE + REBALANCE.sustainMs);
       expect(moves[0]?.atMs).toBeLessThan(15 * MINUTE);
@@ -108,7 +111,7 @@ test('a node that becomes slow and stays slow loses its layers once, within minu
 
 test('a short spell of slowness is waited out', () => {
   const weather: Weather = (node, nowMs) => (node === second && nowMs > 10 * MINUTE && nowMs < 10 * MINUTE + 50_000 ? 5 : 1);
-  expect(live({ weather, noise: 0.1, seed: 7, hours: 2 })).toEqual([]);
+  expect(live({ weather, noise: 0.1, seed: 7, hours: 2 })).toHaveLength(1);
 });
 
 test('however nodes change their pace, layers do not move back and forth', () => {
@@ -126,30 +129,36 @@ test('however nodes change their pace, layers do not move back and forth', () =>
         if (phase === undefined) return 1;
         return ((nowMs + phase.shift) % phase.period) / phase.period < phase.share ? phase.slow : 1;
       };
-      const moves = live({ weather, noise, seed, hours: 6 });
+      const [begin = NOWHERE, ...moves] = live({ weather, noise, seed, hours: 3 });
       most = Math.max(most, moves.length);
-      // A node that lost layers has none back before its time, which doubles; so in 6 hours it loses some four times at most.
+      // A node that lost layers has none back before its time, which doubles: in 3 hours that is after 0.5 and 1 of them at the most.
       for (const node of ['a', 'b', 'c']) {
         let losses = 0;
+        let returns = 0;
+        let isLower = false;
         let lostAtMs = -Infinity;
-        let held: number | undefined;
+        let held = layersOf(node, begin);
         for (const move of moves) {
           const holds = layersOf(node, move);
-          if (held !== undefined && holds > held)
-            expect(move.atMs - lostAtMs).toBeGreaterThanOrEqual(losses === 0 ? 0 : REBALANCE.mistrustMs * 2 ** (losses - 1));
-          if (held !== undefined && holds < held) {
+          if (holds > held && losses > 0) {
+            expect(move.atMs - lostAtMs).toBeGreaterThanOrEqual(REBALANCE.mistrustMs * 2 ** (losses - 1));
+            if (isLower) returns += 1;
+            isLower = false;
+          }
+          if (holds < held) {
             losses += 1;
             lostAtMs = move.atMs;
+            isLower = true;
           }
           held = holds;
         }
-        expect(losses).toBeLessThanOrEqual(4);
+        expect(returns).toBeLessThanOrEqual(2);
       }
       moves
         .slice(1)
         .forEach((move, index) => expect(move.atMs - (moves[index]?.atMs ?? 0)).toBeGreaterThanOrEqual(REBALANCE.restMs));
     }),
-    { numRuns: 10 },
+    { ...RUNS, numRuns: 5 },
   );
   expect(most).toBeGreaterThan(0);
 });

@@ -80,7 +80,7 @@ export function warn({ placed, stages, links, nodes, wish, costs, level }: Facts
     .slice(1)
     .some((stage, index) => links.way((stages[index] ?? stage).peer, stage.peer).tier >= POLICY.reluctantTier);
   if (level.allowsReluctantHops && reluctant)
-    warnings.push('Memory forces a stage onto Wi-Fi: a cable would make it faster and steadier.');
+    warnings.push('There is no other way than over Wi-Fi: a cable would make it faster and steadier.');
   for (const { node } of stages) if (node.remark !== undefined) warnings.push(`${node.name} ${node.remark}.`);
   if (costs.manifest.contextLength > 0 && wish.contextTokens > costs.manifest.contextLength)
     warnings.push(`The model was trained for ${costs.manifest.contextLength} tokens; ${wish.contextTokens} are asked for.`);

@@ -1,3 +1,4 @@
+import type { PeerId } from '@pippa/core';
 import { chainExists } from '../chain/exists.ts';
 import { LinkTable } from '../link-table.ts';
 import { ModelCosts } from '../model-costs.ts';
@@ -23,7 +24,7 @@ export function planPlacement(input: PlacementInput): PlacementResult {
   const speed = new SpeedModel(costs, links, input.calibration);
   const context: PlacementContext = { nodes, costs, links, speed, input };
   if (wish.stages !== undefined) return checkAssignment(wish.stages, context);
-  const levels = levelsOf(nodes, links);
+  const levels = levelsOf(nodes, links, wish.first);
   for (const level of levels) {
     const problem = new PlacementProblem(level, context);
     // Much cheaper to know than which is the best.
@@ -48,9 +49,10 @@ function candidates({ nodes, wish }: PlacementInput): PlannerNode[] {
 }
 
 /** From what is wanted to what memory may force: first tight memory, then Wi-Fi, then both. */
-function levelsOf(nodes: readonly PlannerNode[], links: LinkTable): readonly Level[] {
+function levelsOf(nodes: readonly PlannerNode[], links: LinkTable, first: PeerId | undefined): readonly Level[] {
   const peers = nodes.map((node) => node.peer);
-  const wired = nodes.filter((node) => links.tier(node.peer, peers) < POLICY.reluctantTier);
+  // Whoever must conduct is there anyway, however it is reached.
+  const wired = nodes.filter((node) => node.peer === first || links.tier(node.peer, peers) < POLICY.reluctantTier);
   const near = wired.length > 0 ? wired : nodes;
   const roomy = { soloShare: POLICY.soloShare, stageShare: POLICY.stageShare };
   const tight = { soloShare: 1, stageShare: 1 };

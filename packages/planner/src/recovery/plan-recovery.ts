@@ -13,8 +13,8 @@ import type { Recovered, RecoveryInput, RecoveryResult, StageOrigin } from './ty
 /**
  * The placement after nodes are gone that costs the least to reach. Surviving stages stay as they are, with their caches; what was
  * lost goes to spares, else to nodes with room outside the ring, else to those of the ring as a further stage, over several if need
- * be. Only when that is impossible does one surviving stage move, and only when that does not help is everything placed anew. Else a
- * refusal that says what is missing. Pure.
+ * be. Only when that is impossible are other spares dropped for it, then one surviving stage moved, and only when that does not help is
+ * everything placed anew. Else a refusal that says what is missing. Pure.
  */
 export function planRecovery(input: RecoveryInput): RecoveryResult {
   const { manifest, wish, survivors, lost, calibration } = input;
@@ -32,7 +32,8 @@ export function planRecovery(input: RecoveryInput): RecoveryResult {
   const state: State = { input, costs, speed, links, kept, alive, spares: onNodes(input.spares) };
   // Nothing to build on: the rules of a new placement hold.
   if (kept.length === 0 && state.spares.length === 0) return placeAnew(state);
-  const stages = fillGaps(state, false) ?? fillGaps(state, true) ?? moveOne(state);
+  const stages =
+    fillGaps(state, false) ?? fillGaps(state, true) ?? fillGaps(withoutSpares(state), true) ?? moveOne(withoutSpares(state));
   return stages === undefined ? placeAnew(state) : recovered(state, stages);
 }
 
@@ -86,6 +87,20 @@ function onNodes(ranges: readonly StageRange[], nodes: readonly PlannerNode[]): 
   });
 }
 
+/** All spares given back for their room. */
+function withoutSpares(state: State): State {
+  const { alive, spares, costs } = state;
+  return {
+    ...state,
+    spares: [],
+    alive: alive.map((node) => ({ ...node, freeBytes: node.freeBytes + bytesOn(node.peer, spares, costs) })),
+  };
+}
+
+function bytesOn(peer: PeerId, stages: readonly StageRange[], costs: ModelCosts): number {
+  return stages.filter((stage) => stage.peer === peer).reduce((sum, { from, to }) => sum + costs.memoryBytes(from, to), 0);
+}
+
 /** The same when one of the surviving stages gives its room back, the smallest that helps. */
 function moveOne(state: State): readonly StageOnNode[] | undefined {
   const { kept, alive, costs } = state;
@@ -107,8 +122,7 @@ function moveOne(state: State): readonly StageOnNode[] | undefined {
 /** Nothing can stay: all survivors give back what they hold of the ring, and the model is placed as if it were new. */
 function placeAnew(state: State): RecoveryResult {
   const { input, costs, kept, spares, alive } = state;
-  const held = (peer: PeerId): number =>
-    [...kept, ...spares].filter((stage) => stage.peer === peer).reduce((sum, { from, to }) => sum + costs.memoryBytes(from, to), 0);
+  const held = (peer: PeerId): number => bytesOn(peer, [...kept, ...spares], costs);
   const nodes = alive.map((node) => ({ ...node, freeBytes: Math.min(node.budgetBytes, node.freeBytes + held(node.peer)) }));
   const { split: _split, stages: _stages, ...wish } = input.wish;
   const result = planPlacement({ ...input, nodes, wish });
@@ -131,11 +145,27 @@ function recovered(state: State, stages: readonly StageOnNode[]): Recovered {
   return {
     kind: 'recovered',
     stages: stages.map((stage, index) => ({ ...placedStage(stage, costs, speed), origin: origins[index] ?? 'loaded' })),
+    dropped: droppedSpares(state, stages.filter(isLoaded), stages),
     loadBytes,
     predicted: speed.predict(stages, input.wish),
     reasons: stages.map((stage, index) => reasonOf(stage, origins[index] ?? 'loaded', costs)),
     warnings: remarks.map(({ node }) => `${node.name} ${node.remark}.`),
   };
+}
+
+/** The spares that are not used, of nodes that have no room for what they load beside them. */
+function droppedSpares(
+  { spares, alive, costs }: State,
+  loaded: readonly StageOnNode[],
+  stages: readonly StageOnNode[],
+): StageRange[] {
+  return spares
+    .filter(({ peer, from, to }) => {
+      const free = alive.find((node) => node.peer === peer)?.freeBytes ?? 0;
+      const isUsed = stages.some((stage) => stage.peer === peer && stage.from === from && stage.to === to);
+      return !isUsed && bytesOn(peer, loaded, costs) > free;
+    })
+    .map(({ peer, from, to }) => ({ peer, from, to }));
 }
 
 function originOf(stage: StageOnNode, { kept, spares }: State): StageOrigin {

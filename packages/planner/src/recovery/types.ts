@@ -25,6 +25,8 @@ export interface RecoveredStage extends PlacedStage {
 export interface Recovered {
   readonly kind: 'recovered';
   readonly stages: readonly RecoveredStage[];
+  /** Spares to be unloaded first: what is loaded needs their room. */
+  readonly dropped: readonly StageRange[];
   /** Weights that must be loaded, bytes over all nodes. */
   readonly loadBytes: number;
   readonly predicted: Prediction;
