@@ -163,6 +163,7 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     await stop();
     throw error;
   }
+  await agentMesh.entered();
   return {
     url,
     models: await Promise.all(asked.map((model) => openedModelInfo(node, model))),

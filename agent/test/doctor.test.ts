@@ -14,7 +14,7 @@ const healthy: DoctorFacts = {
   agent: { state: 'running', report: sampleReport({ peers: [samplePeer('ben')], problems: [] }), clockOffsetsMs: {} },
   stateFolder: { path: '/home/anna/.local/share/pippa-agent/state', exists: true },
   interfaces: [{ name: 'eth0', address: '192.168.1.5', type: 'wired', tier: 2 }],
-  multicast: [{ interfaceName: 'default', outcome: 'heard' }],
+  multicast: [{ interfaceName: 'eth0', outcome: 'heard' }],
   mdnsPort: 'shared',
   ports: [{ use: 'HTTP API', flag: '--port', port: 11_500, state: 'ours' }],
   firewalls: [],
@@ -45,14 +45,14 @@ describe('the doctor', () => {
   it.each<[what: string, facts: DoctorFacts, level: string, message: RegExp, advice: RegExp]>([
     [
       'multicast without a route',
-      { ...healthy, multicast: [{ interfaceName: 'default', outcome: 'failed', code: 'ENETUNREACH' }] },
+      { ...healthy, multicast: [{ interfaceName: 'eth0', outcome: 'failed', code: 'ENETUNREACH' }] },
       'problem',
       /no route for multicast/,
       /ip route add 224\.0\.0\.0\/4 dev eth0.*--peer/,
     ],
     [
       'multicast that is blocked',
-      { ...healthy, multicast: [{ interfaceName: 'default', outcome: 'lost' }] },
+      { ...healthy, multicast: [{ interfaceName: 'eth0', outcome: 'lost' }] },
       'problem',
       /never heard/,
       /UDP port 5353/,
@@ -62,7 +62,7 @@ describe('the doctor', () => {
       {
         ...healthy,
         multicast: [
-          { interfaceName: 'default', outcome: 'heard' },
+          { interfaceName: 'eth0', outcome: 'heard' },
           { interfaceName: 'tun0', outcome: 'failed', code: 'EPERM' },
         ],
       },
@@ -72,7 +72,7 @@ describe('the doctor', () => {
     ],
     [
       'the Local Network permission of macOS',
-      { ...healthy, platform: 'darwin', multicast: [{ interfaceName: 'default', outcome: 'failed', code: 'EHOSTUNREACH' }] },
+      { ...healthy, platform: 'darwin', multicast: [{ interfaceName: 'eth0', outcome: 'failed', code: 'EHOSTUNREACH' }] },
       'problem',
       /macOS does not let this program use the local network/,
       /Privacy & Security > Local Network/,

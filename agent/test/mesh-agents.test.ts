@@ -120,6 +120,19 @@ describe('agents in a mesh', () => {
     expect(await codeOf(ben)).toBe(await codeOf(anna));
   });
 
+  it('let one in at another member than the one that it asked', async () => {
+    const anna = await start('anna', '--mesh', 'new');
+    const ben = await start('ben', '--join', await codeOf(anna), '--peer', await addressOf(anna));
+    await anna.terminal.stdout.waitFor(/\+ ben is here/);
+    const carl = await start('carl', '--peer', await addressOf(anna));
+    await ben.terminal.stdout.waitFor(/carl wants to join/);
+    expect(await ask(ben, 'status')).toContain('carl wants to join');
+    expect(await ask(ben, 'approve', 'carl')).toContain('carl is let in.');
+    await carl.terminal.stdout.waitFor('This node is in the mesh');
+    await ben.terminal.stdout.waitFor(/\+ carl is here/);
+    await expect.poll(async () => (await report(ben)).pendingJoins).toEqual([]);
+  });
+
   it('put one out, and change the key for the others', async () => {
     const anna = await start('anna', '--mesh', 'new');
     const code = await codeOf(anna);

@@ -23,7 +23,7 @@ export function checkInterfaces({ interfaces }: DoctorFacts): readonly Finding[]
 }
 
 export function checkMulticast(facts: DoctorFacts): readonly Finding[] {
-  const { multicast, platform, interfaces } = facts;
+  const { multicast, platform } = facts;
   const check = 'multicast';
   const broken = multicast.filter(({ outcome }) => outcome !== 'heard');
   if (multicast.length === 0) return [];
@@ -42,33 +42,26 @@ export function checkMulticast(facts: DoctorFacts): readonly Finding[] {
       },
     ];
   }
-  return broken.map((probe) => ({
-    check,
-    level: probe.interfaceName === 'default' ? 'problem' : 'warning',
-    ...explain(probe, interfaces),
-  }));
+  // One way is enough to be found.
+  const level = broken.length === multicast.length ? 'problem' : 'warning';
+  return broken.map((probe) => ({ check, level, ...explain(probe) }));
 }
 
-function explain(
-  { interfaceName, outcome, code }: MulticastProbe,
-  interfaces: DoctorFacts['interfaces'],
-): Pick<Finding, 'message' | 'advice'> {
-  const where = interfaceName === 'default' ? 'by the default route' : `on ${interfaceName}`;
+function explain({ interfaceName, outcome, code }: MulticastProbe): Pick<Finding, 'message' | 'advice'> {
   if (outcome === 'lost') {
     return {
-      message: `Multicast is sent ${where} and never heard: something blocks it.`,
+      message: `Multicast is sent on ${interfaceName} and never heard: something blocks it.`,
       advice: `Let UDP port 5353 to 224.0.0.251 through the firewall; on a VPN switch it off. ${BY_HAND}`,
     };
   }
   if (code === 'ENETUNREACH' || code === 'EHOSTUNREACH' || code === 'ENODEV' || code === 'EADDRNOTAVAIL') {
-    const device = interfaces.find(({ type, name }) => type !== 'loopback' && name !== undefined)?.name ?? '<interface>';
     return {
-      message: `There is no route for multicast ${where}: agents are not found.`,
-      advice: `Add one: sudo ip route add 224.0.0.0/4 dev ${device}. ${BY_HAND}`,
+      message: `There is no route for multicast on ${interfaceName}: agents are not found there.`,
+      advice: `Add one: sudo ip route add 224.0.0.0/4 dev ${interfaceName}. ${BY_HAND}`,
     };
   }
   return {
-    message: `Multicast cannot be sent ${where} (${code ?? 'unknown reason'}).`,
+    message: `Multicast cannot be sent on ${interfaceName} (${code ?? 'unknown reason'}).`,
     advice: `A firewall or a sandbox forbids it: allow UDP port 5353. ${BY_HAND}`,
   };
 }

@@ -3,7 +3,7 @@ import type { NodeReport } from '../operations/node-report.ts';
 
 /** A multicast message that this machine sent to itself. */
 export interface MulticastProbe {
-  /** `en0`; `default` for the one that the system chooses. */
+  /** `en0` */
   readonly interfaceName: string;
   /** `lost`: sent without an error, and never heard. */
   readonly outcome: 'heard' | 'lost' | 'failed';

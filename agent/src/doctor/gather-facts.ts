@@ -19,11 +19,13 @@ export async function gatherFacts(
   const { paths, version, interrupts } = context;
   const interfaces = await readInterfaces(reader);
   const outside = interfaces.filter(({ type, address }) => type !== 'loopback' && !address.includes(':'));
+  // Those of containers and VPNs are not what agents meet on, unless there is nothing else.
+  const real = outside.filter(({ type }) => type !== 'unknown');
   const [agent, folder, multicast, mdnsPort, firewalls] = await Promise.all([
     askAgent(paths.socket, interrupts.asked),
     readFolder(paths.state),
     probeMulticast(
-      outside.map(({ name, address }) => ({ name: name ?? address, address })),
+      (real.length > 0 ? real : outside).map(({ name, address }) => ({ name: name ?? address, address })),
       clock,
     ),
     probeMdnsPort(),

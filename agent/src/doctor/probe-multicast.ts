@@ -12,22 +12,21 @@ const PATIENCE_MS = 500;
 /** Machines with virtual ones have dozens of interfaces. */
 const MAX_INTERFACES = 8;
 
-/** Sends a message to the mDNS group, on a port of its own, and listens for it: on each interface, and as the system routes it. */
+/** Sends a message to the mDNS group, on a port of its own, and listens for it, on each interface. */
 export function probeMulticast(
   interfaces: readonly { readonly name: string; readonly address: string }[],
   clock: Clock,
 ): Promise<readonly MulticastProbe[]> {
-  const wanted = [{ name: 'default', address: undefined }, ...interfaces.slice(0, MAX_INTERFACES)];
-  return Promise.all(wanted.map(({ name, address }) => probe(name, address, clock)));
+  return Promise.all(interfaces.slice(0, MAX_INTERFACES).map(({ name, address }) => probe(name, address, clock)));
 }
 
-async function probe(interfaceName: string, address: string | undefined, clock: Clock): Promise<MulticastProbe> {
+async function probe(interfaceName: string, address: string, clock: Clock): Promise<MulticastProbe> {
   const socket = createSocket({ type: 'udp4', reuseAddr: true });
   try {
     socket.bind();
     await once(socket, 'listening');
     socket.addMembership(GROUP, address);
-    if (address !== undefined) socket.setMulticastInterface(address);
+    socket.setMulticastInterface(address);
     // It need not leave the machine to be refused.
     socket.setMulticastTTL(0);
     socket.setMulticastLoopback(true);

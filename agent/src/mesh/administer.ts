@@ -3,15 +3,17 @@ import type { MeshNode } from '@pippa/mesh';
 import { askClocks } from './clock-offsets.ts';
 import { findNode } from './find-node.ts';
 import type { MembershipFacts, MeshAdministration } from './mesh-administration.ts';
+import type { SharedJoins } from './shared-joins.ts';
 
 export interface AdministerParts {
   readonly clock: Clock;
+  readonly joins: SharedJoins;
   /** Whether this node has companions: it joined them, or met them before. */
   hasCompanions(): boolean;
 }
 
 /** The mesh as the commands see it. */
-export function administer(node: MeshNode, { clock, hasCompanions }: AdministerParts): MeshAdministration {
+export function administer(node: MeshNode, { clock, joins, hasCompanions }: AdministerParts): MeshAdministration {
   const members = () => node.peers().map(({ id, card }) => ({ peer: id, name: card?.name ?? id }));
   return {
     self: node.self,
@@ -28,18 +30,14 @@ export function administer(node: MeshNode, { clock, hasCompanions }: AdministerP
     addresses: () => node.addresses,
     peers: () => node.peers(),
     onChanged(listener) {
-      const stops = [node.onPeersChanged(listener), node.onMembershipChanged(listener), node.onPendingJoinsChanged(listener)];
+      const stops = [node.onPeersChanged(listener), node.onMembershipChanged(listener), joins.onChanged(listener)];
       return () => {
         for (const stop of stops) stop();
       };
     },
     inviteCode: () => node.inviteCode,
-    pendingJoins: () => node.pendingJoins.map(({ peer, name, words }) => ({ peer, name, words })),
-    async approve(name) {
-      const waiting = findNode(name, node.pendingJoins, 'waiting node');
-      node.approve(waiting.peer);
-      return { peer: waiting.peer, name: waiting.name };
-    },
+    pendingJoins: () => joins.list,
+    approve: (name) => joins.approve(name),
     async leave() {
       await node.leave();
       // Not left without a mesh: others can be invited into the new one.

@@ -1,7 +1,7 @@
 import type { Clock, Mesh, PeerId } from '@pippa/core';
 import { z } from 'zod';
 
-const PROTOCOL = '/pippa/wall-clock/1';
+const PROTOCOL = 'agent/wall-clock/1';
 const TIMEOUT_MS = 2000;
 
 const answerSchema = z.object({ wallMs: z.number() });

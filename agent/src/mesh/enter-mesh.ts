@@ -20,8 +20,11 @@ export interface EnterMeshParts {
   readonly signal: AbortSignal;
 }
 
-/** How long a first start looks for a mesh on the network before it begins one of its own; members answer within 10 ms. */
-const SEEK_MS = 1500;
+/**
+ * How long a first start looks for a mesh on the network before it begins one of its own. Members answer within 10 ms, but a question
+ * may get lost, and a machine be busy.
+ */
+const SEEK_MS = 2500;
 
 /**
  * Takes on the mesh of a code. A mesh of this node alone, which its first start began, is given up for it. Throws `InviteCodeError`,

@@ -23,11 +23,10 @@ export interface AgentMesh {
   /** The same one for as long as the agent runs. */
   readonly mesh: Mesh;
   state(): MeshState;
-  /**
-   * Rejects for a wrong `--join` alone: an agent without a network answers all the same, and `state` says what is wrong. A first start
-   * takes up to 1.5 s, and as long as `askStranger` takes.
-   */
+  /** Rejects for a wrong `--join` alone: an agent without a network answers all the same, and `state` says what is wrong. */
   start(): Promise<void>;
+  /** Settles when it is clear which mesh this is, if any: on a first start after some seconds. */
+  entered(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -68,6 +67,7 @@ function aloneMesh(state: 'off' | 'failed', reason: string, card: CardContent, p
         alone: true,
       });
     },
+    entered: () => Promise.resolve(),
     async stop() {
       stopCard?.();
     },

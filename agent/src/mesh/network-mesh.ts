@@ -12,6 +12,7 @@ import type { AgentMesh, MakeMeshParts } from './make-mesh.ts';
 import { chooseMeshPort } from './mesh-port.ts';
 import { peerAddress } from './peer-address.ts';
 import { probeLinks } from './probe-links.ts';
+import { SharedJoins } from './shared-joins.ts';
 
 /** A mistake that the person who started the agent can see and put right at once. */
 export function isAboutSettings(error: unknown): boolean {
@@ -36,8 +37,10 @@ export async function networkMesh(settings: Settings, card: CardContent, parts: 
     logger: logger.child({ scope: 'mesh' }),
     clock,
   });
+  const joins = new SharedJoins(node, logger);
   const administration = administer(node, {
     clock,
+    joins,
     hasCompanions: () => settings.join !== undefined || (state.membership?.members.length ?? 0) > 0,
   });
   const stopping = new AbortController();
@@ -45,7 +48,21 @@ export async function networkMesh(settings: Settings, card: CardContent, parts: 
   const stopProbes = probeLinks(node, { logger, clock });
   let stopCard: (() => void) | undefined;
   let failed: string | undefined;
+  let entering = Promise.resolve();
   let decided: Promise<void> | undefined;
+  const fail = (error: unknown): void => {
+    if (stopping.signal.aborted) return;
+    failed = errorMessage(error);
+    logger.warn({ scope: 'mesh', error: failed }, 'the mesh did not start');
+  };
+  const enter = async (): Promise<void> => {
+    const beginNew = settings.mesh === 'new';
+    try {
+      ({ decided } = await enterMesh({ node, beginNew, hasPeers: peers.length > 0, askStranger, logger, signal: stopping.signal }));
+    } catch (error) {
+      fail(error);
+    }
+  };
   return {
     mesh: node,
     state: () => (failed === undefined ? { state: 'on', administration } : { state: 'failed', reason: failed, card: node.card }),
@@ -57,26 +74,20 @@ export async function networkMesh(settings: Settings, card: CardContent, parts: 
       try {
         interfaces ??= await watchInterfaces({ clock });
         await node.start();
-        ({ decided } = await enterMesh({
-          node,
-          beginNew: settings.mesh === 'new',
-          hasPeers: peers.length > 0,
-          askStranger,
-          logger,
-          signal: stopping.signal,
-        }));
+        entering = enter();
       } catch (error) {
-        if (stopping.signal.aborted) return;
-        failed = errorMessage(error);
-        logger.warn({ scope: 'mesh', error: failed }, 'the mesh did not start');
+        fail(error);
       }
     },
+    entered: () => entering,
     async stop() {
       stopping.abort();
       stopCard?.();
       stopClock();
       stopProbes();
+      joins.stop();
       interfaces?.stop();
+      await entering;
       await decided;
       await node.stop();
     },

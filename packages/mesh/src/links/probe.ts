@@ -30,6 +30,8 @@ export async function probeThroughput(mesh: Mesh, peer: PeerId, clock: Clock, si
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     stream.onFrame(({ header }) => resolve(header));
     void stream.closed.then((error) => reject(error ?? new StreamLostError('The probe was cut off.')));
+    // A probe that is cut off while it sends fails there, and nobody waits for the answer.
+    promise.catch(() => {});
     const chunk = new Uint8Array(CHUNK_BYTES);
     const startMs = clock.nowMs();
     for (let sent = 0; sent < MAX_PROBE_BYTES && clock.nowMs() - startMs < PROBE_MS; sent += chunk.length)

@@ -1,0 +1,103 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { callAgent } from '../../agent/src/control/client.ts';
+import { approveOperation, inviteOperation, statusOperation } from '../../agent/src/operations/mesh-operations.ts';
+import type { NodeReport } from '../../agent/src/operations/node-report.ts';
+import { repository, startCommand, type Started } from '../one-node/support/agent-process.ts';
+import { TestNetwork, whyNoNetworks } from './support/network.ts';
+
+const BIN = [process.execPath, '--disable-warning=ExperimentalWarning', join(repository, 'agent/bin/pippa-agent.mjs')];
+const WIRED = { interface: 'eth0', ipv4: '10.78.0', ipv6: 'fd78' };
+/** Whole agents on a machine that may be busy with other tests. */
+const PATIENCE_MS = 120_000;
+
+let network: TestNetwork;
+let directory: string;
+const started: Started[] = [];
+
+/** Runs the command line on a machine of the network, with that machine's state. */
+function onMachine(number: number, words: readonly string[]): Promise<Started> {
+  const [file = '', ...before] = network.command(number, BIN);
+  const environment = { PIPPA_MESH: 'on', PIPPA_STATE_DIR: join(directory, String(number)) };
+  return startCommand(words, { command: { file, words: before }, environment });
+}
+
+async function serve(number: number, name: string, ...words: string[]): Promise<Started> {
+  const agent = await onMachine(number, ['--name', name, '--log-level', 'debug', ...words]);
+  started.push(agent);
+  await agent.printed(/Ctrl-C stops/);
+  return agent;
+}
+
+/** Sockets are files: they are reached from any network. */
+const socketOf = (number: number): string => join(directory, String(number), 'agent.sock');
+
+function report(number: number): Promise<NodeReport> {
+  return callAgent(socketOf(number), statusOperation, {});
+}
+
+function states({ peers }: NodeReport): Record<string, string> {
+  return Object.fromEntries(peers.map(({ card, id, state }) => [card?.name ?? id, state]));
+}
+
+const reason = await whyNoNetworks();
+
+describe.skipIf(reason !== undefined)('agents on machines of their own', { timeout: PATIENCE_MS }, () => {
+  let anna: Started;
+  let ben: Started;
+  let failed = false;
+  afterEach(({ task }) => void (failed ||= task.result?.state === 'fail'));
+  beforeAll(async () => {
+    network = await TestNetwork.create(3, [WIRED]);
+    directory = await mkdtemp(join(tmpdir(), 'pippa-many-agents-'));
+    anna = await serve(1, 'anna');
+  }, PATIENCE_MS);
+  afterAll(async () => {
+    for (const { process: child } of started) child.kill('SIGTERM');
+    const outputs = await Promise.all(started.map(({ ended }) => ended));
+    if (failed) for (const { stdout, stderr } of outputs) console.log(`${stdout}${stderr}`);
+    await network[Symbol.asyncDispose]();
+    await rm(directory, { recursive: true, force: true });
+  }, PATIENCE_MS);
+
+  it('begin a mesh, and find each other when one joins it by its code', async () => {
+    const { code } = await callAgent(socketOf(1), inviteOperation, {});
+    ben = await serve(2, 'ben', '--model', 'none', '--join', code);
+    await anna.printed(/\+ ben is here/);
+    await ben.printed(/ben with anna|\+ anna is here/);
+    expect(await report(2)).toMatchObject({ peers: [{ state: 'alive', card: { name: 'anna', rings: [{ name: 'pippa-tiny' }] } }] });
+  });
+
+  it('answer for a model that another one has loaded', async () => {
+    const { process: child, ended } = await onMachine(2, ['run', 'pippa-tiny', 'What is pippa-agent?']);
+    child.stdin.end();
+    expect(await ended).toMatchObject({ code: 0, stdout: expect.stringMatching(/pippa-agent/) });
+    expect((await report(2)).self.stages).toEqual([]);
+  });
+
+  it('let a third one in by name, with the same words on both sides', async () => {
+    const carl = await serve(3, 'carl', '--model', 'none');
+    const asked = await anna.printed(/carl wants to join and shows the words .*\./);
+    const words = /carl wants to join and shows the words (.*?)\. Same/.exec(asked)?.[1];
+    expect((await report(3)).mesh).toMatchObject({ membership: { kind: 'asking', words } });
+    await callAgent(socketOf(1), approveOperation, { name: 'carl' });
+    await carl.printed(/This node is in the mesh/);
+    await ben.printed(/\+ carl is here/);
+  });
+
+  it('tell who was killed', async () => {
+    anna.process.kill('SIGKILL');
+    await ben.printed(/- anna is gone/);
+    expect(states(await report(2))).toEqual({ anna: 'dead', carl: 'alive' });
+  });
+
+  it('are found well by the doctor', async () => {
+    const { process: child, ended } = await onMachine(2, ['doctor', '--json']);
+    child.stdin.end();
+    const findings = JSON.parse((await ended).stdout) as { level: string; message: string }[];
+    expect(findings.filter(({ level }) => level === 'problem')).toEqual([]);
+    expect(findings.map(({ message }) => message)).toContain('1 of 2 peers answer.');
+  });
+});
