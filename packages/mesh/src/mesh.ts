@@ -91,6 +91,7 @@ class LibP2pMesh implements MeshNode {
       self: this.self,
       logger,
       linksOf: (peer) => this.#manager.linksOf(peer),
+      connect: async (peer, signal) => this.#manager.connect(peer, signal),
       isAdmitted: async (connection) => this.#gate.isAdmitted(connection),
     });
     this.#membership = new MembershipService({
@@ -314,6 +315,7 @@ class LibP2pMesh implements MeshNode {
       settings: this.#settings,
       random: this.#options.random ?? Math.random,
       isConnected: (peer) => this.#manager.isConnected(peer),
+      wants: (peer) => this.#manager.wants(peer),
       onFailed: (peer) => this.#manager.unreachable(peer),
       onSelf: (address) => this.#metSelf(address),
     });
@@ -364,6 +366,7 @@ class LibP2pMesh implements MeshNode {
       classify: this.#options.classifyInterface ?? (() => 'unknown'),
       dialer: () => this.#requireDialer(),
       locals: () => this.#interfaces(),
+      isRemoved: (peer) => this.#membership.current?.removed.includes(peer) ?? false,
       hasAddress: (address) => this.#allAddresses().some((local) => local.address === address),
       onRekey: (message, from) => void this.#membership.heed(message, from, this.self),
       onLink: (link) => this.#membership.greet(link, this.#gate.keyOf(link.connection)),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 const duration = (fallback: number) => z.number().min(10).max(600_000).default(fallback);
 
-/** Times of a mesh, in milliseconds. All nodes of a mesh should run the same. */
+/** Times of a mesh, in milliseconds, and its shape. All nodes of a mesh should run the same. */
 export const meshSettings = z.strictObject({
   heartbeatMs: duration(250),
   /** Silence after which a peer is `suspect`: longer than the stalls that Wi-Fi has every day. */
@@ -15,7 +15,7 @@ export const meshSettings = z.strictObject({
   redialMs: duration(500),
   redialMaxMs: duration(15_000),
   /** A stranger that has not proven the key after this is cut off. */
-  admissionMs: duration(5_000),
+  admissionMs: duration(10_000),
   /** Changes of a card are gathered for this long. */
   cardMs: duration(200),
   /** How long the node with the larger id leaves dialling to the other, which has discovered it too. */
@@ -24,6 +24,10 @@ export const meshSettings = z.strictObject({
   discoveryMs: duration(2_000),
   /** How long a person has to approve a node that wants to join. */
   approvalMs: duration(600_000),
+  /** Up to so many members, every node has a link to every other. */
+  fullMeshMembers: z.int().min(1).max(512).default(16),
+  /** In a larger mesh each node keeps so many links, and makes more as they are needed. */
+  enoughLinks: z.int().min(1).max(128).default(8),
 });
 export type MeshSettings = z.infer<typeof meshSettings>;
 export type MeshSettingsInput = z.input<typeof meshSettings>;

@@ -99,7 +99,8 @@ export {
   controlMessage,
   heartbeat,
   INSTANCE_BYTES,
-  MAX_ROSTER,
+  MAX_CARDS_A_MESSAGE,
+  MAX_MEMBERS,
   type ControlMessage,
   type Heartbeat,
 } from './mesh/control-messages.ts';

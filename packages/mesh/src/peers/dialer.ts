@@ -6,8 +6,9 @@ import { backoffMs } from './backoff.ts';
 
 const MAX_ADDRESSES_A_PEER = 32;
 const MAX_TARGETS = 512;
+const MAX_PARALLEL_DIALS = 2;
 /** A dial of all addresses of a peer. */
-const DIAL_TIMEOUT_MS = 6_000;
+const DIAL_TIMEOUT_MS = 20_000;
 
 export interface DialerParts {
   readonly self: PeerId;
@@ -17,6 +18,8 @@ export interface DialerParts {
   readonly settings: MeshSettings;
   readonly random: () => number;
   isConnected(peer: PeerId): boolean;
+  /** Whether a link to a peer that nobody asked for is worth a dial. */
+  wants(peer: PeerId): boolean;
   /** A dial of a peer failed; `refused`: nobody listens there. */
   onFailed(peer: PeerId): void;
   /** An address that the person gave leads to a node with this node's own id. */
@@ -35,6 +38,8 @@ interface Target {
   addresses: string[];
   attempt: number;
   dialling: boolean;
+  /** Somebody wants to talk to it. */
+  urgent?: boolean;
   cancel: (() => void) | undefined;
 }
 
@@ -42,10 +47,17 @@ interface Target {
 export class Dialer {
   readonly #parts: DialerParts;
   readonly #targets = new Map<string, Target>();
+  readonly #queue: Target[] = [];
   readonly #stopped = new AbortController();
+  #active = 0;
 
   constructor(parts: DialerParts) {
     this.#parts = parts;
+  }
+
+  /** Peers that are known of. */
+  get size(): number {
+    return this.#targets.size;
   }
 
   /** An address that a person gave: dialled until the node stops. */
@@ -81,11 +93,24 @@ export class Dialer {
     this.#schedule(target, this.#parts.self < peer ? 0 : patienceMs);
   }
 
+  /** Dials at once, because somebody wants to talk to the peer. */
+  dialNow(peer: PeerId): void {
+    const target = this.#targets.get(peer);
+    if (target === undefined) {
+      this.#parts.onFailed(peer);
+      return;
+    }
+    target.urgent = true;
+    this.#schedule(target, 0);
+  }
+
   /** Dials at once, because the connection broke. False when no address is known. */
   lost(peer: PeerId): boolean {
     const target = this.#targets.get(peer);
     if (target === undefined || target.addresses.length === 0) return false;
     target.attempt = 0;
+    // Whether it is dead or not is what somebody waits to know.
+    target.urgent = true;
     this.#schedule(target, 0);
     return true;
   }
@@ -104,14 +129,19 @@ export class Dialer {
 
   /** Stops caring for a peer that left or was removed. */
   forget(peer: PeerId): void {
-    this.#targets.get(peer)?.cancel?.();
+    const target = this.#targets.get(peer);
+    if (target === undefined) return;
+    target.cancel?.();
     this.#targets.delete(peer);
+    const queued = this.#queue.indexOf(target);
+    if (queued >= 0) this.#queue.splice(queued, 1);
   }
 
   /** Knows nobody any more. */
   clear(): void {
     for (const target of this.#targets.values()) target.cancel?.();
     this.#targets.clear();
+    this.#queue.length = 0;
   }
 
   stop(): void {
@@ -142,13 +172,38 @@ export class Dialer {
     target.cancel?.();
     target.cancel = this.#parts.clock.schedule(delayMs, () => {
       target.cancel = undefined;
-      void this.#dial(target);
+      this.#enqueue(target);
     });
+  }
+
+  /** Few at a time: a node that comes into a large mesh must not dial itself into timeouts. What somebody waits for goes first. */
+  #enqueue(target: Target): void {
+    if (this.#queue.includes(target)) return;
+    if (target.urgent === true) this.#queue.unshift(target);
+    else this.#queue.push(target);
+    this.#next();
+  }
+
+  #next(): void {
+    while (this.#active < MAX_PARALLEL_DIALS || this.#queue[0]?.urgent === true) {
+      // By chance, since all hear of the same nodes in the same order: else the first one is dialled by everybody at once.
+      const at = this.#queue[0]?.urgent === true ? 0 : Math.floor(this.#parts.random() * this.#queue.length);
+      const [target] = this.#queue.splice(at, 1);
+      if (target === undefined) return;
+      this.#active++;
+      void this.#dial(target).finally(() => {
+        this.#active--;
+        this.#next();
+      });
+    }
   }
 
   async #dial(target: Target): Promise<void> {
     const { libp2p, logger } = this.#parts;
+    if (this.#stopped.signal.aborted || target.dialling) return;
     if (target.peer !== undefined && this.#parts.isConnected(target.peer)) return;
+    if (target.peer !== undefined && !target.given && target.urgent !== true && !this.#parts.wants(target.peer)) return;
+    target.urgent = false;
     target.dialling = true;
     try {
       const addresses = target.addresses.map((address) =>

@@ -6,8 +6,10 @@ import {
   CONTROL_PROTOCOL,
   controlMessage,
   heartbeat,
-  MAX_ROSTER,
+  MAX_CARDS_A_MESSAGE,
+  MAX_MEMBERS,
   parseMessage,
+  peerIdText,
   type CardChange,
   type ControlMessage,
   type SignedCard,
@@ -25,13 +27,18 @@ import { betterAddresses } from './better-address.ts';
 import { interfaceOf, type ClassifyInterface } from './classify.ts';
 import type { Dialer } from './dialer.ts';
 import { Link } from './link.ts';
-import type { PeerRecord } from './peer-record.ts';
+import { PeerRecord } from './peer-record.ts';
 import type { PeerTable } from './peer-table.ts';
 
 /** Wait between two looks for a better way to a peer. */
 const IMPROVE_MS = 5_000;
-/** Links over which this node asks for members; more would tell the same. */
-const ROSTER_SOURCES = 3;
+/** Links over which this node hears of others; more would tell the same. */
+const CARD_SOURCES = 3;
+/** Cards to be handed on are gathered for this long. */
+const RELAY_MS = 50;
+/** Cards of one message, as JSON. */
+const MAX_BATCH_BYTES = 256 * 1024;
+const CONNECT_TIMEOUT_MS = 5_000;
 
 export interface PeerManagerParts {
   readonly self: PeerId;
@@ -46,6 +53,7 @@ export interface PeerManagerParts {
   dialer(): Dialer;
   /** The addresses of this machine that are in use. */
   locals(): readonly LocalAddress[];
+  isRemoved(peer: PeerId): boolean;
   /** Whether this machine still has the address, in use or not. */
   hasAddress(address: string): boolean;
   /** A new key arrived from a member. */
@@ -62,7 +70,7 @@ export class PeerManager {
   #cancelTick: (() => void) | undefined;
   #lastTickMs = 0;
   #stopped = false;
-  #announced: PeerId[] = [];
+  readonly #relays = new Set<PeerId>();
 
   constructor(parts: PeerManagerParts) {
     this.#parts = parts;
@@ -125,7 +133,9 @@ export class PeerManager {
   /** A dial failed: a peer whose links broke and who doesn't answer is dead. */
   unreachable(peer: PeerId): void {
     const record = this.#parts.table.find(peer);
-    if (record !== undefined && record.links.size === 0) this.#setDead(record);
+    if (record === undefined || record.links.size > 0) return;
+    record.linkLostMs = this.#parts.clock.nowMs();
+    this.#setDead(record);
   }
 
   /** Tells every member, over one link each. */
@@ -185,7 +195,7 @@ export class PeerManager {
     link.beat();
     if (isFirst) {
       this.#setAlive(record);
-      if (this.#rosterSources() < ROSTER_SOURCES) link.say({ kind: 'roster-request' });
+      if (this.#linked() <= CARD_SOURCES) link.say({ kind: 'cards-request', have: this.#versions(record.id) });
     } else {
       this.#thin(record);
       this.#parts.table.changed(record);
@@ -202,16 +212,18 @@ export class PeerManager {
       this.#parts.table.changed(record);
       return;
     }
-    const dialled = this.#parts.dialer().lost(record.id);
-    if (record.state === 'dead') return;
-    if (!dialled) {
-      this.#setDead(record);
-      return;
-    }
-    // A broken connection may be no more than a changed address: one quick dial decides.
+    this.#loseTouch(record);
+  }
+
+  /** A broken connection may be no more than a changed address: one quick dial decides. */
+  #loseTouch(record: PeerRecord): void {
     record.linkLostMs = this.#parts.clock.nowMs();
-    record.state = 'suspect';
-    this.#parts.table.changed(record);
+    const wasDead = record.state === 'dead';
+    if (!wasDead) record.state = 'suspect';
+    const dialled = this.#parts.dialer().lost(record.id);
+    if (wasDead) return;
+    if (dialled) this.#parts.table.changed(record);
+    else this.#setDead(record);
   }
 
   #hear(record: PeerRecord, link: Link, header: unknown): void {
@@ -246,16 +258,19 @@ export class PeerManager {
       case 'card-request':
         void this.#parts.ownCard.signed().then((card) => link.say({ kind: 'card', card }));
         return;
-      case 'roster-request':
-        link.wantsRoster = true;
-        link.say({ kind: 'roster', members: this.#roster(record.id) });
+      case 'cards-request':
+        link.wantsCards = true;
+        this.#sendCards(link, this.#cardsFor(record.id, new Map(message.have)));
         return;
-      case 'roster':
-        for (const { peer, addresses } of message.members)
-          if (!this.isConnected(peer)) this.#parts.dialer().know(peer, addresses, this.#parts.settings.dialPatienceMs);
+      case 'cards':
+        for (const card of message.cards) this.#takeRelayed(link, card);
+        return;
+      case 'gone':
+        this.#checkGone(message.peer, message.version);
         return;
       case 'leaving':
         this.#parts.dialer().forget(record.id);
+        record.linkLostMs = this.#parts.clock.nowMs();
         this.#setDead(record);
         if (message.reason === 'left') this.#parts.table.forget(record.id);
         return;
@@ -278,6 +293,24 @@ export class PeerManager {
     record.cardWork = this.#takeCardAfter(before, record, link, next);
   }
 
+  /** A card that another member hands on: of a node to which there may be no link. */
+  #takeRelayed(link: Link, signed: SignedCard): void {
+    const { table, self } = this.#parts;
+    const id = peerIdText.safeParse(signed.card['peer']).data;
+    if (id === undefined || id === self || this.#parts.isRemoved(id)) return;
+    const known = table.find(id);
+    if (known === undefined && table.size >= MAX_MEMBERS) return;
+    if (known?.known !== undefined && Number(signed.card['version']) <= known.known.card.version) return;
+    this.#takeCard(known ?? new PeerRecord(id), link, () => signed);
+  }
+
+  /** Others lost a peer: one that this node has no link to either is looked for. */
+  #checkGone(id: PeerId, version: number): void {
+    const record = this.#parts.table.find(id);
+    if (record === undefined || record.links.size > 0 || record.state !== 'alive' || (record.card?.version ?? 0) > version) return;
+    this.#loseTouch(record);
+  }
+
   async #takeCardAfter(before: Promise<void>, record: PeerRecord, link: Link, next: () => SignedCard | undefined): Promise<void> {
     await before;
     const signed = next();
@@ -289,10 +322,13 @@ export class PeerManager {
       const known = await verifyCard(signed);
       if (known.card.peer !== record.id) throw new BadMessageError(`${record.id} sent a card of ${known.card.peer} as its own.`);
       const first = record.known === undefined;
+      if (this.#parts.table.find(record.id) === undefined) this.#parts.table.add(record);
       if (record.known?.addresses.join(' ') !== known.addresses.join(' ')) record.improvedMs = Number.NEGATIVE_INFINITY;
       if (record.known !== undefined && known.card.version <= record.known.card.version) return;
       record.known = known;
-      if (first) this.#announce(record.id);
+      // Others have a link to a node that came back, or it had been gone for them alone.
+      if (record.state === 'dead' && record.links.size === 0) record.state = 'alive';
+      if (first || this.#isLarge) this.#relay(record.id);
       this.#parts.onCard(record);
       this.#parts.dialer().know(record.id, known.addresses, this.#parts.settings.dialPatienceMs);
       this.#parts.table.changed(record);
@@ -311,31 +347,95 @@ export class PeerManager {
     if (speaking.length > 1) this.#parts.onDuplicate(record.id);
   }
 
-  #roster(except: PeerId): { peer: PeerId; addresses: string[] }[] {
+  /** Nodes with which there is a link. */
+  #linked(): number {
+    let count = 0;
+    for (const record of this.#parts.table.records) if (record.links.size > 0) count++;
+    return count;
+  }
+
+  /** Not every node has a link to every other. */
+  get #isLarge(): boolean {
+    return Math.max(this.#parts.table.size, this.#parts.dialer().size) > this.#parts.settings.fullMeshMembers;
+  }
+
+  /** Whether a link to the peer is worth a dial. */
+  wants(peer: PeerId): boolean {
+    if (!this.#isLarge || this.#linked() < this.#parts.settings.enoughLinks) return true;
+    const state = this.#parts.table.find(peer)?.state;
+    return state === 'suspect' || (state === 'dead' && this.#parts.table.find(peer)?.linkLostMs !== 0);
+  }
+
+  #versions(except: PeerId): [PeerId, number][] {
     return [...this.#parts.table.records]
-      .filter((record) => record.id !== except && record.state !== 'dead' && record.known !== undefined)
-      .slice(0, MAX_ROSTER)
-      .map((record) => ({ peer: record.id, addresses: [...(record.known?.addresses ?? [])] }));
+      .filter((record) => record.id !== except && record.card !== undefined)
+      .map((record): [PeerId, number] => [record.id, record.card?.version ?? 0])
+      .slice(0, MAX_MEMBERS);
   }
 
-  #rosterSources(): number {
-    return [...this.#parts.table.records].filter((record) => record.links.size > 0).length - 1;
+  #cardsFor(asker: PeerId, have: ReadonlyMap<PeerId, number>): SignedCard[] {
+    return [...this.#parts.table.records].flatMap(({ id, state, known }) =>
+      id === asker || state === 'dead' || known === undefined || known.card.version <= (have.get(id) ?? -1) ? [] : [known.signed],
+    );
   }
 
-  /** Tells those who asked for members of a new one, several together. */
-  #announce(peer: PeerId): void {
-    this.#announced.push(peer);
-    if (this.#announced.length > 1) return;
-    this.#parts.clock.schedule(100, () => {
-      const ids = new Set(this.#announced.splice(0));
-      if (this.#stopped) return;
-      for (const record of this.#parts.table.records) {
-        const link = [...record.links].find(({ wantsRoster }) => wantsRoster);
-        if (link === undefined) continue;
-        const members = this.#roster(record.id).filter((member) => ids.has(member.peer));
-        if (members.length > 0) link.say({ kind: 'roster', members });
+  #sendCards(link: Link, cards: readonly SignedCard[]): void {
+    for (let at = 0; at < cards.length;) {
+      const batch: SignedCard[] = [];
+      for (let bytes = 0; at < cards.length && batch.length < MAX_CARDS_A_MESSAGE && bytes < MAX_BATCH_BYTES; at++) {
+        const card = cards[at];
+        if (card === undefined) break;
+        bytes += JSON.stringify(card.card).length;
+        batch.push(card);
       }
+      link.say({ kind: 'cards', cards: batch });
+    }
+  }
+
+  /** Hands a card on to those who asked for the cards of others, several together. */
+  #relay(peer: PeerId): void {
+    this.#relays.add(peer);
+    if (this.#relays.size > 1) return;
+    this.#parts.clock.schedule(RELAY_MS, () => {
+      const cards = [...this.#relays].flatMap((id) => this.#parts.table.find(id)?.known?.signed ?? []);
+      this.#relays.clear();
+      if (this.#stopped) return;
+      this.#toAskers((link, id) =>
+        this.#sendCards(
+          link,
+          cards.filter(({ card }) => card['peer'] !== id),
+        ),
+      );
     });
+  }
+
+  #toAskers(tell: (link: Link, peer: PeerId) => void): void {
+    for (const record of this.#parts.table.records) {
+      const link = [...record.links].find(({ wantsCards }) => wantsCards);
+      if (link !== undefined) tell(link, record.id);
+    }
+  }
+
+  /** Links to members that there is none to, made now because somebody wants to talk to them. */
+  async connect(peer: PeerId, signal: AbortSignal | undefined): Promise<readonly Link[]> {
+    const record = this.#parts.table.find(peer);
+    if (record === undefined || record.state === 'dead' || record.links.size > 0) return record?.usableLinks ?? [];
+    const linked = Promise.withResolvers<void>();
+    const stop = this.#parts.table.listen(({ id }) => {
+      if (id === peer && (record.links.size > 0 || record.state === 'dead')) linked.resolve();
+    });
+    const timeout = AbortSignal.timeout(CONNECT_TIMEOUT_MS);
+    const giveUp = (): void => linked.resolve();
+    const until = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+    until.addEventListener('abort', giveUp, { once: true });
+    try {
+      this.#parts.dialer().dialNow(peer);
+      await linked.promise;
+      return record.usableLinks;
+    } finally {
+      stop();
+      until.removeEventListener('abort', giveUp);
+    }
   }
 
   /** Two connections that are as good: the node with the smaller id retires the one it did not dial, so that both don't drop one each. */
@@ -386,6 +486,18 @@ export class PeerManager {
       this.#judge(record, now);
       this.#improve(record, now);
     }
+    this.#seekLinks();
+  }
+
+  /** In a large mesh: makes up for links that were lost. */
+  #seekLinks(): void {
+    let missing = this.#isLarge ? this.#parts.settings.enoughLinks - this.#linked() : 0;
+    for (const record of this.#parts.table.records) {
+      if (missing <= 0) return;
+      if (record.links.size > 0 || record.state !== 'alive') continue;
+      this.#parts.dialer().know(record.id, record.known?.addresses ?? [], this.#parts.settings.dialPatienceMs);
+      missing--;
+    }
   }
 
   /** The node with the smaller id looks for a better way, so that not both dial. */
@@ -404,14 +516,16 @@ export class PeerManager {
 
   #judge(record: PeerRecord, now: number): void {
     if (record.links.size === 0) {
-      if (now - record.linkLostMs >= this.#parts.settings.deadMs) this.#setDead(record);
+      if (record.state === 'suspect' && now - record.linkLostMs >= this.#parts.settings.deadMs) this.#setDead(record);
       return;
     }
     const silent = [...record.links].filter((link) => stateAfter(now - link.lastHeardMs, this.#parts.settings) === 'dead');
     const heardMs = Math.max(...[...record.links].map((link) => link.lastHeardMs));
     const state = stateAfter(now - heardMs, this.#parts.settings);
-    if (state === 'dead') this.#setDead(record);
-    else if (state !== record.state) {
+    if (state === 'dead') {
+      record.linkLostMs = now;
+      this.#setDead(record);
+    } else if (state !== record.state) {
       record.state = state;
       this.#parts.table.changed(record);
     }
@@ -437,6 +551,10 @@ export class PeerManager {
     record.state = 'dead';
     record.deadSinceMs = this.#parts.clock.nowMs();
     record.instance = undefined;
+    if (this.#isLarge && record.linkLostMs > 0) {
+      const version = record.card?.version ?? 0;
+      this.#toAskers((link) => link.say({ kind: 'gone', peer: record.id, version }));
+    }
     for (const link of record.links) link.connection.abort(new StreamLostError(`${record.id} is dead.`));
     this.#parts.table.changed(record);
   }

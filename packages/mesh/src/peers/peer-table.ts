@@ -36,6 +36,10 @@ export class PeerTable {
     return only.id;
   }
 
+  add(record: PeerRecord): void {
+    this.#records.set(record.id, record);
+  }
+
   ensure(id: PeerId): PeerRecord {
     const existing = this.#records.get(id);
     if (existing !== undefined) return existing;

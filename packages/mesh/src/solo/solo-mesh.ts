@@ -32,7 +32,13 @@ export class SoloMesh implements Mesh {
   constructor({ card, logger = silentLogger, clock = systemClock }: SoloMeshOptions) {
     this.#clock = clock;
     this.#card = { ...card, peer: SELF, version: Math.floor(clock.wallMs()), protocolVersion: 0 };
-    this.#streams = new StreamService({ self: SELF, logger, linksOf: () => [], isAdmitted: async () => false });
+    this.#streams = new StreamService({
+      self: SELF,
+      logger,
+      linksOf: () => [],
+      connect: async () => [],
+      isAdmitted: async () => false,
+    });
   }
 
   get card(): NodeCard {

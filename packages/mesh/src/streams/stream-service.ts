@@ -26,6 +26,8 @@ export interface StreamServiceParts {
   readonly logger: Logger;
   /** The connections to a member, best first. */
   linksOf(peer: PeerId): readonly Link[];
+  /** Makes a connection to a member that there is none to. Empty when that failed. */
+  connect(peer: PeerId, signal: AbortSignal | undefined): Promise<readonly Link[]>;
   /** Settles when it is clear whether the other end of the connection is a member. */
   isAdmitted(connection: Connection): Promise<boolean>;
 }
@@ -141,7 +143,8 @@ export class StreamService {
   async #dial(peer: PeerId, protocol: string, signal: AbortSignal | undefined) {
     let cause: unknown;
     // A connection may be closing just now: the next best takes over.
-    for (const link of this.#parts.linksOf(peer).slice(0, 3)) {
+    const links = this.#parts.linksOf(peer);
+    for (const link of (links.length > 0 ? links : await this.#parts.connect(peer, signal)).slice(0, 3)) {
       try {
         const opened = await this.openOn(link.connection, protocol, STREAM_FRAME_LIMITS, signal);
         const abort = (): void => opened.stream.abort(new StreamLostError('The opener gave up.'));
@@ -159,6 +162,7 @@ export class StreamService {
         cause = error;
       }
     }
+    signal?.throwIfAborted();
     throw new PeerUnreachableError(`${peer} cannot be reached now.`, cause === undefined ? {} : { cause });
   }
 

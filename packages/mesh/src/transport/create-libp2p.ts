@@ -51,9 +51,9 @@ export async function createTransport({ privateKey, listen }: TransportOptions):
       maxConnections: MAX_CONNECTIONS,
       inboundConnectionThreshold: INBOUND_CONNECTIONS_PER_SECOND,
       maxIncomingPendingConnections: MAX_PENDING_CONNECTIONS,
-      inboundUpgradeTimeout: 5_000,
-      dialTimeout: 5_000,
-      addressDialTimeout: 2_500,
+      inboundUpgradeTimeout: 10_000,
+      dialTimeout: 20_000,
+      addressDialTimeout: 8_000,
     },
   });
 }

@@ -1,14 +1,16 @@
 import { z } from 'zod';
 import { MESH_KEY_BYTES } from './admission-messages.ts';
 import { bytesOf } from '../wire/bytes.ts';
-import { cardChange, MAX_ADDRESSES, multiaddrText, peerIdText, signedCard } from './card-messages.ts';
+import { cardChange, peerIdText, signedCard } from './card-messages.ts';
 
 /** Runs over every admitted connection, opened by the side that dialled it. */
 export const CONTROL_PROTOCOL = 'mesh/control/1';
 /** Random for each run of a process; tells a restart from two nodes with one identity. */
 export const INSTANCE_BYTES = 16;
-/** Members in one answer. */
-export const MAX_ROSTER = 256;
+/** Members of a mesh. */
+export const MAX_MEMBERS = 512;
+/** Also bounded by the size of a frame: large cards go fewer at a time. */
+export const MAX_CARDS_A_MESSAGE = 16;
 
 /**
  * `[sequence, echo, heldMicroseconds]`, four times a second each way: a number of its own, the last number it got from the other side,
@@ -26,13 +28,12 @@ export const controlMessage = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('card-change'), change: cardChange }),
   /** The sender lacks the version that a change was based on. */
   z.strictObject({ kind: z.literal('card-request') }),
-  /** Asks for the members that the sender of the answer knows, now and as more come. */
-  z.strictObject({ kind: z.literal('roster-request') }),
-  /** Where to dial members: hints only, each proves itself. */
-  z.strictObject({
-    kind: z.literal('roster'),
-    members: z.array(z.strictObject({ peer: peerIdText, addresses: z.array(multiaddrText).max(MAX_ADDRESSES) })).max(MAX_ROSTER),
-  }),
+  /** Asks for the cards of all others, now and as they change; `have` are the versions that the sender knows. */
+  z.strictObject({ kind: z.literal('cards-request'), have: z.array(z.tuple([peerIdText, z.int().min(0)])).max(MAX_MEMBERS) }),
+  /** Cards of others, handed on: each is signed by whom it is of. */
+  z.strictObject({ kind: z.literal('cards'), cards: z.array(signedCard).max(MAX_CARDS_A_MESSAGE) }),
+  /** The sender lost its links to a peer whose card was of `version`: whoever has none should look for itself. */
+  z.strictObject({ kind: z.literal('gone'), peer: peerIdText, version: z.int().min(0) }),
   /** The sender goes, and not because it broke: `stopped` may come back, `left` gave up its key. */
   z.strictObject({ kind: z.literal('leaving'), reason: z.enum(['stopped', 'left']) }),
   /** The mesh has a new key, because of those who were removed. */
