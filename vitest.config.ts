@@ -9,6 +9,7 @@ export default defineConfig({
       'test/one-node/**/*.test.ts',
       'test/clients/**/*.test.ts',
       'test/many-nodes/**/*.test.ts',
+      'test/chaos/**/*.test.ts',
     ],
     // Processes, not threads: native libraries load once a process, and a crash in one must not take the runner along.
     pool: 'forks',

@@ -1,4 +1,4 @@
-import { peerId, type Mesh, type ModelManifest, type PeerId } from '@pippa/core';
+import { peerId, type Mesh, type ModelManifest, type PeerId, type PeerState } from '@pippa/core';
 import {
   LOCAL_LINK,
   planPlacement,
@@ -31,7 +31,8 @@ export class MeshRingPlanner implements RingPlanner {
     if (stageCount !== undefined && only?.length === 1 && only[0] === this.#mesh.self) {
       return this.repair({ ...request, kept: localStages(request.manifest, stageCount, this.#mesh.self) });
     }
-    return plannedRing(planPlacement({ ...this.#input(request), nodes: this.#nodes() }));
+    const input = this.#input(request);
+    return this.#plan((nodes) => planPlacement({ ...input, nodes }));
   }
 
   repair({ kept, ...request }: PlanRequest & { readonly kept: readonly StageRange[] }): PlannedRing {
@@ -39,9 +40,9 @@ export class MeshRingPlanner implements RingPlanner {
     const placement = withGaps(kept, layers);
     const input = this.#input(request);
     if (placement.length === kept.length) {
-      return plannedRing(planPlacement({ ...input, nodes: this.#nodes(), wish: { ...input.wish, stages: kept } }));
+      return this.#plan((nodes) => planPlacement({ ...input, nodes, wish: { ...input.wish, stages: kept } }));
     }
-    return plannedRing(planRecovery({ ...input, placement, lost: [NOBODY], survivors: this.#nodes(), spares: [] }));
+    return this.#plan((survivors) => planRecovery({ ...input, placement, lost: [NOBODY], survivors, spares: [] }));
   }
 
   #input({ manifest, wish, shape, excluded, first }: PlanRequest): Omit<PlacementInput, 'nodes'> {
@@ -60,11 +61,18 @@ export class MeshRingPlanner implements RingPlanner {
     };
   }
 
-  #nodes(): PlannerNode[] {
+  /** Nodes that are silent at the moment are left out, unless it cannot be done without them: most of them are only busy. */
+  #plan(plan: (nodes: readonly PlannerNode[]) => PlacementResult | RecoveryResult): PlannedRing {
+    const result = plan(this.#nodes(['alive']));
+    const isShort = result.kind === 'refused' && this.#mesh.peers().some((peer) => peer.state === 'suspect');
+    return plannedRing(isShort ? plan(this.#nodes(['alive', 'suspect'])) : result);
+  }
+
+  #nodes(states: readonly PeerState[]): PlannerNode[] {
     const own = plannerNode(this.#mesh.card, LOCAL_LINK);
     const others = this.#mesh
       .peers()
-      .flatMap(({ state, card, link }) => (state === 'alive' && card !== undefined ? [plannerNode(card, link)] : []));
+      .flatMap(({ state, card, link }) => (states.includes(state) && card !== undefined ? [plannerNode(card, link)] : []));
     return [own, ...others];
   }
 }

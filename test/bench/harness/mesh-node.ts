@@ -2,7 +2,7 @@
  * A node of a mesh in a process of its own, driven by its parent over IPC: what runs on every machine of a house, without HTTP. Started by
  * `mesh-ring.ts`.
  */
-import { DEFAULT_SAMPLER_SETTINGS, silentLogger, type GenerationUsage } from '@pippa/core';
+import { DEFAULT_SAMPLER_SETTINGS, silentLogger, type GenerationUsage, type TokenLogprob } from '@pippa/core';
 import { createMesh, memoryMeshState, type Membership } from '@pippa/mesh';
 import { firstCard } from '../../../agent/src/mesh/first-card.ts';
 import type { NamedModel } from '../../../agent/src/node/model-files.ts';
@@ -25,18 +25,26 @@ export type NodeCommand =
   | { readonly kind: 'start'; readonly options: MeshNodeOptions }
   /** Has the model up over this many nodes, this one conducting. */
   | { readonly kind: 'up'; readonly stages: number }
-  | { readonly kind: 'generate'; readonly prompt: readonly number[]; readonly maxTokens: number }
+  | { readonly kind: 'generate'; readonly prompt: readonly number[]; readonly maxTokens: number; readonly logprobs?: number }
   | { readonly kind: 'facts' }
+  /** In good order: what it holds is taken over first. */
+  | { readonly kind: 'leave' }
   | { readonly kind: 'stop' };
 
 export interface NodeFacts {
   readonly peers: number;
+  readonly alivePeers: number;
+  readonly running: number;
   readonly stages: readonly { readonly from: number; readonly to: number; readonly memoryBytes: number }[];
   readonly rssBytes: number;
   readonly cpuMs: number;
 }
 
-export type GeneratedOverMesh = Generated & { readonly tokens: readonly number[]; readonly usage: GenerationUsage };
+export type GeneratedOverMesh = Generated & {
+  readonly tokens: readonly number[];
+  readonly usage: GenerationUsage;
+  readonly first: TokenLogprob | undefined;
+};
 
 let node: Node | undefined;
 let file: SingleFile | undefined;
@@ -69,12 +77,22 @@ async function obey(command: NodeCommand): Promise<unknown> {
       const stages = node.mesh.card.stages.map(({ from, to, memoryBytes }) => ({ from, to, memoryBytes }));
       const facts: NodeFacts = {
         peers: node.mesh.peers().filter((peer) => peer.card !== undefined).length,
+        alivePeers: node.mesh.peers().filter((peer) => peer.state === 'alive' && peer.card !== undefined).length,
+        running: node.manager.rings.reduce(
+          (sum, ring) => sum + (ring.snapshot()?.running ?? 0) + (ring.snapshot()?.waiting ?? 0),
+          0,
+        ),
         stages,
         rssBytes: process.memoryUsage.rss(),
         cpuMs: (user + system) / 1000,
       };
       return facts;
     }
+    case 'leave':
+      await node.leave();
+      await node.stop();
+      await stopMesh?.();
+      return null;
     case 'stop':
       await node.stop();
       await stopMesh?.();
@@ -113,14 +131,15 @@ async function start(options: MeshNodeOptions): Promise<readonly string[]> {
 async function generate(
   conducting: Node,
   model: NamedModel,
-  { prompt, maxTokens }: { readonly prompt: readonly number[]; readonly maxTokens: number },
+  { prompt, maxTokens, logprobs = -1 }: Extract<NodeCommand, { kind: 'generate' }>,
 ): Promise<GeneratedOverMesh> {
   const generator = await conducting.router.find(conducting.wishFor(model), { signal: AbortSignal.timeout(120_000) });
   const sampler = { ...DEFAULT_SAMPLER_SETTINGS, temperature: 0, seed: 1, ignoreEndOfGeneration: true };
-  const request = { prompt: Int32Array.from(prompt), sampler, maxTokens, logprobs: -1, lane: 'interactive' as const };
+  const request = { prompt: Int32Array.from(prompt), sampler, maxTokens, logprobs, lane: 'interactive' as const };
   const started = performance.now();
   const arrivedMs: number[] = [];
   const tokens: number[] = [];
+  let first: TokenLogprob | undefined;
   let usage: GenerationUsage | undefined;
   for await (const event of generator.generate(request)) {
     if (event.kind === 'end') {
@@ -128,8 +147,9 @@ async function generate(
     } else {
       arrivedMs.push(performance.now() - started);
       tokens.push(event.token);
+      first ??= event.logprob;
     }
   }
   if (usage === undefined) throw new Error('no end');
-  return { firstMs: arrivedMs[0] ?? Number.NaN, lastMs: arrivedMs.at(-1) ?? Number.NaN, arrivedMs, tokens, usage };
+  return { firstMs: arrivedMs[0] ?? Number.NaN, lastMs: arrivedMs.at(-1) ?? Number.NaN, arrivedMs, tokens, usage, first };
 }

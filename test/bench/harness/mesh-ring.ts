@@ -33,8 +33,8 @@ export class RemoteNode implements AsyncDisposable {
     return this.#child.pid ?? 0;
   }
 
-  generate(prompt: readonly number[], maxTokens: number): Promise<GeneratedOverMesh> {
-    return this.ask({ kind: 'generate', prompt, maxTokens }) as Promise<GeneratedOverMesh>;
+  generate(prompt: readonly number[], maxTokens: number, logprobs = -1): Promise<GeneratedOverMesh> {
+    return this.ask({ kind: 'generate', prompt, maxTokens, logprobs }) as Promise<GeneratedOverMesh>;
   }
 
   facts(): Promise<NodeFacts> {
@@ -51,12 +51,16 @@ export class RemoteNode implements AsyncDisposable {
     }
   }
 
-  kill(): void {
-    this.#child.kill('SIGKILL');
+  signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child.kill(signal);
   }
 
   ask(command: NodeCommand): Promise<unknown> {
     return new Promise((resolve, reject) => {
+      if (this.#child.exitCode !== null || this.#child.signalCode !== null) {
+        reject(new Error(`${this.name} has ended.`));
+        return;
+      }
       const id = (this.#nextId += 1);
       this.#waiting.set(id, { resolve, reject });
       this.#child.send({ id, command });
