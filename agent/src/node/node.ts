@@ -216,7 +216,7 @@ export class Node implements Startable {
     if (front === undefined) {
       const { files } = this.#options;
       const embedder = () => this.embedders.get(model);
-      const opening = openFront(model, { files, generator: this.#generator(model), embedder, signal });
+      const opening = openFront(model, { files, generator: this.generatorFor(model), embedder, signal });
       // Whoever asks next may have more luck.
       opening.catch(() => {
         if (this.#fronts.get(model.name) === opening) this.#fronts.delete(model.name);
@@ -227,7 +227,8 @@ export class Node implements Startable {
     return front;
   }
 
-  #generator(model: NamedModel): TokenGenerator {
+  /** Generates tokens of the model wherever it runs, and goes on elsewhere when that is lost. */
+  generatorFor(model: NamedModel): TokenGenerator {
     return new RoutedGenerator({
       route: { find: (_request, { signal }) => this.router.find(this.wishFor(model), { signal }) },
       contextTokens: () => this.#contextTokens(model),

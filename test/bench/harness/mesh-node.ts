@@ -133,7 +133,7 @@ async function generate(
   model: NamedModel,
   { prompt, maxTokens, logprobs = -1 }: Extract<NodeCommand, { kind: 'generate' }>,
 ): Promise<GeneratedOverMesh> {
-  const generator = await conducting.router.find(conducting.wishFor(model), { signal: AbortSignal.timeout(120_000) });
+  const generator = conducting.generatorFor(model);
   const sampler = { ...DEFAULT_SAMPLER_SETTINGS, temperature: 0, seed: 1, ignoreEndOfGeneration: true };
   const request = { prompt: Int32Array.from(prompt), sampler, maxTokens, logprobs, lane: 'interactive' as const };
   const started = performance.now();
