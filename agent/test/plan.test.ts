@@ -1,10 +1,14 @@
 import { EventEmitter } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { silentLogger } from '@pippa/core';
 import { writeTinyModel } from '@pippa/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runCli } from '../src/cli.ts';
+import { createControlServer } from '../src/control/server.ts';
+import { meshOperations } from '../src/operations/mesh-operations.ts';
+import { FakeAdministration } from './support/fake-administration.ts';
 import { fakeTerminal } from './support/fake-terminal.ts';
 
 let directory: string;
@@ -35,6 +39,31 @@ test('a model is placed on this machine when no agent runs', async () => {
   expect(out).toMatch(/1 node of this machine/);
   expect(out).toMatch(/\b0-7 +8 /);
   expect(out).toContain('runs on one node alone');
+});
+
+test('with an agent running, the living nodes of its mesh are planned for, as their cards say', async () => {
+  await mkdir(join(directory, 'running'), { mode: 0o700 });
+  const administration = new FakeAdministration();
+  const operations = meshOperations({
+    version: '0.1.0',
+    url: () => undefined,
+    mesh: () => ({ state: 'on', administration }),
+  });
+  const socketPath = join(directory, 'running/agent.sock');
+  const server = createControlServer({ socketPath, operations, version: '0.1.0', logger: silentLogger });
+  await server.start();
+  try {
+    const state = ['--state-dir', join(directory, 'running')];
+    const { code, out } = await plan(join(directory, 'tiny.gguf'), ...state, '--split', '2');
+    expect(code).toBe(0);
+    expect(out).toContain("2 nodes of the mesh of Anna's Mac Studio");
+    expect(out).toMatch(/^Anna's Mac Studio +\d/m);
+    expect(out).toMatch(/^ben +\d/m);
+    const alone = await plan(join(directory, 'tiny.gguf'), ...state, '--only', 'ben');
+    expect(alone.out).toMatch(/^ben +0-7 /m);
+  } finally {
+    await server.stop();
+  }
 });
 
 test("the notebook's six Macs hold a model of 405 billion weights, split when it must be", async () => {

@@ -32,6 +32,7 @@ export function plannerNode(card: NodeCard, link: LinkFacts): PlannerNode {
     power: card.power.source,
     load: card.load,
     models: card.models.filter((model) => model.presentBytes >= model.fileBytes).map((model) => model.id),
+    ...(card.stages.length > 0 ? { loaded: card.stages.map(({ model, from, to }) => ({ model, from, to })) } : {}),
     ...(remarks.length > 0 ? { remark: remarks.join(' and ') } : {}),
   };
 }

@@ -19,6 +19,8 @@ export interface PlannerNode {
   readonly load: number;
   /** Models that it has on disk, whole. */
   readonly models: readonly ModelId[];
+  /** Stages that it has loaded: they take no more memory. None when left out. */
+  readonly loaded?: readonly { readonly model: ModelId; readonly from: number; readonly to: number }[];
   /** Why it is slower or smaller than it looks, in words: heat, memory pressure. */
   readonly remark?: string;
 }

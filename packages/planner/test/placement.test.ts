@@ -255,6 +255,13 @@ test('a wish for a number of stages, a first node, or exact stages is kept or re
   expect(placedOf({ nodes, wish: { stages } }).stages).toMatchObject(stages);
   const hole = stages.map((stage) => ({ ...stage, from: stage.from && 8 }));
   expect(refusedOf({ nodes, wish: { stages: hole } }).reasons).toEqual(['A stage begins at layer 8; the one before it ends at 7.']);
+  const full = nodes.map((node) => ({
+    ...imaginedNode({ ...node, freeGb: 1 }),
+    loaded: stages
+      .filter(({ peer }) => peer === node.name)
+      .map(({ from, to }) => ({ model: imaginedModel({ layers: 1, gigabytes: 1 }).id, from, to })),
+  }));
+  expect(placedOf({ nodes: full, wish: { stages } }).stages).toMatchObject(stages);
   const small = [
     { name: 'a', budgetGb: 20 },
     { name: 'b', budgetGb: 100 },

@@ -1,7 +1,7 @@
-import { formatBytes } from '@pippa/core';
+import { formatBytes, type ModelId } from '@pippa/core';
 import type { ModelCosts } from '../model-costs.ts';
 import type { StageOnNode } from '../speed-model.ts';
-import type { PlacementResult, StageRange } from '../types.ts';
+import type { PlacementResult, PlannerNode, StageRange } from '../types.ts';
 import { warn } from './explain.ts';
 import { placedOf, type PlacementContext } from './placed-stages.ts';
 
@@ -17,10 +17,11 @@ export function checkAssignment(assigned: readonly StageRange[], context: Placem
       problems.push(`There is no node ${range.peer} to hold layers ${range.from} to ${range.to}.`);
       continue;
     }
-    const before = stages
-      .filter(({ peer }) => peer === node.peer)
-      .reduce((sum, { from, to }) => sum + costs.memoryBytes(from, to), 0);
-    const missing = problems.length > 0 ? 0 : before + costs.memoryBytes(range.from, range.to) - node.freeBytes;
+    const more = [...stages.filter(({ peer }) => peer === node.peer), range].filter(
+      (each) => !isLoaded(each, node, input.manifest.id),
+    );
+    const needed = more.reduce((sum, { from, to }) => sum + costs.memoryBytes(from, to), 0);
+    const missing = problems.length > 0 ? 0 : needed - node.freeBytes;
     if (missing > 0) {
       problems.push(`Layers ${range.from} to ${range.to} need ${formatBytes(missing)} more than ${node.name} has free.`);
       missingBytes = Math.max(missingBytes, missing);
@@ -35,6 +36,10 @@ export function checkAssignment(assigned: readonly StageRange[], context: Placem
   const level = { soloShare: 1, allowsReluctantHops: true };
   const warnings = warn({ placed, stages, level, nodes, links, costs, wish: input.wish });
   return { ...placed, reasons: ['The stages are as asked for.'], warnings };
+}
+
+function isLoaded({ from, to }: StageRange, node: PlannerNode, model: ModelId): boolean {
+  return node.loaded?.some((stage) => stage.model === model && stage.from === from && stage.to === to) ?? false;
 }
 
 function rangeProblems(stages: readonly StageRange[], { boundaries, layerCount }: ModelCosts): string[] {
