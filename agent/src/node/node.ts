@@ -230,7 +230,7 @@ export class Node implements Startable {
   /** Generates tokens of the model wherever it runs, and goes on elsewhere when that is lost. */
   generatorFor(model: NamedModel): TokenGenerator {
     return new RoutedGenerator({
-      route: { find: (_request, { signal }) => this.router.find(this.wishFor(model), { signal }) },
+      route: { find: (request, { signal }) => this.router.find(this.wishFor(model), { request, signal }) },
       contextTokens: () => this.#contextTokens(model),
       clock: systemClock,
       logger: this.#options.logger.child({ scope: 'front', model: model.name }),

@@ -25,5 +25,5 @@ export {
   type RingShape,
 } from './ring/ring-planner.ts';
 export { DEFAULT_RING_SETTINGS, type RingSettings } from './ring/ring-settings.ts';
-export { RingRouter, type BringUpOptions, type BringUpProgress, type KnownRing } from './front/ring-router.ts';
+export { RingRouter, type BringUpOptions, type BringUpProgress, type FindOptions, type KnownRing } from './front/ring-router.ts';
 export { RoutedGenerator, type GeneratorRoute } from './front/routed-generator.ts';

@@ -3,6 +3,7 @@ import {
   StreamLostError,
   type CardRing,
   type Clock,
+  type GenerationRequest,
   type Logger,
   type Mesh,
   type ModelId,
@@ -11,12 +12,14 @@ import {
   type RingId,
   type TokenGenerator,
 } from '@pippa/core';
+import { chooseRing, type RingCandidate } from '@pippa/planner';
 import { parseRingReport, RING_PROTOCOL, type RingCommand, type RingWish } from '@pippa/protocol';
 import { planWithShape } from '../ring/choose-shape.ts';
 import { nameOf } from '../ring/realise.ts';
 import type { Ring } from '../ring/ring.ts';
 import type { RingManager } from '../ring/ring-manager.ts';
 import { PlacementRefusedError, type PlannedRing, type RingPlanner, type RingShape } from '../ring/ring-planner.ts';
+import { PrefixMemory } from './prefix-memory.ts';
 import { RemoteGenerator } from './remote-generator.ts';
 import { reviveError } from './wire-errors.ts';
 
@@ -29,6 +32,11 @@ interface ComingUp {
   progress: BringUpProgress;
   readonly done: Promise<void>;
   readonly listeners: Set<(progress: BringUpProgress) => void>;
+}
+
+export interface FindOptions extends BringUpOptions {
+  /** What it is for; left out: any ring will do. */
+  readonly request?: GenerationRequest;
 }
 
 export interface BringUpOptions {
@@ -60,6 +68,7 @@ export class RingRouter {
   readonly #parts: RingRouterParts;
   readonly #comingUp = new Map<ModelId, ComingUp>();
 
+  readonly #prefixes = new PrefixMemory();
   readonly #stopped = new AbortController();
 
   constructor(parts: RingRouterParts) {
@@ -87,12 +96,12 @@ export class RingRouter {
     return this.#comingUp.get(model)?.progress;
   }
 
-  /** Whom to ask: the least busy ring of the model, this node's own among equals, brought up if there is none. */
-  async find(wish: RingWish, options: BringUpOptions): Promise<TokenGenerator> {
-    const found = this.#choose(wish.model.id);
+  /** Whom to ask: the ring of the model that is expected to be done first, brought up if there is none. */
+  async find(wish: RingWish, options: FindOptions): Promise<TokenGenerator> {
+    const found = this.#choose(wish.model.id, options.request);
     if (found !== undefined) return found;
     await this.bringUp(wish, options);
-    const brought = this.#choose(wish.model.id);
+    const brought = this.#choose(wish.model.id, options.request);
     // The conductor's card may be a moment behind its word.
     if (brought === undefined) throw new StreamLostError(`The ring of ${wish.model.name} is not to be seen yet.`);
     return brought;
@@ -235,15 +244,31 @@ export class RingRouter {
     else await this.#askFor(conductor, { kind: 'down', ring: card.ring, forget }, signal, () => {});
   }
 
-  #choose(model: ModelId): TokenGenerator | undefined {
+  #choose(model: ModelId, request: GenerationRequest | undefined): TokenGenerator | undefined {
     const { mesh, manager } = this.#parts;
-    const candidates = this.rings()
-      .filter(({ card }) => card.model === model && card.state !== 'loading')
-      .toSorted((a, b) => stateRank(a.card) - stateRank(b.card) || load(a.card) - load(b.card));
-    const [best] = candidates;
-    if (best === undefined) return undefined;
-    if (best.conductor === mesh.self) return manager.find(model)?.conductor;
-    return new RemoteGenerator(mesh, { peer: best.conductor, ring: best.card.ring, model }, best.card.contextTokens);
+    const known = this.rings().filter(({ card }) => card.model === model && card.state !== 'loading');
+    const ring = known.length > 1 && request !== undefined ? this.#best(known, request) : (known.find(isReady) ?? known[0]);
+    if (ring === undefined) return undefined;
+    if (request !== undefined) this.#prefixes.remember(ring.card.ring, request);
+    if (ring.conductor === mesh.self) return manager.find(model)?.conductor;
+    return new RemoteGenerator(mesh, { peer: ring.conductor, ring: ring.card.ring, model }, ring.card.contextTokens);
+  }
+
+  /** Of several, the one that is expected to be done first; the roomiest where none has room enough, so that the refusal is its own. */
+  #best(known: readonly KnownRing[], request: GenerationRequest): KnownRing | undefined {
+    const { mesh } = this.#parts;
+    const candidates = known.map(({ card, conductor }): RingCandidate => ({
+      ...card,
+      conductor,
+      stageCount: card.stages.length,
+      prefillTokensPerSecond: 0,
+      cachedTokens: this.#prefixes.cachedTokens(card.ring, request.prompt),
+      tier: conductor === mesh.self ? 0 : (mesh.peer(conductor)?.link.tier ?? 3),
+      isLocal: conductor === mesh.self,
+    }));
+    const { ring } = chooseRing({ lane: request.lane, promptTokens: request.prompt.length }, candidates);
+    const chosen = known.find(({ card }) => card.ring === ring);
+    return chosen ?? known.toSorted((a, b) => b.card.contextTokens - a.card.contextTokens)[0];
   }
 
   async #askFor(
@@ -307,12 +332,8 @@ function refusal(report: { readonly code: string; readonly message: string; read
   return reviveError({ code: report.code, message: report.message, ...options }, { promptTokens: 0, contextTokens: 0 });
 }
 
-function stateRank(card: CardRing): number {
-  return card.state === 'ready' ? 0 : 1;
-}
-
-function load(card: CardRing): number {
-  return (card.running + card.waiting) / card.parallelSequences;
+function isReady({ card }: KnownRing): boolean {
+  return card.state === 'ready';
 }
 
 async function untilSettledOrAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {

@@ -109,7 +109,7 @@ export class Member {
     });
     this.router = new RingRouter({ mesh, manager: this.manager, planner, clock, logger, manifestOf: async () => manifest });
     this.generator = new RoutedGenerator({
-      route: { find: (_request, { signal }) => this.router.find(wish, { signal }) },
+      route: { find: (request, { signal }) => this.router.find(wish, { request, signal }) },
       contextTokens: () => 2048,
       clock,
       logger,
