@@ -105,6 +105,7 @@ describe('/metrics', () => {
     metrics.addSource(() => ({ peers: { alive: 2, suspect: 0, dead: 1 }, swarm: { receivedBytes: 5, sentBytes: 0 } }));
     metrics.observeStep({ model: 'big', computeMs: [20, 30], elapsedMs: 100, overlapped: false });
     metrics.observeStep({ model: 'big', computeMs: [20, 30], elapsedMs: 900, overlapped: true });
+    metrics.observeStep({ model: 'solo', computeMs: [20], elapsedMs: 25, overlapped: false });
     const { url } = await startGateway({ metrics });
     const shown = await scrape(url);
     expect(shown.get('pippa_ring_running{model="big"}')).toBe(4);
@@ -118,6 +119,7 @@ describe('/metrics', () => {
     expect(shown.get('pippa_step_seconds_count{model="big"}')).toBe(2);
     expect(shown.get('pippa_step_network_seconds_count{model="big"}')).toBe(1);
     expect(shown.get('pippa_network_share{model="big"}')).toBeCloseTo(0.5);
+    expect(shown.has('pippa_network_share{model="solo"}')).toBe(false);
     expect(shown.get('process_cpu_seconds_total')).toBe(1.5);
     leave();
     const after = await scrape(url);

@@ -66,7 +66,8 @@ export class RingMetrics {
       this.#stageSeconds.observe({ model, stage: String(stage) }, durationMs / 1000);
     }
     this.#stepSeconds.observe({ model }, elapsedMs / 1000);
-    if (overlapped || elapsedMs <= 0) return;
+    // One stage has nothing between its stages: what is left is the way to its thread.
+    if (computeMs.length < 2 || overlapped || elapsedMs <= 0) return;
     const networkMs = Math.max(0, elapsedMs - computed);
     this.#networkSeconds.observe({ model }, networkMs / 1000);
     const share = networkMs / elapsedMs;
