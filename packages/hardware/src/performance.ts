@@ -23,7 +23,7 @@ export interface ReadPerformanceOptions {
   readonly reader?: MachineReader;
   /** Where measurements are kept between starts. */
   readonly cachePath: string;
-  readonly measure?: typeof measureMemoryBandwidth;
+  readonly measure?: typeof measureMemoryBandwidth | undefined;
   readonly clock?: Clock;
   readonly signal?: AbortSignal;
 }
