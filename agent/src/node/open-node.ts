@@ -9,6 +9,7 @@ import type { Settings } from '../settings/schema.ts';
 import { DesiredRings } from './desired-rings.ts';
 import { KnownModels } from './known-models.ts';
 import { StoreFiles } from './model-files.ts';
+import { transferBytesPerSecond } from './transfer-rate.ts';
 import { Node } from './node.ts';
 
 export interface OpenNodeSurroundings {
@@ -31,6 +32,7 @@ export interface OpenedNode {
 /** Binds the parts of a node by its settings. Nothing is started. */
 export function openNode(settings: Settings, surroundings: OpenNodeSurroundings): OpenedNode {
   const { mesh, paths, machine, logger, library, asked, onStep } = surroundings;
+  const transferRate = (): number => transferBytesPerSecond(mesh, settings.transferLimit);
   const store = createModelStore({
     library,
     mesh,
@@ -40,6 +42,8 @@ export function openNode(settings: Settings, surroundings: OpenNodeSurroundings)
     clock: systemClock,
     logger,
     random: Math.random,
+    uploadBytesPerSecond: transferRate,
+    downloadBytesPerSecond: transferRate,
     quotaBytes: settings.diskQuota === undefined ? undefined : settings.diskQuota * GIB,
   });
   const node = new Node({

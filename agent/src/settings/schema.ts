@@ -68,6 +68,13 @@ export const settingsSchema = z.strictObject({
     kind: 'number',
     default: 'what is free',
   }),
+  transferLimit: z.int().min(1).max(100_000).optional().register(texts, {
+    meaning: 'most megabytes a second, each way, in which pieces of models are exchanged with other nodes',
+    argument: 'MB/s',
+    expects: 'a whole number of megabytes a second',
+    kind: 'number',
+    default: 'what the link brings; 50 while answers are written',
+  }),
   host: z.string().min(1).max(255).default('localhost').register(texts, {
     meaning: 'name or address to listen on: `localhost` is 127.0.0.1 and ::1, `0.0.0.0` every network and needs a key',
     argument: 'address',

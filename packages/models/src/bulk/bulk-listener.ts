@@ -85,11 +85,17 @@ export class BulkListener {
     );
   }
 
+  /** On a machine without IPv6 `::` is nothing to listen on. */
   #listen(): Promise<Server> {
+    const { host } = this.#options;
+    return host === '::' ? this.#listenOn('::').catch(() => this.#listenOn('0.0.0.0')) : this.#listenOn(host);
+  }
+
+  #listenOn(host: string): Promise<Server> {
     return new Promise((resolve, reject) => {
       const server = createServer({ highWaterMark: MIB, noDelay: true }, (socket) => this.#accept(socket));
       server.on('error', reject);
-      server.listen(0, this.#options.host, () => resolve(server));
+      server.listen(0, host, () => resolve(server));
     });
   }
 

@@ -42,6 +42,8 @@ export interface ModelStoreOptions {
   readonly random: () => number;
   /** What uploads to other nodes may take of the link, asked before each chunk; without limit when left out. */
   readonly uploadBytesPerSecond?: () => number;
+  /** The same of downloads, asked before each question. */
+  readonly downloadBytesPerSecond?: () => number;
   /**
    * Direct encrypted connections beside the mesh's streams for much data: the address to listen on (`::` when left out) and addresses that
    * peers may reach it under (those of the interfaces). False: none are made or taken.
@@ -306,6 +308,7 @@ class DiskModelStore implements ModelStore {
         random,
         isDirect: this.#options.direct !== false,
         traffic: this.traffic,
+        bytesPerSecond: this.#options.downloadBytesPerSecond,
       });
       this.#downloads.set(file.id, download);
     }

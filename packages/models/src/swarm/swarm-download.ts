@@ -35,6 +35,8 @@ export interface SwarmDownloadOptions {
   readonly logger: Logger;
   /** 0 .. 1; where this node begins among pieces that are equally rare. */
   readonly random: () => number;
+  /** Most bytes a second to ask for, of all peers together, asked before each question; no bound when left out. */
+  readonly bytesPerSecond?: (() => number) | undefined;
   /** Much is asked for over direct connections. */
   readonly isDirect: boolean;
   /** Counts what comes. */
@@ -85,6 +87,8 @@ export class SwarmDownload {
   #stopLooking: (() => void) | undefined;
   #isLooking = false;
   #lastSourceMs = 0;
+  #mayAskAtMs = 0;
+  #cancelAsk: (() => void) | undefined;
   #lastFailure = '';
 
   constructor(options: SwarmDownloadOptions) {
@@ -158,6 +162,8 @@ export class SwarmDownload {
   #end(): void {
     this.#stopLooking?.();
     this.#stopLooking = undefined;
+    this.#cancelAsk?.();
+    this.#cancelAsk = undefined;
     this.#abort.abort(new StoppedError('The download has ended.'));
     for (const source of this.#sources.values()) source.end(undefined);
     this.#sources.clear();
@@ -290,6 +296,8 @@ export class SwarmDownload {
       if (error instanceof WrongPieceError) {
         source.wrong(piece);
         source.have.delete(piece);
+        // The peer may have been dropped for another piece already: this one is to be asked for again all the same.
+        this.#queue = undefined;
         this.#drop(source.peer, `${nameOf(mesh, source.peer)} sent wrong bytes for piece ${piece}.`);
       } else {
         this.#fail(error);
@@ -337,17 +345,37 @@ export class SwarmDownload {
       if (isMuch && this.#options.isDirect) source.goDirect(mesh.self, clock);
       // Towards the end nobody takes more than it brings in the time that the others need for theirs.
       const share = totalRate === 0 ? 1 / sources.length : source.bytesPerSecond / totalRate;
-      const pieces = takeFrom(
-        queue,
-        source,
-        Math.min(source.room, Math.max(source.asked.size === 0 ? 1 : 0, Math.ceil(queue.length * share))),
-      );
+      const fair = Math.max(source.asked.size === 0 ? 1 : 0, Math.ceil(queue.length * share));
+      const pieces = takeFrom(queue, source, Math.min(source.room, fair, this.#allowance()));
+      this.#spend(pieces.length);
       if (pieces.length === 0 && source.asked.size === 0) {
         const slow = slowPiece(this.#underWay(), source, clock.nowMs());
         if (slow !== undefined) pieces.push(slow);
       }
       source.want(pieces);
     }
+  }
+
+  /** How many pieces the rate allows to be asked for now; 0 has this come again when there is one. */
+  #allowance(): number {
+    const rate = this.#options.bytesPerSecond?.() ?? Infinity;
+    if (rate === Infinity) return Infinity;
+    const { clock } = this.#options;
+    const waitMs = this.#mayAskAtMs - clock.nowMs();
+    if (waitMs <= 0) return 1;
+    this.#cancelAsk ??= clock.schedule(waitMs, () => {
+      this.#cancelAsk = undefined;
+      this.#fill();
+    });
+    return 0;
+  }
+
+  #spend(pieces: number): void {
+    const rate = this.#options.bytesPerSecond?.() ?? Infinity;
+    if (rate === Infinity || pieces === 0) return;
+    const { clock, file } = this.#options;
+    const takesMs = ((pieces * file.map.pieceBytes) / Math.max(1, rate)) * 1000;
+    this.#mayAskAtMs = Math.max(this.#mayAskAtMs, clock.nowMs()) + takesMs;
   }
 
   #makeQueue(): number[] {

@@ -1,0 +1,42 @@
+import { peerId, ringId, modelId, type CardRing, type Mesh } from '@pippa/core';
+import { blankCard } from '@pippa/testing';
+import { describe, expect, it } from 'vitest';
+import { transferBytesPerSecond } from '../src/node/transfer-rate.ts';
+
+const ring = (running: number, peers: readonly string[]): CardRing => ({
+  ring: ringId('ring'),
+  model: modelId('model'),
+  name: 'model',
+  state: 'ready',
+  stages: peers.map((peer, index) => ({ peer: peerId(peer), from: index, to: index + 1 })),
+  contextTokens: 1,
+  parallelSequences: 1,
+  running,
+  waiting: 0,
+  predictedTokensPerSecond: 0,
+  measuredTokensPerSecond: 0,
+});
+
+/** A mesh of `a` (this node) and `b`. */
+function mesh(own: readonly CardRing[], others: readonly CardRing[]): Pick<Mesh, 'self' | 'card' | 'peers'> {
+  const card = { ...blankCard('b'), peer: peerId('b'), rings: others };
+  const link = { tier: 0, interfaceType: 'loopback', roundTripMs: { p50: 0, p99: 0 }, throughput: 0 } as const;
+  return {
+    self: peerId('a'),
+    card: { ...blankCard('a'), peer: peerId('a'), rings: own },
+    peers: () => [{ id: peerId('b'), state: 'alive', card, link }],
+  };
+}
+
+describe('the rate of transfers', () => {
+  it.each([
+    ['nothing runs', [ring(0, ['a'])], [ring(0, ['b'])], undefined, Infinity],
+    ['a ring of others runs', [], [ring(1, ['b'])], undefined, Infinity],
+    ['a ring that this node conducts runs', [ring(1, ['b'])], [], undefined, 50e6],
+    ['a ring that it holds a stage of runs', [], [ring(2, ['b', 'a'])], undefined, 50e6],
+    ['somebody set one', [], [], 20, 20e6],
+    ['somebody set a high one, and a ring runs', [ring(1, ['a'])], [], 200, 50e6],
+  ])('when %s', (_what, own, others, limit, rate) => {
+    expect(transferBytesPerSecond(mesh(own, others), limit)).toBe(rate);
+  });
+});
