@@ -126,6 +126,11 @@ describe('what a coding agent sends', () => {
     await expect(
       client.messages.create({ ...request, tools: [{ type: 'web_search_20250305', name: 'web_search' }] }),
     ).rejects.toMatchObject({ status: 400, message: expect.stringContaining('web_search_20250305') });
+    const servers = { mcp_servers: [{ type: 'url' as const, name: 'x', url: 'http://localhost' }] };
+    await expect(client.messages.create({ ...request, ...servers })).rejects.toMatchObject({
+      status: 400,
+      message: expect.stringContaining('mcp_servers'),
+    });
   });
 });
 

@@ -282,6 +282,7 @@ describe('a chat request that is wrong', () => {
     [{ response_format: { type: 'json_schema' } }, 'response_format.json_schema.schema', 'missing_required_parameter'],
     [{ response_format: { type: 'xml' } }, 'response_format.type', 'invalid_value'],
     [{ functions: [{ name: 'f' }] }, 'functions', 'unsupported_parameter'],
+    [{ web_search_options: {} }, 'web_search_options', 'unsupported_parameter'],
     [{ modalities: ['audio'] }, 'modalities', 'unsupported_value'],
     [{ grammar: 'root ::= "a"', response_format: { type: 'json_object' } }, 'grammar', 'invalid_value'],
   ])('%# names the field and the fault', async (fields, param, code) => {

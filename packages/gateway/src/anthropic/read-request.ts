@@ -17,6 +17,7 @@ export function readMessagesRequest(body: AnthropicMessagesBody): ChatRequest {
 
 /** What decides the prompt, for counting its tokens. */
 export function readPrompt(body: AnthropicPromptBody): ChatRequest {
+  refuseServers(body);
   const schema = body.output_config?.format?.schema;
   const parallel = body.tool_choice?.disable_parallel_tool_use;
   return {
@@ -34,6 +35,15 @@ export function readPrompt(body: AnthropicPromptBody): ChatRequest {
 /** Anthropic's models think when they are asked to, and not otherwise. */
 export function wantsThinking({ thinking }: AnthropicPromptBody): boolean {
   return thinking !== null && thinking !== undefined && thinking.type !== 'disabled';
+}
+
+function refuseServers({ mcp_servers: servers }: AnthropicPromptBody): void {
+  if (servers === null || servers === undefined || servers.length === 0) return;
+  throw new InvalidRequestError("'mcp_servers' are not called from here.", {
+    param: 'mcp_servers',
+    reason: 'unsupported_parameter',
+    hint: 'Offer their tools as your own, and call them yourself.',
+  });
 }
 
 function readSystem(system: AnthropicPromptBody['system']): ChatMessage[] {

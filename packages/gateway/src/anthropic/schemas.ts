@@ -73,6 +73,11 @@ const promptFields = {
     .object({ type: z.enum(['enabled', 'disabled', 'adaptive']), budget_tokens: z.int().min(0).max(MAX_TOKENS).nullish() })
     .nullish()
     .openapi({ description: 'Without it, or with `disabled`, the model is told not to think, and no thinking is shown.' }),
+  mcp_servers: z
+    .array(z.unknown())
+    .max(MAX_TOOLS)
+    .nullish()
+    .openapi({ description: 'Must be empty: offer their tools as your own.' }),
   output_config: z
     .object({ effort: name.nullish(), format: outputFormat.nullish() })
     .nullish()

@@ -50,6 +50,12 @@ function refuseUnsupported(body: ChatCompletionBody): void {
       reason: 'unsupported_parameter',
     });
   }
+  if (body.web_search_options !== null && body.web_search_options !== undefined) {
+    throw new InvalidRequestError("'web_search_options' is not taken: nothing here searches the web.", {
+      param: 'web_search_options',
+      reason: 'unsupported_parameter',
+    });
+  }
   const modality = body.modalities?.find((one) => one !== 'text');
   if (modality !== undefined) {
     throw new InvalidRequestError(`The models here answer with text only, not with ${JSON.stringify(modality)}.`, {

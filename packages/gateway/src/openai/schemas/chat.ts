@@ -94,6 +94,7 @@ export const chatCompletionRequest = z
       .openapi({ description: 'Handed to the chat template as `reasoning_effort`; `none` also turns thinking off.' }),
     chat_template_kwargs: jsonObject.nullish().openapi({ description: 'Variables for the chat template (llama.cpp, vLLM).' }),
     functions: z.unknown().optional().openapi({ description: 'Not taken any more: use `tools`.' }),
+    web_search_options: z.unknown().optional().openapi({ description: 'Not taken: nothing here searches the web.' }),
     metadata: jsonObject.nullish().openapi({ description: 'Accepted, no effect.' }),
     store: z.boolean().nullish().openapi({ description: 'Accepted, no effect.' }),
     service_tier: z.string().nullish().openapi({ description: 'Accepted, no effect.' }),
