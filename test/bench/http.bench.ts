@@ -3,17 +3,13 @@ import { BareEngine } from './harness/bare-engine.ts';
 import { benchModelPath, randomPrompt } from './harness/bench-model.ts';
 import { defineBench } from './harness/define.ts';
 import { interleave } from './harness/interleave.ts';
-import { differences, median, ratios } from './harness/statistics.ts';
+import { median, ratios } from './harness/statistics.ts';
 
 const DECODE_TOKENS = 48;
 const SHORT_PROMPT_TOKENS = 16;
 const LONG_PROMPT_TOKENS = 512;
 /** One, so that the gateway and the client have a core of their own on the smallest machine. */
 const THREADS = 1;
-
-/** Always as many tokens; the number at the end, different each time, is all that is not cached. */
-let asked = 100;
-const question = (): string => `Tell me all that you know about the number ${(asked += 1)}.`;
 
 export default defineBench({
   title: 'one stream through HTTP against a bare loop over llama.cpp',
@@ -55,30 +51,6 @@ export default defineBench({
       };
       const httpFirst = (length: number) => async (): Promise<number> =>
         (await agent.complete(randomPrompt(length, (seed += 1)), 1)).firstMs;
-      const short = await interleave(context, { http: httpFirst(SHORT_PROMPT_TOKENS), bare: bareFirst(SHORT_PROMPT_TOKENS) }, ours);
-      // A chat's prompt is partly cached (its template): the bare loop gets the rows that were left to compute, behind as many cells.
-      const { promptTokens } = await agent.chat(question(), 1);
-      const { cachedTokens } = await agent.chat(question(), 1);
-      const chat = await interleave(
-        context,
-        {
-          http: async () => (await agent.chat(question(), 1)).firstMs,
-          bare: () => {
-            bare.clear();
-            if (cachedTokens > 0) bare.prefill(randomPrompt(cachedTokens, (seed += 1)), 512);
-            const rows = randomPrompt(promptTokens - cachedTokens, (seed += 1)).map((token, index) => ({
-              slot: 0,
-              position: cachedTokens + index,
-              token,
-            }));
-            const started = performance.now();
-            bare.decode(rows, [rows.length - 1]);
-            bare.likeliest(rows.length - 1);
-            return performance.now() - started;
-          },
-        },
-        ours,
-      );
       const long = await interleave(
         { ...context, rounds: Math.ceil(context.rounds / 2) },
         { http: httpFirst(LONG_PROMPT_TOKENS), bare: bareFirst(LONG_PROMPT_TOKENS) },
@@ -98,18 +70,6 @@ export default defineBench({
           unit: 'x',
           samples: ratios(long.bare, long.http),
           target: { atLeast: 0.95 },
-        },
-        {
-          name: `first token of ${SHORT_PROMPT_TOKENS}, HTTP - bare`,
-          unit: 'ms',
-          samples: differences(short.http, short.bare),
-          target: { atMost: 5 },
-        },
-        {
-          name: 'first token of a chat, HTTP - bare',
-          unit: 'ms',
-          samples: differences(chat.http, chat.bare),
-          target: { atMost: 5 },
         },
       ];
     } finally {
