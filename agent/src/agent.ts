@@ -104,6 +104,7 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     allowedOrigins: settings.allowedOrigin,
     healthDetails: rings,
     isLoaded: () => isLoaded,
+    stageNames: (model) => node.stageNames(model),
     keys: access.keys,
     puller: createModelPuller({
       directory: paths.models,

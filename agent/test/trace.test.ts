@@ -13,7 +13,7 @@ async function ask(url: string, id: string): Promise<void> {
 
 describe('pippa-agent trace', () => {
   it("shows where a request's time went", async () => {
-    const { url, port } = await startSmallGateway();
+    const { url, port } = await startSmallGateway({ stageNames: () => ['studio', 'mini\u001B[31m'] });
     await ask(url, 'question-1');
     const { code, out } = await runCommand(['trace', 'question-1', '--port', String(port)]);
     expect(code).toBe(0);
@@ -21,7 +21,9 @@ describe('pippa-agent trace', () => {
     expect(out).toMatch(/answer 1: echo, stop/);
     expect(out).toMatch(/template and tokens +4\.0 ms/);
     expect(out).toMatch(/decode +3\.0 ms +3 tokens, 666\.7 a second/);
-    expect(out).toMatch(/stage 1 +3\.0 ms +in 3 steps\n +between the stages +1\.0 ms/);
+    expect(out).toMatch(/stage 0 on studio +2\.0 ms +in 3 steps\n +stage 1 on mini/);
+    expect(out).not.toContain('\u001B');
+    expect(out).toMatch(/between the stages +1\.0 ms/);
     const json = await runCommand(['trace', 'question-1', '--json', '--port', String(port)]);
     expect(JSON.parse(json.out)).toMatchObject({ id: 'question-1', status: 200 });
   });

@@ -5,6 +5,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { findAgent } from '../remote/agent-address.ts';
 import { askAgent } from '../remote/ask-agent.ts';
 import { columns } from '../terminal/columns.ts';
+import { printable } from '../terminal/printable.ts';
 import { painter, type Paint } from '../terminal/terminal.ts';
 import type { CommandContext } from './context.ts';
 
@@ -78,7 +79,10 @@ function lines(generation: Generation): string[] {
     ],
     ['first token after', generation.firstTokenMs, ''],
     ['decode', decodeMs, generatedTokens === undefined ? '' : `${generatedTokens} tokens${rate(generatedTokens, decodeMs)}`],
-    ...(stages ?? []).map(({ stage, computeMs }) => [`stage ${stage}`, computeMs, `in ${steps ?? 0} steps`] as const),
+    ...(stages ?? []).map(({ stage, node, computeMs }) => {
+      const where = node === undefined ? '' : ` on ${printable(node)}`;
+      return [`stage ${stage}${where}`, computeMs, `in ${steps ?? 0} steps`] as const;
+    }),
     ['between the stages', generation.betweenStagesMs, ''],
   ];
   const known = rows.filter(([, durationMs]) => durationMs !== undefined);

@@ -204,6 +204,16 @@ export class Node implements Startable {
     return served;
   }
 
+  /** Names of the nodes that hold the stages of the model's ring, first to last; none while there is no ring, or all are here. */
+  stageNames(name: string): readonly string[] {
+    const id = this.#models.get(name)?.id;
+    const ring = this.router.rings().find(({ card }) => card.model === id && card.state === 'ready');
+    if (ring === undefined || ring.card.stages.every(({ peer }) => peer === this.mesh.self)) return [];
+    return ring.card.stages.map(
+      ({ peer }) => (peer === this.mesh.self ? this.mesh.card : this.mesh.peer(peer)?.card)?.name ?? peer,
+    );
+  }
+
   /** Has a ring of the model up, or what makes its vectors. Throws why there can be none. */
   async bringUp(model: NamedModel, options: BringUpOptions, change: WishChange = { keep: true }): Promise<void> {
     const { writes } = await this.#openFront(model, options.signal);

@@ -24,6 +24,8 @@ export interface GatewayParts {
   readonly responses: ResponseStore;
   /** Left out: this agent fetches no models. */
   readonly puller: ModelPuller | undefined;
+  /** Names of the nodes that hold the stages of a model, first to last; empty when all is here. */
+  readonly stageNames: (model: string) => readonly string[];
   /** More to say in `/health`. */
   readonly healthDetails: () => object;
   /** What the agent was started for is loaded. */

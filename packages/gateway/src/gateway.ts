@@ -63,6 +63,8 @@ export interface GatewayOptions {
   readonly operations?: TextOperations;
   /** More to say in `/health`. */
   readonly healthDetails?: () => object;
+  /** Names of the nodes that hold the stages of a model, first to last, for traces; left out, or empty: all is here. */
+  readonly stageNames?: (model: string) => readonly string[];
   /** Whether what the agent was started for is loaded, for `/ready`; left out: it is. */
   readonly isLoaded?: () => boolean;
   /** Where the traces of requests go besides being kept here; started and stopped by whoever made it. Left out: nowhere. */
@@ -140,6 +142,7 @@ class HttpGateway implements Gateway {
       responses,
       puller: options.puller,
       healthDetails: options.healthDetails ?? (() => ({})),
+      stageNames: options.stageNames ?? (() => []),
       isLoaded: options.isLoaded ?? (() => true),
       isStopping,
     };

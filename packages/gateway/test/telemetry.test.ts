@@ -159,7 +159,7 @@ describe('traces', () => {
 
   it('tell where the time of a request went, stage by stage', async () => {
     const clock = new FakeClock();
-    const { post, url } = await startGateway({ clock, script: timed(clock) });
+    const { post, url } = await startGateway({ clock, script: timed(clock), stageNames: () => ['studio', 'mini'] });
     const response = await post(PATH, hello, {
       headers: { 'content-type': 'application/json', 'x-request-id': 'mine-1' },
     });
@@ -188,8 +188,8 @@ describe('traces', () => {
           generatedTokens: 2,
           outcome: 'stop',
           stages: [
-            { stage: 0, computeMs: 40 },
-            { stage: 1, computeMs: 50 },
+            { stage: 0, node: 'studio', computeMs: 40 },
+            { stage: 1, node: 'mini', computeMs: 50 },
           ],
           steps: 3,
           betweenStagesMs: 30,

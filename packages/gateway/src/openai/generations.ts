@@ -14,7 +14,7 @@ export interface Generation {
 }
 
 /** What running generations needs of the gateway. */
-export type GenerationParts = Pick<GatewayParts, 'limits' | 'counters' | 'clock' | 'metrics'>;
+export type GenerationParts = Pick<GatewayParts, 'limits' | 'counters' | 'clock' | 'metrics' | 'stageNames'>;
 
 /**
  * Runs all generations of a request, a bounded number at once, and gives their last events in order. The first failure cancels the others;
@@ -51,13 +51,14 @@ export async function runGenerations(
 
 async function runGeneration(
   generation: Generation,
-  { counters, metrics, clock }: GenerationParts,
+  parts: GenerationParts,
   exchange: Exchange,
   signal: AbortSignal,
 ): Promise<FinishEvent> {
+  const { counters } = parts;
   counters.activeGenerations++;
   counters.generations++;
-  const probe = new GenerationProbe(exchange, metrics, clock);
+  const probe = new GenerationProbe(exchange, parts);
   try {
     signal.throwIfAborted();
     for await (const event of generation.start(signal)) {

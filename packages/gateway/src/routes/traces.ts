@@ -27,7 +27,7 @@ const generation = z
     generatedTokens: z.int().optional(),
     outcome: z.enum(['stop', 'length', 'tool_calls', 'cancelled', 'failed']).optional(),
     stages: z
-      .array(z.object({ stage: z.int(), computeMs: z.number() }))
+      .array(z.object({ stage: z.int(), node: z.string().optional(), computeMs: z.number() }))
       .optional()
       .openapi({ description: 'What each stage computed on the steps that carried this generation.' }),
     steps: z.int().optional(),

@@ -1,4 +1,5 @@
 import type { Clock, TextEvent } from '@pippa/core';
+import type { GatewayParts } from '../gateway-parts.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { GenerationOutcome, Metrics } from './metrics.ts';
 import { noteUsage, type GenerationTrace } from './trace.ts';
@@ -8,16 +9,18 @@ export class GenerationProbe {
   readonly #exchange: Exchange;
   readonly #clock: Clock;
   readonly #metrics: Metrics;
+  readonly #stageNames: GatewayParts['stageNames'];
   readonly #model: string;
   readonly #trace: GenerationTrace;
   readonly #tokens: ReturnType<Metrics['tokens']>;
   readonly #startedMs: number;
   #lastMs: number | undefined;
 
-  constructor(exchange: Exchange, metrics: Metrics, clock: Clock) {
+  constructor(exchange: Exchange, { metrics, clock, stageNames }: Pick<GatewayParts, 'metrics' | 'clock' | 'stageNames'>) {
     this.#exchange = exchange;
     this.#clock = clock;
     this.#metrics = metrics;
+    this.#stageNames = stageNames;
     this.#model = String(exchange.logFields['model'] ?? 'unknown');
     this.#startedMs = clock.nowMs();
     this.#trace = exchange.trace.generation(this.#model, this.#startedMs - exchange.startedMs);
@@ -27,7 +30,7 @@ export class GenerationProbe {
   event(event: TextEvent): void {
     if (event.kind === 'finish') {
       const { usage, reason, prepareMs } = event;
-      noteUsage(this.#trace, usage);
+      noteUsage(this.#trace, usage, this.#stageNames(this.#model));
       if (prepareMs !== undefined) this.#trace.tokenizeMs = prepareMs;
       this.#end(reason, usage);
       return;

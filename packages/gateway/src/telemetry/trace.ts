@@ -22,7 +22,7 @@ export interface GenerationTrace {
   generatedTokens?: number;
   outcome?: GenerationOutcome;
   /** What each stage computed on the steps that carried this generation, first to last. */
-  stages?: readonly { readonly stage: number; readonly computeMs: number }[];
+  stages?: readonly { readonly stage: number; readonly node?: string; readonly computeMs: number }[];
   /** How many steps carried it, and what they took beyond computing: the way between the stages, and waiting behind other steps. */
   steps?: number;
   betweenStagesMs?: number;
@@ -87,8 +87,8 @@ export class TraceRecorder {
   }
 }
 
-/** Writes what a finished generation says of itself into its trace. */
-export function noteUsage(trace: GenerationTrace, usage: GenerationUsage): void {
+/** Writes what a finished generation says of itself into its trace. `nodes`: who holds the stages, where they are not all here. */
+export function noteUsage(trace: GenerationTrace, usage: GenerationUsage, nodes: readonly string[] = []): void {
   const { ring } = usage;
   Object.assign(trace, {
     queueMs: usage.queueMs,
@@ -99,7 +99,12 @@ export function noteUsage(trace: GenerationTrace, usage: GenerationUsage): void 
     generatedTokens: usage.generatedTokens,
   } satisfies Partial<GenerationTrace>);
   if (ring === undefined) return;
-  trace.stages = ring.stageMs.map((computeMs, stage) => ({ stage, computeMs }));
+  // A ring that was mended meanwhile has other stages than those that were measured.
+  const names = nodes.length === ring.stageMs.length ? nodes : [];
+  trace.stages = ring.stageMs.map((computeMs, stage) => {
+    const node = names[stage];
+    return { stage, ...(node === undefined ? {} : { node }), computeMs };
+  });
   trace.steps = ring.steps;
   trace.betweenStagesMs = Math.max(0, ring.stepMs - ring.stageMs.reduce((sum, each) => sum + each, 0));
 }
