@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { silentLogger } from '@pippa/core';
+import { modelId, silentLogger, type CardRing } from '@pippa/core';
 import { writeTinyModel } from '@pippa/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runCli } from '../src/cli.ts';
@@ -59,6 +59,17 @@ test('with an agent running, the living nodes of its mesh are planned for, as th
     expect(out).toContain("2 nodes of the mesh of Anna's Mac Studio");
     expect(out).toMatch(/^Anna's Mac Studio +\d/m);
     expect(out).toMatch(/^ben +\d/m);
+    const { model, stages } = JSON.parse((await plan(join(directory, 'tiny.gguf'), ...state, '--split', '2', '--json')).out) as {
+      readonly model: { readonly id: string };
+      readonly stages: CardRing['stages'];
+    };
+    const [ring] = administration.card.rings;
+    if (ring === undefined) throw new Error('The sample has a ring.');
+    administration.card = {
+      ...administration.card,
+      rings: [{ ...ring, model: modelId(model.id), stages, measuredTokensPerSecond: 77 }],
+    };
+    expect((await plan(join(directory, 'tiny.gguf'), ...state, '--split', '2')).out).toMatch(/one answer +77\.0 tokens\/s/);
     const alone = await plan(join(directory, 'tiny.gguf'), ...state, '--only', 'ben');
     expect(alone.out).toMatch(/^ben +0-7 /m);
   } finally {

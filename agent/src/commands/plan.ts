@@ -18,7 +18,7 @@ const DEFAULT_CONTEXT = { most: 8192, least: 1024 } as const;
 export async function plan(context: CommandContext, asked: string, options: PlanOptions): Promise<ExitCode> {
   const { terminal, environment, settings } = context;
   const manifest = await planModel(asked, context);
-  const place = await planNodes(options.nodes, context);
+  const place = await planNodes(options.nodes, manifest.id, context);
   const { wish, result } = placeWithContext(manifest, place, settings.context, {
     parallelSequences: settings.parallel,
     maxRows: ROWS,
@@ -41,14 +41,14 @@ export async function plan(context: CommandContext, asked: string, options: Plan
 
 function placeWithContext(
   manifest: ModelManifest,
-  { nodes, links }: PlanNodes,
+  { nodes, links, calibration }: PlanNodes,
   asked: number | undefined,
   wishes: Omit<Wish, 'contextTokens'>,
 ): { readonly wish: Wish; readonly result: PlacementResult } {
   const trained = manifest.contextLength > 0 ? manifest.contextLength : DEFAULT_CONTEXT.most;
   const plannedAt = (contextTokens: number): { readonly wish: Wish; readonly result: PlacementResult } => {
     const wish = { ...wishes, contextTokens };
-    return { wish, result: planPlacement({ nodes, links, manifest, wish }) };
+    return { wish, result: planPlacement({ nodes, links, manifest, wish, ...(calibration === undefined ? {} : { calibration }) }) };
   };
   const first = plannedAt(asked ?? Math.min(trained, DEFAULT_CONTEXT.most));
   if (asked !== undefined) return first;

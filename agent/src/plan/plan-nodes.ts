@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
-import { peerId, type Peer } from '@pippa/core';
+import { peerId, type ModelId, type NodeCard, type Peer } from '@pippa/core';
 import { readPerformance } from '@pippa/hardware';
-import { LOCAL_LINK, plannerNode, type PlannerLink, type PlannerNode } from '@pippa/planner';
+import { calibrationOf, LOCAL_LINK, plannerNode, type Calibration, type PlannerLink, type PlannerNode } from '@pippa/planner';
 import type { CommandContext } from '../commands/context.ts';
 import { callAgent } from '../control/client.ts';
 import { AgentNotRunningError, UsageError } from '../errors.ts';
@@ -15,16 +15,26 @@ import { findExample, readExample } from './read-example.ts';
 export interface PlanNodes {
   readonly nodes: readonly PlannerNode[];
   readonly links: readonly PlannerLink[];
+  /** What their rings measured. */
+  readonly calibration?: Calibration;
   readonly source: string;
 }
 
-/** The nodes of a file; without one, those of the running agent's mesh; without an agent, this machine. */
-export async function planNodes(file: string | undefined, context: CommandContext): Promise<PlanNodes> {
+/**
+ * The nodes of a file; without one, those of the running agent's mesh, as if `model` were not loaded there; without an agent, this
+ * machine.
+ */
+export async function planNodes(file: string | undefined, model: ModelId, context: CommandContext): Promise<PlanNodes> {
   if (file !== undefined) return imagined(file);
   try {
     const { self, peers } = await callAgent(context.paths.socket, statusOperation, {}, { signal: context.interrupts.asked });
-    const nodes = [plannerNode(self, LOCAL_LINK), ...peers.filter(isAlive).map(({ card, link }) => plannerNode(card, link))];
-    return { nodes, links: [], source: nodes.length === 1 ? `the node ${self.name}` : `the mesh of ${self.name}` };
+    const living = [{ card: self, link: LOCAL_LINK }, ...peers.filter(isAlive)];
+    return {
+      nodes: living.map(({ card, link }) => plannerNode(without(model, card), link)),
+      links: [],
+      calibration: calibrationOf(living.flatMap(({ card }) => card.rings)),
+      source: living.length === 1 ? `the node ${self.name}` : `the mesh of ${self.name}`,
+    };
   } catch (error) {
     if (error instanceof AgentNotRunningError) return thisMachine(context);
     throw error;
@@ -54,6 +64,13 @@ async function thisMachine({ paths, version, interrupts }: CommandContext): Prom
     computeRate,
   };
   return { nodes: [plannerNode(card, LOCAL_LINK)], links: [], source: `this machine, ${machine.name} (no agent runs)` };
+}
+
+/** The card with what the model's own stages take given back. */
+function without(model: ModelId, card: NodeCard): NodeCard {
+  const stages = card.stages.filter((stage) => stage.model !== model);
+  const taken = card.stages.filter((stage) => stage.model === model).reduce((sum, stage) => sum + stage.memoryBytes, 0);
+  return { ...card, stages, memory: { ...card.memory, freeBytes: card.memory.freeBytes + taken } };
 }
 
 function isAlive(peer: Peer): peer is Peer & { readonly card: NonNullable<Peer['card']> } {

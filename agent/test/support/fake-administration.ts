@@ -11,7 +11,7 @@ import { sampleReport } from './sample-report.ts';
 
 /** A mesh that does what it is told, and remembers it. */
 export class FakeAdministration implements MeshAdministration {
-  readonly card: NodeCard = sampleReport().self;
+  card: NodeCard = sampleReport().self;
   readonly self: PeerId = this.card.peer;
   membership: MembershipFacts = { kind: 'member', open: false, missesOthers: false };
   currentPeers: readonly Peer[] = sampleReport().peers;

@@ -1,4 +1,4 @@
-import type { ModelId, PeerId } from '@pippa/core';
+import type { CardRing, ModelId, PeerId } from '@pippa/core';
 import type { StageRange } from './types.ts';
 
 /** What measurements say about predictions. */
@@ -63,6 +63,15 @@ export function calibrate(
     slowdown.set(peer, clamp((before.slowdown.get(peer) ?? 1) * mean));
   }
   return { slowdown, measured };
+}
+
+/** What rings say on their conductors' cards that they measured. */
+export function calibrationOf(rings: Iterable<Pick<CardRing, 'model' | 'stages' | 'measuredTokensPerSecond'>>): Calibration {
+  const measured = new Map<string, number>();
+  for (const { model, stages, measuredTokensPerSecond } of rings) {
+    if (measuredTokensPerSecond > 0) measured.set(placementKey(model, stages), measuredTokensPerSecond);
+  }
+  return { slowdown: new Map(), measured };
 }
 
 function clamp(slowdown: number): number {

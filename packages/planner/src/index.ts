@@ -20,6 +20,7 @@ export { planRecovery } from './recovery/plan-recovery.ts';
 export type { Recovered, RecoveredStage, RecoveryInput, RecoveryResult, StageOrigin } from './recovery/types.ts';
 export {
   calibrate,
+  calibrationOf,
   placementKey,
   UNCALIBRATED,
   type Calibration,

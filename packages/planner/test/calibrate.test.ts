@@ -1,6 +1,6 @@
 import { modelId, peerId } from '@pippa/core';
 import { expect, test } from 'vitest';
-import { calibrate, planPlacement, type Placed, type PlacementInput } from '../src/index.ts';
+import { calibrate, calibrationOf, planPlacement, type Placed, type PlacementInput } from '../src/index.ts';
 import { imaginedModel, imaginedNode, wishOf } from './support/imagined.ts';
 
 const manifest = imaginedModel({ layers: 12, gigabytes: 24 });
@@ -22,9 +22,17 @@ const measurement = { model: manifest.id, stages, decodeTokensPerSecond: 3, stag
 
 test('the measured rate of a placement replaces its prediction, and that of no other', () => {
   const calibration = calibrate([{ model: manifest.id, stages }], [measurement]);
-  expect(placed({ calibration }).predicted.decodeTokensPerSecond).toBe(3);
+  const measured = placed({ calibration });
+  expect(measured.predicted.decodeTokensPerSecond).toBe(3);
+  expect(measured.reasons.join(' ')).toContain('3.0 tokens/s were measured of this placement');
   const other = { ...input.wish, split: 3 };
   expect(placed({ calibration, wish: other }).predicted.decodeTokensPerSecond).not.toBe(3);
+});
+
+test('rings tell on their cards what they measured, or that they have not yet', () => {
+  const ring = { model: manifest.id, stages, measuredTokensPerSecond: 3 };
+  expect(placed({ calibration: calibrationOf([ring]) }).predicted.decodeTokensPerSecond).toBe(3);
+  expect(calibrationOf([{ ...ring, measuredTokensPerSecond: 0 }]).measured.size).toBe(0);
 });
 
 test('a node that was measured to be slow is planned with as such, for other models too', () => {

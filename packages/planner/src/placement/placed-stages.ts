@@ -14,17 +14,23 @@ export interface PlacementContext {
   readonly input: PlacementInput;
 }
 
-/** Stages with what they take and give, without words. What was measured of just this placement stands in for its prediction. */
+/** Stages with what they take and give. What was measured of just this placement stands in for its prediction, and is a reason. */
 export function placedOf(
   stages: readonly StageOnNode[],
   { costs, speed, input }: PlacementContext,
-): Pick<Placed, 'kind' | 'stages' | 'predicted'> {
+): Pick<Placed, 'kind' | 'stages' | 'predicted' | 'reasons'> {
   const predicted = speed.predict(stages, input.wish);
   const measured = input.calibration?.measured.get(placementKey(input.manifest.id, stages));
   return {
     kind: 'placed',
     stages: stages.map((stage) => placedStage(stage, costs, speed)),
     predicted: measured === undefined ? predicted : { ...predicted, decodeTokensPerSecond: measured },
+    reasons:
+      measured === undefined
+        ? []
+        : [
+            `${measured.toFixed(1)} tokens/s were measured of this placement; ${predicted.decodeTokensPerSecond.toFixed(1)} had been predicted.`,
+          ],
   };
 }
 

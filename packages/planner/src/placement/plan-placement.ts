@@ -33,7 +33,7 @@ export function planPlacement(input: PlacementInput): PlacementResult {
     if (choice === undefined) continue;
     const placed = placedOf(choice.stages, context);
     const facts = { placed, stages: choice.stages, level, nodes, links, costs, wish };
-    return { ...placed, reasons: [...explain(facts), ...choice.remarks], warnings: warn(facts) };
+    return { ...placed, reasons: [...explain(facts), ...choice.remarks, ...placed.reasons], warnings: warn(facts) };
   }
   return refuse(context);
 }
