@@ -95,6 +95,10 @@ export async function runCli({ words, environment, terminal, signals }: CliSurro
       const { down } = await import('./commands/rings.ts');
       code = await down(await prepare(flags), model, options);
     },
+    bench: async (flags, model, options) => {
+      const { bench } = await import('./commands/bench.ts');
+      code = await bench(await prepare(flags), model, options);
+    },
     ps: async (flags, options) => {
       const { ps } = await import('./commands/rings.ts');
       code = await ps(await prepare(flags), options);

@@ -3,6 +3,7 @@ import { EXIT } from './exit-codes.ts';
 import { didYouMean } from '@pippa/core';
 import { addKeyCommands, type KeyActions } from './program-keys.ts';
 import { addPlanCommand, type PlanActions } from './program-plan.ts';
+import { addBenchCommand, type BenchActions } from './program-bench.ts';
 import { addRingCommands, type RingActions } from './program-rings.ts';
 import { addTextCommand, type TextActions } from './program-text.ts';
 import { MESH_COMMANDS, type MeshCommandName } from './program-mesh.ts';
@@ -13,7 +14,7 @@ import { columns } from './terminal/columns.ts';
 /** Flags as typed: settings by key, and `config`. */
 export type Flags = Readonly<Record<string, unknown>>;
 
-export interface Actions extends KeyActions, PlanActions, RingActions, TextActions {
+export interface Actions extends BenchActions, KeyActions, PlanActions, RingActions, TextActions {
   serve(flags: Flags): Promise<void>;
   run(flags: Flags, words: readonly string[]): Promise<void>;
   models(flags: Flags, options: { readonly json: boolean }): Promise<void>;
@@ -121,7 +122,13 @@ export function createProgram(version: string, actions: Actions): Command {
   addTextCommand(program, actions, { withSettings: (command) => addSettings(command, pick(REMOTE_SETTINGS)), flagsOf });
   const settings = pick(KEYS_SETTINGS);
   addKeyCommands(program, actions, { withSettings: (command) => addSettings(command, settings), flagsOf });
-  addRingCommands(program, actions, { withSettings: (command) => addSettings(command, settings), flagsOf });
+  // Their own options have names of settings, but mean this one call.
+  const overSocket = {
+    withSettings: (command: Command) => addSettings(command, settings),
+    flagsOf: (command: Command) => only(flagsOf(command), KEYS_SETTINGS),
+  };
+  addRingCommands(program, actions, overSocket);
+  addBenchCommand(program, actions, overSocket);
 
   for (const { name, description, argument, options, settings } of MESH_COMMANDS) {
     const command = program.command(name).description(description);
@@ -138,6 +145,11 @@ export function createProgram(version: string, actions: Actions): Command {
 /** A command's own flags over those that stand before it, of the commands that it belongs to. */
 function flagsOf(command: Command): Flags {
   return { ...(command.parent === null ? {} : flagsOf(command.parent)), ...command.opts() };
+}
+
+/** Flags of these settings, and the configuration file's. */
+function only(flags: Flags, keys: readonly SettingKey[]): Flags {
+  return Object.fromEntries(Object.entries(flags).filter(([key]) => key === 'config' || keys.some((each) => each === key)));
 }
 
 function pick(keys: readonly SettingKey[]): readonly SettingDefinition[] {

@@ -237,6 +237,11 @@ export class Node implements Startable {
     return front;
   }
 
+  /** Size of the model's vocabulary, known from its header. */
+  async vocabularySize(model: NamedModel, signal: AbortSignal): Promise<number> {
+    return (await this.#options.files.manifest(model, signal)).vocabularySize;
+  }
+
   /** Generates tokens of the model wherever it runs, and goes on elsewhere when that is lost. */
   generatorFor(model: NamedModel): TokenGenerator {
     return new RoutedGenerator({

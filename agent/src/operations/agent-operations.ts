@@ -1,5 +1,6 @@
 import type { OperationHandler } from '../control/contract.ts';
 import { implement } from '../control/contract.ts';
+import { benchOperations } from './bench-operation.ts';
 import { aboutOperation } from './about.ts';
 import { meshOperations, type MeshOperationParts } from './mesh-operations.ts';
 import { reachOperation } from './reach.ts';
@@ -21,5 +22,6 @@ export function agentOperations(parts: AgentParts): readonly OperationHandler[] 
     implement(reachOperation, () => ({ url: url(), apiKey, certificate })),
     ...meshOperations(parts),
     ...ringOperations(parts),
+    ...benchOperations(parts),
   ];
 }
