@@ -33,7 +33,7 @@ describe('a house that things happen to', () => {
       const afterMs = below(400);
       told.push(`round ${round}: ${fault.name} ${victim.name} after ${afterMs} ms`);
       const mended = new Promise<void>((resolve, reject) => {
-        setTimeout(() => fault.happen(victim, second).then(resolve, reject), afterMs);
+        setTimeout(() => void fault.happen(victim, second).then(resolve, reject), afterMs);
       });
       const outcome = await answers.catch((error: unknown) => String(error));
       await mended;
