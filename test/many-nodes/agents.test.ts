@@ -77,6 +77,14 @@ describe.skipIf(reason !== undefined)('agents on machines of their own', { timeo
     expect((await report(2)).self.stages).toEqual([]);
   });
 
+  it('tell which of them computed it, and for how long', async () => {
+    const list = await (await onMachine(2, ['trace'])).ended;
+    const id = /^(req_\S+) .*\/v1\/chat\/completions .*pippa-tiny$/m.exec(list.stdout)?.[1] ?? 'none';
+    const { stdout } = await (await onMachine(2, ['trace', id])).ended;
+    expect(stdout).toMatch(/answer 1: pippa-tiny, stop/);
+    expect(stdout).toMatch(/stage 0 on anna +\d+\.\d ms +in \d+ steps/);
+  });
+
   it('let a third one in by name, with the same words on both sides', async () => {
     const carl = await serve(3, 'carl', '--model', 'none');
     const asked = await anna.printed(/carl wants to join and shows the words .*\./);
