@@ -43,7 +43,7 @@ const RUN_SETTINGS: readonly SettingKey[] = [
   'logLevel',
 ];
 const PULL_SETTINGS: readonly SettingKey[] = ['logLevel'];
-const MODELS_SETTINGS: readonly SettingKey[] = ['modelDir', 'logLevel'];
+const MODELS_SETTINGS: readonly SettingKey[] = ['modelDir', 'stateDir', 'logLevel'];
 /** Where the running agent is. */
 const REMOTE_SETTINGS: readonly SettingKey[] = ['host', 'port', 'apiKey', 'stateDir', 'logLevel'];
 /** What a plan depends on, besides the model and the nodes. */

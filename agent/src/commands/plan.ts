@@ -1,9 +1,8 @@
-import type { ModelManifest } from '@pippa/core';
-import { planPlacement, type PlacementResult, type Wish } from '@pippa/planner';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { findNode } from '../mesh/find-node.ts';
 import { planModel } from '../plan/plan-model.ts';
-import { planNodes, type PlanNodes } from '../plan/plan-nodes.ts';
+import { placeWithContext } from '../plan/place-with-context.ts';
+import { planNodes } from '../plan/plan-nodes.ts';
 import type { PlanOptions } from '../program-plan.ts';
 import { painter } from '../terminal/terminal.ts';
 import { planView } from '../views/plan-view.ts';
@@ -11,9 +10,6 @@ import type { CommandContext } from './context.ts';
 
 /** Rows of a step of a model that is cut, as rings have them. */
 const ROWS = 256;
-/** Context when nobody asks for another, as rings have it: halved down to the smallest while the model does not fit. */
-const DEFAULT_CONTEXT = { most: 8192, least: 1024 } as const;
-
 /** `pippa-agent plan`: where the layers of a model would go, and why. Fails when it does not fit. */
 export async function plan(context: CommandContext, asked: string, options: PlanOptions): Promise<ExitCode> {
   const { terminal, environment, settings } = context;
@@ -37,26 +33,4 @@ export async function plan(context: CommandContext, asked: string, options: Plan
     terminal.stdout.write(planView({ manifest, place, wish, result }, painter(terminal.stdout, environment)));
   }
   return result.kind === 'placed' ? EXIT.ok : EXIT.failure;
-}
-
-function placeWithContext(
-  manifest: ModelManifest,
-  { nodes, links, calibration }: PlanNodes,
-  asked: number | undefined,
-  wishes: Omit<Wish, 'contextTokens'>,
-): { readonly wish: Wish; readonly result: PlacementResult } {
-  const trained = manifest.contextLength > 0 ? manifest.contextLength : DEFAULT_CONTEXT.most;
-  const plannedAt = (contextTokens: number): { readonly wish: Wish; readonly result: PlacementResult } => {
-    const wish = { ...wishes, contextTokens };
-    return { wish, result: planPlacement({ nodes, links, manifest, wish, ...(calibration === undefined ? {} : { calibration }) }) };
-  };
-  const first = plannedAt(asked ?? Math.min(trained, DEFAULT_CONTEXT.most));
-  if (asked !== undefined) return first;
-  let planned = first;
-  while (planned.result.kind === 'refused') {
-    const contextTokens = Math.floor(planned.wish.contextTokens / 2);
-    if (contextTokens < DEFAULT_CONTEXT.least) return first;
-    planned = plannedAt(contextTokens);
-  }
-  return planned;
 }

@@ -3,8 +3,11 @@ import { layerCount, memoryEstimate, readGgufModel, type GgufModel } from '@pipp
 import { PLACE_LABELS, type LibraryModel } from '@pippa/models';
 import { UnusableModelError } from '../errors.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { modelInHouse, type ModelInHouse } from '../library/model-in-house.ts';
 import { openLibrary } from '../library/open-library.ts';
+import { describeHolders } from '../library/peer-models.ts';
 import { columns } from '../terminal/columns.ts';
+import { printable } from '../terminal/printable.ts';
 import { formatCount } from '../terminal/format-count.ts';
 import { painter, type Paint } from '../terminal/terminal.ts';
 import type { CommandContext } from './context.ts';
@@ -28,12 +31,13 @@ export async function show(context: CommandContext, name: string, options: { rea
   const entry = await openLibrary(settings, context).resolve(name, { signal: interrupts.asked });
   if (entry.kind === 'broken') throw new UnusableModelError(entry.paths[0] ?? entry.name, new Error(entry.error));
   const memory = memoryAtContexts(await read(entry), entry.manifest.contextLength);
+  const house = await modelInHouse(entry.manifest, context);
   if (options.json) {
     terminal.stdout.write(
-      `${JSON.stringify({ ...toJson(entry), manifest: entry.manifest, paths: entry.paths, memory }, undefined, 2)}\n`,
+      `${JSON.stringify({ ...toJson(entry), manifest: entry.manifest, paths: entry.paths, memory, ...house }, undefined, 2)}\n`,
     );
   } else {
-    terminal.stdout.write(sheet(entry, memory, painter(terminal.stdout, environment)));
+    terminal.stdout.write(sheet(entry, memory, house, painter(terminal.stdout, environment)));
   }
   return EXIT.ok;
 }
@@ -58,7 +62,7 @@ function memoryAtContexts(model: GgufModel, trained: number): readonly ContextMe
     }));
 }
 
-function sheet(entry: LibraryModel, memory: readonly ContextMemory[], paint: Paint): string {
+function sheet(entry: LibraryModel, memory: readonly ContextMemory[], house: ModelInHouse | undefined, paint: Paint): string {
   const { manifest } = entry;
   const perToken = manifest.layers.reduce((sum, layer) => sum + layer.contextBytesPerToken, 0);
   const perSequence = manifest.layers.reduce((sum, layer) => sum + layer.contextBytesPerSequence, 0);
@@ -84,6 +88,7 @@ function sheet(entry: LibraryModel, memory: readonly ContextMemory[], paint: Pai
     ['stages', manifest.cuts.length === 0 ? 'runs whole only' : `1 to ${manifest.cuts.length + 1}`],
     ['place', `${PLACE_LABELS[entry.place.kind]}: ${entry.paths.join(', ')}`],
     ...(entry.projectorPath === undefined ? [] : [['projector', entry.projectorPath]]),
+    ...(house === undefined ? [] : houseFacts(house)),
     ...(entry.aliases.length === 0 ? [] : [['also', entry.aliases.join(', ')]]),
     ['id', entry.id],
   ];
@@ -103,6 +108,24 @@ function sheet(entry: LibraryModel, memory: readonly ContextMemory[], paint: Pai
     ...lines,
     '',
   ].join('\n');
+}
+
+/** Who has it, and where it would run. */
+function houseFacts({ holders, place }: ModelInHouse): string[][] {
+  const having = printable(describeHolders(holders));
+  if ('refused' in place)
+    return [
+      ['held by', having],
+      ['would run', `nowhere: ${printable(place.refused)}`],
+    ];
+  const stages = place.stages.map(({ node, from, to }) =>
+    printable(place.stages.length === 1 ? node : `${node} ${from}-${to - 1}`),
+  );
+  const speed = `${place.tokensPerSecond.toFixed(1)} tokens/s predicted`;
+  return [
+    ['held by', having],
+    ['would run', `on ${stages.join(', ')}: ${speed}, context ${place.contextTokens}`],
+  ];
 }
 
 /** `0-10 120.0 MB each, 11 130.0 MB`: neighbours of one size together. */
