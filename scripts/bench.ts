@@ -33,11 +33,15 @@ const known = (await readdir(directory)).filter((file) => file.endsWith(SUFFIX))
 const benchOf = async (name: string): Promise<Bench> =>
   ((await import(join(directory, name + SUFFIX))) as { default: Bench }).default;
 
+const notNumbers = (['rounds', 'patience', 'pause'] as const).filter((name) => !/^(\d+(\.\d+)?)?$/.test(values[name] ?? ''));
 if (values.list === true) {
   for (const name of known) console.log(`${name.padEnd(16)} ${(await benchOf(name)).title}`);
 } else {
   const unknown = positionals.filter((name) => !known.includes(name));
-  if (unknown.length > 0) {
+  if (notNumbers.length > 0) {
+    console.error(`--${notNumbers[0]} wants a number.`);
+    process.exitCode = 2;
+  } else if (unknown.length > 0) {
     console.error(`There is no bench named ${unknown.join(', ')}. There are: ${known.join(', ')}.`);
     process.exitCode = 2;
   } else {

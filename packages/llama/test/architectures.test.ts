@@ -115,6 +115,27 @@ describe('cut models give the bits of the whole model', () => {
   });
 });
 
+it.each(['gemma2', 'qwen3next', 'qwen35moe'])('carries and copies the state of %s with the same bits', async (architecture) => {
+  const path = join(folder, `${architecture}-state.gguf`);
+  await writeTinyArchitecture(path, architecture, { layers: 8 });
+  const { recurrent = false } = architectureRule(await readGgufModel(path));
+  const open = (): Stage => new Stage({ ...stageOptions(path, 0, 8, 8), recurrent });
+  const [there, here] = [open(), open()];
+  there.run(step(1, chunk(0, 0, 20), [19]));
+  here.run(step(1, chunk(2, 0, 5), [4]));
+  here.importSlot(slot(1), there.exportSlot(slot(0)));
+  const copy = { kind: 'copy' as const, source: slot(1), target: slot(3), from: 0, to: 20 };
+  const expected = logitsAfter(there, step(2, [[0, 20, 44]], [0]));
+  expect(logitsAfter(here, { ...step(2, [[3, 20, 44]], [0]), memory: [copy] })).toEqual(expected);
+  expect(logitsAfter(here, step(3, [[1, 20, 44]], [0]))).toEqual(expected);
+  for (const stage of [there, here]) stage[Symbol.dispose]();
+});
+
+function logitsAfter(stage: Stage, each: Step): Float32Array {
+  stage.run(each);
+  return stage.logits(0).slice();
+}
+
 it('refuses to split an architecture that nobody has proven, and runs it whole', async () => {
   const path = join(folder, 'unproven.gguf');
   await writeTinyArchitecture(path, 'internlm2', { layers: 4 });

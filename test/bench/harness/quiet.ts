@@ -67,7 +67,7 @@ export async function measureQuietly(
     const value = await measure();
     const share = disturbance.share();
     if (quietest === undefined || share < quietest.share) quietest = { value, share };
-    if (quietest.share <= QUIET_SHARE || performance.now() > deadline) break;
+    if (quietest.share <= QUIET_SHARE || performance.now() >= deadline) break;
   }
   return quietest ?? { value: Number.NaN, share: 1 };
 }
