@@ -78,16 +78,18 @@ export function openNode(settings: Settings, surroundings: OpenNodeSurroundings)
 export async function openedModelInfo(node: Node, { id, name, manifest }: LibraryModel): Promise<OpenedModelInfo> {
   const ring = node.manager.find(id);
   const stages = node.mesh.card.stages.filter((stage) => stage.ring === ring?.id);
-  const vectors = ring === undefined ? await node.embedders.describe({ id, name }) : undefined;
+  // Another node may conduct it, with stages here or not.
+  const elsewhere = node.mesh.peers().flatMap(({ card }) => card?.rings.filter(({ model }) => model === id) ?? [])[0];
+  const vectors = ring === undefined && elsewhere === undefined ? await node.embedders.describe({ id, name }) : undefined;
   return {
     name,
     architecture: manifest.architecture,
     quantisation: manifest.quantisation,
     layerCount: manifest.layers.length,
-    stageCount: ring?.stages.length ?? (vectors === undefined ? 0 : 1),
+    stageCount: ring?.stages.length ?? elsewhere?.stages.length ?? (vectors === undefined ? 0 : 1),
     fileBytes: manifest.fileBytes,
     memoryBytes: vectors?.memoryBytes ?? stages.reduce((sum, stage) => sum + stage.memoryBytes, 0),
-    contextTokens: ring?.contextTokens ?? vectors?.contextTokens ?? 0,
+    contextTokens: ring?.contextTokens ?? elsewhere?.contextTokens ?? vectors?.contextTokens ?? 0,
     backend: ring?.backend ?? vectors?.backend ?? 'CPU',
   };
 }

@@ -38,8 +38,12 @@ export function banner({ version, url, needsKey, models, machine, mesh }: Banner
 }
 
 function describeModel(model: OpenedModelInfo): string {
-  const stages = model.stageCount === 1 ? '' : `, ${model.stageCount} stages`;
-  return `${model.name} (${model.architecture} ${model.quantisation}, ${model.layerCount} layers${stages}, ${formatBytes(model.fileBytes)}, context ${model.contextTokens}, ${model.backend})`;
+  const { name, architecture, quantisation, layerCount, stageCount, fileBytes, contextTokens, backend } = model;
+  const what = `${architecture} ${quantisation}, ${layerCount} layers`;
+  // Its conductor is another node, whose card has not come yet.
+  if (stageCount === 0) return `${name} (${what}, ${formatBytes(fileBytes)}, somewhere in the mesh)`;
+  const stages = stageCount === 1 ? '' : `, ${stageCount} stages`;
+  return `${name} (${what}${stages}, ${formatBytes(fileBytes)}, context ${contextTokens}, ${backend})`;
 }
 
 function howToTalk(url: string, needsKey: boolean, model: string | undefined, paint: Paint): string[] {

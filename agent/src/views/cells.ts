@@ -1,4 +1,4 @@
-import { GIB, type LinkFacts, type NodeCard, type Peer, type PeerState } from '@pippa/core';
+import { GIB, MIB, type LinkFacts, type NodeCard, type Peer, type PeerState } from '@pippa/core';
 import { printable } from '../terminal/printable.ts';
 import type { Paint } from '../terminal/terminal.ts';
 
@@ -32,11 +32,13 @@ export function memoryCell({ budgetBytes, freeBytes }: NodeCard['memory'], paint
   const filled = share > 0 ? Math.max(1, Math.round(share * BAR_WIDTH)) : 0;
   const style = share >= FULL.red ? 'red' : share >= FULL.yellow ? 'yellow' : 'cyan';
   const bar = paint(style, '█'.repeat(filled)) + paint('dim', '░'.repeat(BAR_WIDTH - filled));
-  return `${bar}\n${gigabytes(usedBytes)} of ${gigabytes(budgetBytes)} GB`;
+  const unit = budgetBytes >= GIB ? { name: 'GB', bytes: GIB } : { name: 'MB', bytes: MIB };
+  const [used, budget] = [usedBytes, budgetBytes].map((bytes) => short(bytes / unit.bytes));
+  return `${bar}\n${used} of ${budget} ${unit.name}`;
 }
 
-function gigabytes(bytes: number): string {
-  const value = bytes / GIB;
+/** `0`, `0.4`, `72.0`, `192` */
+function short(value: number): string {
   return value >= 100 || value === 0 ? value.toFixed(0) : value.toFixed(1);
 }
 

@@ -1,5 +1,6 @@
 import type { Clock, NodeCard } from '@pippa/core';
 import { systemClock } from '@pippa/core';
+import { busyTime, loadBetween } from './busy-time.ts';
 import { parseMeminfo } from './linux/meminfo.ts';
 import { readPowerSupply } from './linux/power-supply.ts';
 import { memoryPressureOf as linuxMemoryPressure, parsePressure } from './linux/pressure.ts';
@@ -86,22 +87,6 @@ async function readConditions(reader: MachineReader, { platform }: OperatingSyst
     thermalPressure,
     memoryPressure: linuxMemoryPressure(parseMeminfo(meminfo ?? ''), parsePressure(pressure ?? '')),
   };
-}
-
-interface BusyTime {
-  readonly busyMs: number;
-  readonly totalMs: number;
-}
-
-function busyTime({ processors }: OperatingSystemFacts): BusyTime {
-  const busyMs = processors.reduce((sum, processor) => sum + processor.busyMs, 0);
-  return { busyMs, totalMs: processors.reduce((sum, processor) => sum + processor.idleMs, busyMs) };
-}
-
-/** Busy share of the time between two looks; undefined when none has passed. */
-function loadBetween(before: BusyTime, now: BusyTime): number | undefined {
-  const passed = now.totalMs - before.totalMs;
-  return passed <= 0 ? undefined : Math.min(1, Math.max(0, (now.busyMs - before.busyMs) / passed));
 }
 
 /** The nearest step; the one told before while the load is still near it. */

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { systemClock } from '@pippa/core';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bestRate } from '../src/copy-rate.ts';
@@ -25,11 +26,9 @@ async function performanceOf(
     count += 1;
     return measured;
   };
-  const facts = await readPerformance(await readHardware(reader), {
-    reader,
-    cachePath: join(directory, 'cache', 'm.json'),
-    measure,
-  });
+  const cachePath = join(directory, 'cache', 'm.json');
+  const clock = { ...systemClock, schedule: (_delayMs: number, callback: () => void) => (setImmediate(callback), () => undefined) };
+  const facts = await readPerformance(await readHardware(reader), { reader, cachePath, measure, clock });
   return { ...facts, measured: count };
 }
 
@@ -58,6 +57,18 @@ describe('the speed of a machine', () => {
       await writeFile(path, text);
       expect(await performanceOf(reader, 55e9)).toMatchObject({ memoryBandwidth: 55e9, measured: 1 });
     }
+  });
+
+  it('is not remembered when the machine was busy', async () => {
+    let busyMs = 0;
+    const container = await recordedLinux('linux-container');
+    const busy: MachineReader = {
+      ...container,
+      facts: () => ({ ...container.facts(), processors: [{ model: '', busyMs: (busyMs += 100), idleMs: 0 }] }),
+    };
+    expect(await performanceOf(busy, 20e9)).toMatchObject({ memoryBandwidth: 20e9, isSettled: false });
+    expect(await performanceOf(container, 77e9)).toMatchObject({ memoryBandwidth: 77e9, isSettled: true, measured: 1 });
+    expect(await performanceOf(busy, 20e9)).toMatchObject({ memoryBandwidth: 77e9, isSettled: true, measured: 0 });
   });
 
   it('is estimated where it can neither be looked up nor measured', async () => {
