@@ -67,6 +67,11 @@ describe('the published package', () => {
         messages: [{ role: 'user', content: 'What is pippa-agent?' }],
       });
       expect(answer.choices[0]?.message.content).toContain('pippa-agent');
+      // The threads and the files that come along for these.
+      const { data } = await client.embeddings.create({ model: 'pippa-tiny', input: 'What is pippa-agent?' });
+      expect(data[0]?.embedding.length).toBeGreaterThan(0);
+      const operations = (await (await fetch(`${agent.url}/v1/text`)).json()) as { data: { name: string }[] };
+      expect(operations.data.map(({ name }) => name)).toContain('correct');
     } finally {
       await agent[Symbol.asyncDispose]();
     }
