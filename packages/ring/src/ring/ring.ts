@@ -14,14 +14,14 @@ import {
 } from '@pippa/core';
 import type { PlacedStage, RingWish } from '@pippa/protocol';
 import { observeChain } from '../chain/observe-chain.ts';
-import { RingChain, type ChainLoss, type RingStep } from '../chain/ring-chain.ts';
-import { LinkFailedError, type StageConnection } from '../chain/stage-connection.ts';
+import type { ChainLoss, RingChain, RingStep } from '../chain/ring-chain.ts';
+import { LinkFailedError } from '../chain/stage-connection.ts';
 import { createConductor, type Conductor } from '../conductor.ts';
 import type { ConductorSnapshot } from '../snapshot.ts';
-import { planWithShape } from './choose-shape.ts';
-import { closeAll, nameOf, realise, type RealiseOutcome } from './realise.ts';
-import { PlacementRefusedError, type PlannedRing, type PlanRequest, type RingPlanner, type RingShape } from './ring-planner.ts';
+import { closeAll, nameOf } from './realise.ts';
+import { PlacementRefusedError, type RingPlanner } from './ring-planner.ts';
 import type { RingSettings } from './ring-settings.ts';
+import { StageSet } from './stage-set.ts';
 import { Watch } from './watch.ts';
 
 export interface RingParts {
@@ -70,10 +70,7 @@ export class Ring {
   readonly #logger: Logger;
   readonly #stopped = new AbortController();
   #state: RingState = 'loading';
-  #connections: readonly StageConnection[] = [];
-  #planned: PlannedRing | undefined;
-  #shape: RingShape | undefined;
-  #epoch = 0;
+  readonly #stages: StageSet;
   #conductor: Conductor | undefined;
   #chain: RingChain | undefined;
   #watch: Watch | undefined;
@@ -92,6 +89,8 @@ export class Ring {
     this.isKept = isKept;
     this.#lastUsedMs = parts.clock.nowMs();
     this.#logger = parts.logger.child({ scope: 'ring', ring: id, model: manifest.name });
+    const { mesh, planner, clock, settings } = parts;
+    this.#stages = new StageSet({ ring: id, manifest, wish, mesh, planner, clock, linkMs: settings.linkMs });
   }
 
   get state(): RingState {
@@ -105,21 +104,21 @@ export class Ring {
   }
 
   get contextTokens(): number {
-    return this.#shape?.contextTokens ?? 0;
+    return this.#stages.shape?.contextTokens ?? 0;
   }
 
   /** What the first stage computes on: `Metal`, `CUDA0`, `CPU` ... */
   get backend(): string | undefined {
-    return this.#connections[0]?.info.backend;
+    return this.#stages.connections[0]?.info.backend;
   }
 
   get stages(): readonly PlacedStage[] {
-    return this.#planned?.stages ?? [];
+    return this.#stages.planned?.stages ?? [];
   }
 
   /** Why its stages are where they are, in words. */
   get reasons(): readonly string[] {
-    return this.#planned?.reasons ?? [];
+    return this.#stages.planned?.reasons ?? [];
   }
 
   snapshot(): ConductorSnapshot | undefined {
@@ -153,10 +152,10 @@ export class Ring {
       state,
       stages: this.stages.map(({ peer, from, to }) => ({ peer, from, to })),
       contextTokens: this.contextTokens,
-      parallelSequences: this.#shape?.parallelSequences ?? this.wish.parallelSequences,
+      parallelSequences: this.#stages.shape?.parallelSequences ?? this.wish.parallelSequences,
       running: snapshot?.running ?? 0,
       waiting: snapshot?.waiting ?? 0,
-      predictedTokensPerSecond: this.#planned?.predictedTokensPerSecond ?? 0,
+      predictedTokensPerSecond: this.#stages.planned?.predictedTokensPerSecond ?? 0,
       measuredTokensPerSecond: measuredRate(snapshot),
     };
   }
@@ -167,25 +166,13 @@ export class Ring {
    */
   async bringUp(placement: readonly PlacedStage[] | undefined, control: BringUpControl): Promise<void> {
     const signal = AbortSignal.any([control.signal, this.#stopped.signal]);
-    const excluded = new Set<PeerId>();
     try {
-      let suggested = placement;
-      for (;;) {
-        const { planned, shape } = planWithShape(this.manifest, this.wish, (size) => this.#plan(size, excluded, suggested));
-        suggested = undefined;
-        this.#planned = planned;
-        this.#shape = shape;
-        this.#parts.onChange();
-        const outcome = await this.#realise(planned, signal, { onProgress: control.onProgress });
-        this.#connections = outcome.connections;
-        if (outcome.kind === 'ready') break;
-        this.#exclude(outcome, excluded);
-      }
+      const { onProgress } = control;
+      await this.#stages.open(placement, { onPlanned: () => this.#parts.onChange(), onProgress, signal });
       await this.#start(signal);
     } catch (error) {
       this.#state = 'stopped';
-      closeAll(this.#connections, new StageError('The ring did not come up.'));
-      this.#connections = [];
+      this.#stages.close(new StageError('The ring did not come up.'));
       this.#parts.onChange();
       signal.throwIfAborted();
       throw error;
@@ -197,27 +184,19 @@ export class Ring {
    * computing the sequences again. Throws `PlacementRefusedError` when nobody has room, or why the others could not load.
    */
   async vacate(peer: PeerId): Promise<void> {
-    const { planner, mesh } = this.#parts;
-    if (this.#state !== 'ready' || peer === mesh.self) return;
-    const [leaving, staying] = partition(this.#connections, (connection) => connection.peer === peer);
-    if (leaving.length === 0) return;
-    const shape = this.#shape as RingShape;
-    const kept = staying.map(stageOf);
-    const request = { manifest: this.manifest, wish: this.wish, shape, excluded: new Set([peer]), first: mesh.self };
-    const planned = planner.repair({ ...request, kept });
-    const outcome = await this.#realise(planned, this.#stopped.signal, { existing: staying });
-    // Mended meanwhile, for another reason: that placement stands.
-    const isStale = this.#state !== 'ready' || !leaving.every((connection) => this.#connections.includes(connection));
-    if (outcome.kind === 'short' || isStale) {
-      closeAll(outcome.connections.filter((connection) => !this.#connections.includes(connection)));
-      if (outcome.kind === 'short') throw outcome.failures[0]?.error;
+    const holds = (): boolean => this.#stages.connections.some((connection) => connection.peer === peer);
+    if (this.#state !== 'ready' || peer === this.#parts.mesh.self || !holds()) return;
+    const epoch = this.#stages.epoch;
+    const replacement = await this.#stages.openBeside(peer, this.#stopped.signal);
+    if (this.#state !== 'ready' || this.#stages.epoch !== epoch) {
+      // Mended meanwhile, for another reason: that placement stands.
+      replacement.discard();
       return;
     }
-    this.#logger.info({ peer, stages: planned.stages }, 'moving stages away from a node that leaves');
+    this.#logger.info({ peer }, 'moving stages away from a node that leaves');
     this.conductor.pause();
     this.#setState('recovering');
-    this.#connections = outcome.connections;
-    this.#planned = planned;
+    const leaving = replacement.adopt();
     try {
       await this.#relink();
     } catch (error) {
@@ -230,15 +209,17 @@ export class Ring {
   /** Lets answers end within the conductor's bound, then unloads the stages. */
   async stop(): Promise<void> {
     if (this.#stopped.signal.aborted) return;
+    const reason = new StoppedError(`${this.manifest.name} was taken down.`);
+    // What waits for a ring to be mended would wait in vain.
     if (this.#state === 'ready') await this.#conductor?.stop();
-    this.#stopped.abort(new StoppedError(`${this.manifest.name} was taken down.`));
-    await this.#conductor?.stop();
+    this.#stopped.abort(reason);
+    this.#conductor?.fail(reason);
     this.#end();
   }
 
   async #start(signal: AbortSignal): Promise<void> {
     const { settings, clock, logger, mesh } = this.#parts;
-    const chain = await this.#link();
+    const chain = await this.#stages.link((loss) => this.#onLost(loss));
     signal.throwIfAborted();
     this.#chain = chain;
     this.#conductor = createConductor({
@@ -254,7 +235,7 @@ export class Ring {
       mesh,
       clock,
       overdueMs: settings.overdueMs,
-      stages: () => this.#connections,
+      stages: () => this.#stages.connections,
       oldestStepSinceMs: () => this.#conductor?.oldestStepSinceMs(),
       onOverdue: (connection) => {
         this.#chain?.giveUp(connection, new StageError(`${nameOf(mesh, connection.peer)} does not answer any more.`));
@@ -266,19 +247,9 @@ export class Ring {
     if (chain.loss !== undefined) this.#onLost(chain.loss);
   }
 
-  #link(): Promise<RingChain> {
-    const { clock, settings } = this.#parts;
-    this.#epoch += 1;
-    return RingChain.link(this.#connections, this.#epoch, {
-      clock,
-      linkMs: settings.linkMs,
-      onLost: (loss) => this.#onLost(loss),
-    });
-  }
-
   #onLost(loss: ChainLoss): void {
     if (this.#state !== 'ready' || this.#conductor === undefined) return;
-    this.#logger.warn({ err: loss.error, peer: loss.suspect, epoch: this.#epoch }, 'ring broken');
+    this.#logger.warn({ err: loss.error, peer: loss.suspect, epoch: this.#stages.epoch }, 'ring broken');
     const generated = this.#conductor.snapshot().generatedTokens;
     this.#fruitlessRepairs = generated === this.#generatedAtLoss ? this.#fruitlessRepairs + 1 : 0;
     this.#generatedAtLoss = generated;
@@ -310,7 +281,8 @@ export class Ring {
         throw new StageError(`The ring broke ${this.#fruitlessRepairs} times in a row without one token in between.`);
       }
       try {
-        await this.#repair(excluded);
+        await this.#stages.repair(excluded, this.#stopped.signal);
+        await this.#relink();
         this.recoveries.push({ reason: loss.error.message, durationMs: clock.nowMs() - since });
         if (this.recoveries.length > MAX_RECOVERIES) this.recoveries.shift();
         return;
@@ -318,7 +290,7 @@ export class Ring {
         this.#stopped.signal.throwIfAborted();
         failure = error;
         this.#logger.warn({ err: error }, 'ring not mended yet');
-        this.#connections = await stillThere(this.#connections);
+        await this.#stages.dropLost();
         const suspect = error instanceof LinkFailedError ? error.suspect : undefined;
         // Rather a way that may come back than nobody at all.
         if (error instanceof PlacementRefusedError) unlinked.clear();
@@ -332,104 +304,30 @@ export class Ring {
     throw failure;
   }
 
-  async #repair(excluded: Set<PeerId>): Promise<void> {
-    const { planner, mesh } = this.#parts;
-    this.#connections = await stillThere(this.#connections);
-    const kept = this.#connections.map(stageOf);
-    const shape = this.#shape as RingShape;
-    const planned = planner.repair({ manifest: this.manifest, wish: this.wish, shape, excluded, kept, first: mesh.self });
-    const first = planned.stages[0];
-    if (first?.peer !== mesh.self) {
-      throw new PlacementRefusedError(`The first layers of ${this.manifest.name} have no place on the node that conducts it.`);
-    }
-    const outcome = await this.#realise(planned, this.#stopped.signal);
-    this.#connections = outcome.connections;
-    if (outcome.kind === 'short') {
-      this.#exclude(outcome, excluded);
-      await this.#repair(excluded);
-      return;
-    }
-    this.#planned = planned;
-    await this.#relink();
-  }
-
   #doWithout(peer: PeerId, excluded: Set<PeerId>): void {
     if (peer === this.#parts.mesh.self) return;
     excluded.add(peer);
-    const theirs = this.#connections.filter((connection) => connection.peer === peer);
-    closeAll(theirs, new StageError('Its neighbour cannot reach it.'));
-    this.#connections = this.#connections.filter((connection) => !theirs.includes(connection));
+    const theirs = this.#stages.connections.filter((connection) => connection.peer === peer);
+    this.#stages.abandon(theirs, new StageError('Its neighbour cannot reach it.'));
   }
 
   /** Goes on over the stages there are now. */
   async #relink(): Promise<void> {
-    const chain = await this.#link();
+    const chain = await this.#stages.link((loss) => this.#onLost(loss));
     this.#chain = chain;
     this.conductor.resume(this.#observed(chain));
     this.#setState('ready');
-    this.#logger.info({ stages: this.stages, epoch: this.#epoch }, 'ring goes on');
+    this.#logger.info({ stages: this.stages, epoch: this.#stages.epoch }, 'ring goes on');
     if (chain.loss !== undefined) this.#onLost(chain.loss);
   }
 
   /** The stage that is lost goes; where none is, a node that was at fault twice in a row does. */
   #giveUp({ lost, suspect, error }: ChainLoss, excluded: Set<PeerId>): void {
-    const guilty = this.#connections.filter(
+    const guilty = this.#stages.connections.filter(
       (connection) => connection === lost || (lost === undefined && this.#fruitlessRepairs > 0 && connection.peer === suspect),
     );
-    for (const connection of guilty) {
-      connection.abandon(new StageError(`The stage was given up: ${error.message}`));
-      if (connection.peer !== this.#parts.mesh.self) excluded.add(connection.peer);
-    }
-    this.#connections = this.#connections.filter((connection) => !guilty.includes(connection));
-  }
-
-  #plan(shape: RingShape, excluded: ReadonlySet<PeerId>, suggested: readonly PlacedStage[] | undefined): PlannedRing {
-    const request: PlanRequest = { manifest: this.manifest, wish: this.wish, shape, excluded, first: this.#parts.mesh.self };
-    return suggested === undefined
-      ? this.#parts.planner.place(request)
-      : this.#parts.planner.repair({ ...request, kept: suggested });
-  }
-
-  #exclude({ failures }: Extract<RealiseOutcome, { kind: 'short' }>, excluded: Set<PeerId>): void {
-    const [first] = failures;
-    // The conductor's own node holds the first layers: where it refuses there is no ring.
-    for (const { peer, error } of failures) {
-      if (peer === this.#parts.mesh.self) throw error;
-      if (excluded.has(peer)) throw first?.error;
-      excluded.add(peer);
-    }
-  }
-
-  #realise(
-    planned: PlannedRing,
-    signal: AbortSignal,
-    {
-      existing = this.#connections,
-      onProgress,
-    }: {
-      readonly existing?: readonly StageConnection[];
-      readonly onProgress?: ((fraction: number, message: string) => void) | undefined;
-    } = {},
-  ): Promise<RealiseOutcome> {
-    const { contextTokens, parallelSequences, maxRows } = this.#shape as RingShape;
-    return realise({
-      mesh: this.#parts.mesh,
-      planned: planned.stages,
-      stageBytes: planned.stageBytes,
-      existing,
-      opening: {
-        ring: this.id,
-        epoch: this.#epoch,
-        model: { id: this.manifest.id, name: this.manifest.name },
-        layerCount: this.manifest.layers.length,
-        contextCells: contextTokens * parallelSequences,
-        parallelSequences,
-        maxRows,
-        activations: this.wish.activations,
-      },
-      ...(onProgress === undefined ? {} : { onProgress }),
-      signal,
-    });
+    for (const { peer } of guilty) if (peer !== this.#parts.mesh.self) excluded.add(peer);
+    this.#stages.abandon(guilty, new StageError(`The stage was given up: ${error.message}`));
   }
 
   async #untilSomethingChanges(): Promise<void> {
@@ -464,25 +362,9 @@ export class Ring {
   #end(): void {
     if (this.#state === 'stopped') return;
     this.#watch?.stop();
-    closeAll(this.#connections);
-    this.#connections = [];
+    this.#stages.close();
     this.#setState('stopped');
   }
-}
-
-function stageOf({ peer, info }: StageConnection): PlacedStage {
-  return { peer, from: info.from, to: info.to };
-}
-
-function partition<Item>(items: readonly Item[], isFirst: (item: Item) => boolean): [first: Item[], second: Item[]] {
-  return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
-}
-
-/** Those whose streams have not ended. */
-async function stillThere(connections: readonly StageConnection[]): Promise<readonly StageConnection[]> {
-  const there = Symbol('there');
-  const states = await Promise.all(connections.map((connection) => Promise.race([connection.lost, Promise.resolve(there)])));
-  return connections.filter((_, index) => states[index] === there);
 }
 
 /** Tokens a second of one stream, from the time of the smallest decode steps; 0 before the first. */

@@ -1,0 +1,205 @@
+import { StageError, type Clock, type Mesh, type ModelManifest, type PeerId, type PippaError, type RingId } from '@pippa/core';
+import type { PlacedStage, RingWish } from '@pippa/protocol';
+import { RingChain, type ChainLoss } from '../chain/ring-chain.ts';
+import type { StageConnection } from '../chain/stage-connection.ts';
+import { planWithShape } from './choose-shape.ts';
+import { closeAll, realise, type RealiseOutcome } from './realise.ts';
+import { PlacementRefusedError, type PlannedRing, type PlanRequest, type RingPlanner, type RingShape } from './ring-planner.ts';
+
+export interface StageSetParts {
+  readonly ring: RingId;
+  readonly manifest: ModelManifest;
+  readonly wish: RingWish;
+  readonly mesh: Mesh;
+  readonly planner: RingPlanner;
+  readonly clock: Clock;
+  /** How long a stage may take to open its way to the next one. */
+  readonly linkMs: number;
+}
+
+type ReportProgress = (fraction: number, message: string) => void;
+
+/** The stages of a ring wherever they are: planned, opened, linked from epoch to epoch, and given up. */
+export class StageSet {
+  readonly #parts: StageSetParts;
+  #connections: readonly StageConnection[] = [];
+  #planned: PlannedRing | undefined;
+  #shape: RingShape | undefined;
+  #epoch = 0;
+
+  constructor(parts: StageSetParts) {
+    this.#parts = parts;
+  }
+
+  get connections(): readonly StageConnection[] {
+    return this.#connections;
+  }
+
+  get planned(): PlannedRing | undefined {
+    return this.#planned;
+  }
+
+  /** Undefined before the first plan. */
+  get shape(): RingShape | undefined {
+    return this.#shape;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /**
+   * Plans (or takes `placement` first) and opens; nodes that refuse are left out of the next try. Throws `PlacementRefusedError`, why this
+   * node refused, or the signal's reason.
+   */
+  async open(
+    placement: readonly PlacedStage[] | undefined,
+    {
+      onPlanned,
+      onProgress,
+      signal,
+    }: { readonly onPlanned: () => void; readonly onProgress?: ReportProgress | undefined; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const { manifest, wish, planner } = this.#parts;
+    const excluded = new Set<PeerId>();
+    let suggested = placement;
+    for (;;) {
+      const { planned, shape } = planWithShape(manifest, wish, (size) => {
+        const request = this.#request(size, excluded);
+        return suggested === undefined ? planner.place(request) : planner.repair({ ...request, kept: suggested });
+      });
+      suggested = undefined;
+      this.#planned = planned;
+      this.#shape = shape;
+      onPlanned();
+      const outcome = await this.#realise(planned, this.#connections, signal, onProgress);
+      this.#connections = outcome.connections;
+      if (outcome.kind === 'ready') return;
+      this.#exclude(outcome, excluded);
+    }
+  }
+
+  /** Finds places for the layers that nobody holds any more; stages that are there stay where they are. Throws as `open`. */
+  async repair(excluded: Set<PeerId>, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await this.dropLost();
+      const planned = this.#planAround(this.#connections, excluded);
+      const outcome = await this.#realise(planned, this.#connections, signal);
+      this.#connections = outcome.connections;
+      if (outcome.kind === 'ready') {
+        this.#planned = planned;
+        return;
+      }
+      this.#exclude(outcome, excluded);
+    }
+  }
+
+  /**
+   * Opens stages elsewhere for those of `peer`, which stay as they are until `adopt` is called. Throws as `open`; what was opened is closed
+   * again then.
+   */
+  async openBeside(peer: PeerId, signal: AbortSignal): Promise<{ adopt(): readonly StageConnection[]; discard(): void }> {
+    const before = this.#connections;
+    const staying = before.filter((connection) => connection.peer !== peer);
+    const planned = this.#planAround(staying, new Set([peer]));
+    const outcome = await this.#realise(planned, staying, signal);
+    const discard = (): void => closeAll(outcome.connections.filter((connection) => !this.#connections.includes(connection)));
+    if (outcome.kind === 'short') {
+      discard();
+      throw outcome.failures[0]?.error;
+    }
+    return {
+      adopt: () => {
+        const leaving = this.#connections.filter((connection) => !outcome.connections.includes(connection));
+        this.#connections = outcome.connections;
+        this.#planned = planned;
+        return leaving;
+      },
+      discard,
+    };
+  }
+
+  /** Links all stages in the next epoch. Throws `LinkFailedError`, or why one was lost meanwhile. */
+  link(onLost: (loss: ChainLoss) => void): Promise<RingChain> {
+    const { clock, linkMs } = this.#parts;
+    this.#epoch += 1;
+    return RingChain.link(this.#connections, this.#epoch, { clock, linkMs, onLost });
+  }
+
+  /** Abandons these stages; their nodes learn of it if they can be reached. */
+  abandon(guilty: readonly StageConnection[], reason: PippaError): void {
+    closeAll(guilty, reason);
+    this.#connections = this.#connections.filter((connection) => !guilty.includes(connection));
+  }
+
+  /** Forgets stages whose streams have ended. */
+  async dropLost(): Promise<void> {
+    const there = Symbol('there');
+    const states = await Promise.all(
+      this.#connections.map((connection) => Promise.race([connection.lost, Promise.resolve(there)])),
+    );
+    this.#connections = this.#connections.filter((_, index) => states[index] === there);
+  }
+
+  /** Unloads them all. */
+  close(reason?: PippaError): void {
+    closeAll(this.#connections, reason);
+    this.#connections = [];
+  }
+
+  #planAround(kept: readonly StageConnection[], excluded: ReadonlySet<PeerId>): PlannedRing {
+    const { planner, mesh, manifest } = this.#parts;
+    const stages = kept.map(({ peer, info }): PlacedStage => ({ peer, from: info.from, to: info.to }));
+    const planned = planner.repair({ ...this.#request(this.#requireShape(), excluded), kept: stages });
+    if (planned.stages[0]?.peer === mesh.self) return planned;
+    throw new PlacementRefusedError(`The first layers of ${manifest.name} have no place on the node that conducts it.`);
+  }
+
+  #request(shape: RingShape, excluded: ReadonlySet<PeerId>): PlanRequest {
+    const { manifest, wish, mesh } = this.#parts;
+    return { manifest, wish, shape, excluded, first: mesh.self };
+  }
+
+  #requireShape(): RingShape {
+    if (this.#shape === undefined) throw new StageError('The ring was never planned.');
+    return this.#shape;
+  }
+
+  #exclude({ failures }: Extract<RealiseOutcome, { kind: 'short' }>, excluded: Set<PeerId>): void {
+    const [first] = failures;
+    // The conductor's own node holds the first layers: where it refuses there is no ring.
+    for (const { peer, error } of failures) {
+      if (peer === this.#parts.mesh.self) throw error;
+      if (excluded.has(peer)) throw first?.error;
+      excluded.add(peer);
+    }
+  }
+
+  #realise(
+    planned: PlannedRing,
+    existing: readonly StageConnection[],
+    signal: AbortSignal,
+    onProgress?: ReportProgress,
+  ): Promise<RealiseOutcome> {
+    const { ring, manifest, wish, mesh } = this.#parts;
+    const { contextTokens, parallelSequences, maxRows } = this.#requireShape();
+    return realise({
+      mesh,
+      planned: planned.stages,
+      stageBytes: planned.stageBytes,
+      existing,
+      opening: {
+        ring,
+        epoch: this.#epoch,
+        model: { id: manifest.id, name: manifest.name },
+        layerCount: manifest.layers.length,
+        contextCells: contextTokens * parallelSequences,
+        parallelSequences,
+        maxRows,
+        activations: wish.activations,
+      },
+      ...(onProgress === undefined ? {} : { onProgress }),
+      signal,
+    });
+  }
+}
