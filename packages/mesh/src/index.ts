@@ -13,3 +13,4 @@ export { createIdentity, loadIdentity, type Identity } from './state/identity.ts
 export { foundMesh, membershipOf, type Membership } from './state/membership.ts';
 export { memoryMeshState, openMeshState, type MeshState } from './state/mesh-state.ts';
 export { inviteCode, parseInviteCode } from './admission/invite-code.ts';
+export type { Traffic } from './transport/corked-tcp.ts';

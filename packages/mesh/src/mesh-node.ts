@@ -3,6 +3,7 @@ import type { PendingJoin } from './admission/join-desk.ts';
 import type { NearbyMesh } from './discovery/discovery.ts';
 import type { MembershipStatus } from './membership/membership-service.ts';
 import type { MeshProblem } from './problems.ts';
+import type { Traffic } from './transport/corked-tcp.ts';
 
 export interface AskToJoinOptions {
   /** Multiaddr of the member to ask. Left out: the given `peers`, then whoever is heard nearby. */
@@ -16,6 +17,8 @@ export interface AskToJoinOptions {
 export interface MeshNode extends Mesh, Startable {
   /** Multiaddrs under which others reach this node, with its id; empty before `start`. */
   readonly addresses: readonly string[];
+  /** What this node sent and received since its start, TCP payload of all its connections. */
+  readonly traffic: Traffic;
   readonly problems: readonly MeshProblem[];
   readonly membership: MembershipStatus;
   onMembershipChanged(listener: (status: MembershipStatus) => void): () => void;

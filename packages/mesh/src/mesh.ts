@@ -35,6 +35,7 @@ import { PeerTable } from './peers/peer-table.ts';
 import { DUPLICATE_HINT, multicastProblem, Problems, type MeshProblem } from './problems.ts';
 import { meshSettings } from './settings.ts';
 import { StreamService } from './streams/stream-service.ts';
+import type { Traffic } from './transport/corked-tcp.ts';
 import { createTransport } from './transport/create-libp2p.ts';
 
 const MAX_INBOUND_STREAMS = 512;
@@ -137,6 +138,10 @@ class LibP2pMesh implements MeshNode {
 
   get addresses(): readonly string[] {
     return this.#plainAddresses().map((address) => `${address}/p2p/${this.self}`);
+  }
+
+  get traffic(): Traffic {
+    return this.#gate.traffic;
   }
 
   get problems(): readonly MeshProblem[] {

@@ -27,7 +27,7 @@ export const meshSettings = z.strictObject({
   /** Up to so many members, every node has a link to every other. */
   fullMeshMembers: z.int().min(1).max(512).default(16),
   /** In a larger mesh each node keeps so many links, and makes more as they are needed. */
-  enoughLinks: z.int().min(1).max(128).default(8),
+  enoughLinks: z.int().min(1).max(128).default(5),
 });
 export type MeshSettings = z.infer<typeof meshSettings>;
 export type MeshSettingsInput = z.input<typeof meshSettings>;

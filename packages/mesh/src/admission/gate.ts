@@ -12,7 +12,7 @@ import { AdmissionError } from '../errors.ts';
 import type { MeshSettings } from '../settings.ts';
 import type { Membership } from '../state/membership.ts';
 import { PeerStream } from '../streams/peer-stream.ts';
-import { bytesRead, onIncomingStream, socketAddresses } from '../transport/corked-tcp.ts';
+import { onIncomingStream, socketAddresses, trafficOf, type Traffic } from '../transport/corked-tcp.ts';
 import { Dialogue } from './dialogue.ts';
 import type { UsableKey } from './key-ring.ts';
 import { proveAsInitiator, proveAsResponder, refusal } from './prove-membership.ts';
@@ -59,9 +59,16 @@ interface Entry {
 export class Gate {
   readonly #parts: GateParts;
   readonly #entries = new Map<Connection, Entry>();
+  /** Of the connections that are closed. */
+  #past: Traffic = { sentBytes: 0, receivedBytes: 0 };
 
   constructor(parts: GateParts) {
     this.#parts = parts;
+  }
+
+  /** Over all connections since the start. */
+  get traffic(): Traffic {
+    return [...this.#entries.keys()].map(trafficOf).reduce(sum, this.#past);
   }
 
   /** Connections whose other side is unknown. */
@@ -92,6 +99,7 @@ export class Gate {
     this.#watch(connection, entry);
     connection.addEventListener('close', () => {
       entry.cancelDeadline();
+      this.#past = sum(this.#past, trafficOf(connection));
       this.#entries.delete(connection);
       entry.settled.resolve(false);
     });
@@ -153,7 +161,7 @@ export class Gate {
     });
     const look = (): void => {
       if (entry.key !== undefined || connection.status !== 'open') return;
-      if (bytesRead(connection) > MAX_UNADMITTED_BYTES) give('bytes');
+      if (trafficOf(connection).receivedBytes > MAX_UNADMITTED_BYTES) give('bytes');
       else this.#parts.clock.schedule(WATCH_MS, look);
     };
     this.#parts.clock.schedule(WATCH_MS, look);
@@ -244,4 +252,8 @@ export class Gate {
     this.#parts.onRefused(peer, reason);
     if (entry?.key === undefined) connection.abort(reason);
   }
+}
+
+function sum(a: Traffic, b: Traffic): Traffic {
+  return { sentBytes: a.sentBytes + b.sentBytes, receivedBytes: a.receivedBytes + b.receivedBytes };
 }

@@ -134,7 +134,12 @@ export class MembershipService {
   greet(link: Link, key: { readonly former: boolean } | undefined): void {
     const { current } = this;
     if (current === undefined || this.#parts.open) return;
-    if (key?.former === true || current.epoch > 0) link.say(rekeyMessage(current));
+    if (key?.former === false && current.removed.includes(link.peer)) {
+      // It was given the current key: somebody let it in anew.
+      this.#membership = { ...current, removed: current.removed.filter((removed) => removed !== link.peer) };
+      this.#saveSoon();
+    }
+    if (key?.former === true || current.epoch > 0) link.say(rekeyMessage(this.#membership ?? current));
   }
 
   /** Keeps where a member is, for the next start. */
@@ -147,9 +152,11 @@ export class MembershipService {
     this.#membership = {
       ...current,
       members: [{ peer, addresses: kept }, ...current.members.filter((member) => member.peer !== peer)].slice(0, MAX_KNOWN_MEMBERS),
-      // Let in anew by the current key.
-      removed: current.removed.filter((removed) => removed !== peer),
     };
+    this.#saveSoon();
+  }
+
+  #saveSoon(): void {
     this.#cancelSave ??= this.#parts.clock.schedule(SAVE_DELAY_MS, () => {
       this.#cancelSave = undefined;
       void this.#save();

@@ -60,6 +60,11 @@ export class Dialer {
     return this.#targets.size;
   }
 
+  /** Dials that are under way, beside the one that is about to begin. */
+  get active(): number {
+    return this.#active - 1;
+  }
+
   /** An address that a person gave: dialled until the node stops. */
   add(address: string): void {
     const peer = multiaddr(address)
@@ -77,8 +82,8 @@ export class Dialer {
     this.#schedule(target, 0);
   }
 
-  /** Where a peer may be. The node with the smaller id dials at once, the other one after `patienceMs`, in case both know. */
-  know(peer: PeerId, addresses: readonly string[], patienceMs: number): void {
+  /** Where a peer may be. The node with the smaller id dials after `firstMs`, the other one `patienceMs` later, in case both know. */
+  know(peer: PeerId, addresses: readonly string[], patienceMs: number, firstMs = 0): void {
     if (peer === this.#parts.self || this.#stopped.signal.aborted) return;
     const plain = addresses.map(withoutPeer);
     const existing = this.#targets.get(peer);
@@ -90,7 +95,7 @@ export class Dialer {
     if (this.#parts.isConnected(peer) || target.dialling) return;
     // Nothing new: the waiting time of earlier failures stands.
     if (target.cancel !== undefined && !isNew) return;
-    this.#schedule(target, this.#parts.self < peer ? 0 : patienceMs);
+    this.#schedule(target, firstMs + (this.#parts.self < peer ? 0 : patienceMs));
   }
 
   /** Dials at once, because somebody wants to talk to the peer. */

@@ -33,9 +33,10 @@ import type { PeerTable } from './peer-table.ts';
 /** Wait between two looks for a better way to a peer. */
 const IMPROVE_MS = 5_000;
 /** Links over which this node hears of others; more would tell the same. */
-const CARD_SOURCES = 3;
+const CARD_SOURCES = 2;
 /** Cards to be handed on are gathered for this long. */
 const RELAY_MS = 50;
+const RELAYED_DIAL_MS = 250;
 /** Cards of one message, as JSON. */
 const MAX_BATCH_BYTES = 256 * 1024;
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -133,8 +134,8 @@ export class PeerManager {
   /** A dial failed: a peer whose links broke and who doesn't answer is dead. */
   unreachable(peer: PeerId): void {
     const record = this.#parts.table.find(peer);
-    if (record === undefined || record.links.size > 0) return;
-    record.linkLostMs = this.#parts.clock.nowMs();
+    // One that others vouch for may be out of this node's reach alone, or just busy.
+    if (record === undefined || record.links.size > 0 || record.state === 'alive') return;
     this.#setDead(record);
   }
 
@@ -187,6 +188,7 @@ export class PeerManager {
     const link = new Link({ peer: control.peer, connection, control, interfaceType, clock });
     const isFirst = record.links.size === 0;
     record.links.add(link);
+    record.hadLink = true;
     control.onFrame(({ header }) => this.#hear(record, link, header));
     void control.closed.then(() => this.#removeLink(record, link));
     connection.addEventListener('close', () => this.#removeLink(record, link));
@@ -270,7 +272,6 @@ export class PeerManager {
         return;
       case 'leaving':
         this.#parts.dialer().forget(record.id);
-        record.linkLostMs = this.#parts.clock.nowMs();
         this.#setDead(record);
         if (message.reason === 'left') this.#parts.table.forget(record.id);
         return;
@@ -321,6 +322,8 @@ export class PeerManager {
     try {
       const known = await verifyCard(signed);
       if (known.card.peer !== record.id) throw new BadMessageError(`${record.id} sent a card of ${known.card.peer} as its own.`);
+      // It may have been removed while its card was checked.
+      if (this.#parts.isRemoved(record.id)) return;
       const first = record.known === undefined;
       if (this.#parts.table.find(record.id) === undefined) this.#parts.table.add(record);
       if (record.known?.addresses.join(' ') !== known.addresses.join(' ')) record.improvedMs = Number.NEGATIVE_INFINITY;
@@ -330,7 +333,8 @@ export class PeerManager {
       if (record.state === 'dead' && record.links.size === 0) record.state = 'alive';
       if (first || this.#isLarge) this.#relay(record.id);
       this.#parts.onCard(record);
-      this.#parts.dialer().know(record.id, known.addresses, this.#parts.settings.dialPatienceMs);
+      // Cards of others come many together: how large the mesh is shows a moment later.
+      this.#parts.dialer().know(record.id, known.addresses, this.#parts.settings.dialPatienceMs, RELAYED_DIAL_MS);
       this.#parts.table.changed(record);
     } catch (error) {
       link.control.abort(error instanceof BadMessageError ? error : new BadMessageError(errorMessage(error), { cause: error }));
@@ -361,9 +365,8 @@ export class PeerManager {
 
   /** Whether a link to the peer is worth a dial. */
   wants(peer: PeerId): boolean {
-    if (!this.#isLarge || this.#linked() < this.#parts.settings.enoughLinks) return true;
-    const state = this.#parts.table.find(peer)?.state;
-    return state === 'suspect' || (state === 'dead' && this.#parts.table.find(peer)?.linkLostMs !== 0);
+    if (!this.#isLarge || this.#linked() + this.#parts.dialer().active < this.#parts.settings.enoughLinks) return true;
+    return (this.#parts.table.find(peer)?.state ?? 'alive') !== 'alive';
   }
 
   #versions(except: PeerId): [PeerId, number][] {
@@ -522,10 +525,8 @@ export class PeerManager {
     const silent = [...record.links].filter((link) => stateAfter(now - link.lastHeardMs, this.#parts.settings) === 'dead');
     const heardMs = Math.max(...[...record.links].map((link) => link.lastHeardMs));
     const state = stateAfter(now - heardMs, this.#parts.settings);
-    if (state === 'dead') {
-      record.linkLostMs = now;
-      this.#setDead(record);
-    } else if (state !== record.state) {
+    if (state === 'dead') this.#setDead(record);
+    else if (state !== record.state) {
       record.state = state;
       this.#parts.table.changed(record);
     }
@@ -551,7 +552,8 @@ export class PeerManager {
     record.state = 'dead';
     record.deadSinceMs = this.#parts.clock.nowMs();
     record.instance = undefined;
-    if (this.#isLarge && record.linkLostMs > 0) {
+    if (this.#isLarge && record.hadLink) {
+      record.hadLink = false;
       const version = record.card?.version ?? 0;
       this.#toAskers((link) => link.say({ kind: 'gone', peer: record.id, version }));
     }

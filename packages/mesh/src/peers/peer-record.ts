@@ -24,6 +24,8 @@ export class PeerRecord implements Peer {
   readonly goneAddresses = new Set<string>();
   /** When a better address was last looked for. */
   improvedMs = Number.NEGATIVE_INFINITY;
+  /** There was a link since it was last given up. */
+  hadLink = false;
   /** When the last link broke. */
   linkLostMs = 0;
   /** When it died; 0 while it lives. */

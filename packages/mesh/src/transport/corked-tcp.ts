@@ -68,10 +68,15 @@ export function socketAddresses(connection: Connection): { readonly local: strin
   return local === undefined || remote === undefined ? undefined : { local: plainAddress(local), remote: plainAddress(remote) };
 }
 
-/** Bytes that came in over a connection so far; 0 where libp2p's inside is not as it was. */
-export function bytesRead(connection: Connection): number {
+export interface Traffic {
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+}
+
+/** What went over a connection so far, as TCP carried it; 0 where libp2p's inside is not as it was. */
+export function trafficOf(connection: Connection): Traffic {
   const { maConn } = connection as unknown as { readonly maConn?: SocketConnection };
-  return maConn?.socket?.bytesRead ?? 0;
+  return { sentBytes: maConn?.socket?.bytesWritten ?? 0, receivedBytes: maConn?.socket?.bytesRead ?? 0 };
 }
 
 /** Calls back for every stream that the other side opens, before its protocol is known. */

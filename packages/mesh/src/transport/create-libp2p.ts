@@ -5,6 +5,7 @@ import { FaultTolerance } from '@libp2p/interface';
 import { MIB } from '@pippa/core';
 import { createLibp2p, type Libp2p } from 'libp2p';
 import { corkedTcp } from './corked-tcp.ts';
+import { quietLogger } from './quiet-logger.ts';
 
 /** Nodes of a house, several connections each while links change; a mesh of 100 nodes fits thrice. */
 const MAX_CONNECTIONS = 300;
@@ -29,6 +30,7 @@ export async function createTransport({ privateKey, listen }: TransportOptions):
   const socket = { highWaterMark: MIB, keepAliveInitialDelay: 5_000 } as object;
   return createLibp2p({
     start: false,
+    logger: quietLogger,
     privateKey,
     addresses: { listen: [...listen] },
     transports: [corkedTcp({ dialOpts: socket, listenOpts: socket })],
