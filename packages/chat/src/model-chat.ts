@@ -67,7 +67,8 @@ export class ModelChat {
     this.#controls = ControlTexts.of(tokenizer);
     this.#harmony = isHarmony(source);
     this.#reasoning = this.#harmony ? undefined : reasoning;
-    this.#calls = this.#template.features.tools ? detectToolCallFormat(source) : HERMES_FORMAT;
+    // A way of its own that is not known is read, and forced, in the way that most models have seen.
+    this.#calls = (this.#template.features.tools ? detectToolCallFormat(source) : undefined) ?? HERMES_FORMAT;
     this.#wrappers = source.includes('<response></response>') ? ['<response>', '</response>'] : [];
     this.#markerTokens = markerTokens;
   }

@@ -147,6 +147,47 @@ describe('chat templates', () => {
     );
   });
 
+  it('gives calls one by one, each with its result, to templates that take no more or forget the others', async () => {
+    const messages: ChatMessage[] = [
+      { role: 'user', content: 'Rome and Paris?' },
+      {
+        role: 'assistant',
+        content: '',
+        toolCalls: ['Rome', 'Paris'].map((city) => ({ id: `call_${city}`, name: 'get_weather', arguments: `{"city":"${city}"}` })),
+      },
+      { role: 'tool', content: 'rain in Paris', toolCallId: 'call_Paris' },
+      { role: 'tool', content: 'sun in Rome', toolCallId: 'call_Rome' },
+      { role: 'user', content: 'Thanks' },
+    ];
+    const llama = new Harness({ template: LLAMA_TEMPLATE, controls: LLAMA_CONTROLS, begin: '<|begin_of_text|>' });
+    const harmony = new Harness({ template: HARMONY_TEMPLATE, controls: HARMONY_CONTROLS });
+    for (const harness of [llama, harmony]) {
+      const prompt = await harness.promptOf({ messages, tools: [WEATHER] });
+      const order = ['"city": "Rome"', 'sun in Rome', '"city": "Paris"', 'rain in Paris', 'Thanks'].map((text) =>
+        prompt.indexOf(text),
+      );
+      expect(order).toEqual(order.toSorted((left, right) => left - right));
+      expect(order[0]).toBeGreaterThan(0);
+    }
+    const together = await qwen().promptOf({ messages, tools: [WEATHER] });
+    expect(together.indexOf('"city": "Paris"')).toBeLessThan(together.indexOf('rain in Paris'));
+    expect(together.indexOf('"city": "Paris"')).toBeLessThan(together.indexOf('sun in Rome'));
+  });
+
+  it('moves system messages that the template would only show at the start, or not at all but for one', async () => {
+    const harmony = new Harness({ template: HARMONY_TEMPLATE, controls: HARMONY_CONTROLS });
+    const late = await harmony.promptOf({ messages: [...TALK, { role: 'system', content: 'Now in French.' }] });
+    expect(late).toContain('«<|start|>»developer«<|message|>»Be brief.');
+    expect(late).toContain('«<|start|>»user«<|message|>»Now in French.');
+    expect(await qwen().promptOf({ messages: [...TALK, { role: 'system', content: 'Now in French.' }] })).toContain(
+      '«<|im_start|>»system\nNow in French.',
+    );
+    const r1 = new Harness({ template: DEEPSEEK_R1_TEMPLATE, controls: DEEPSEEK_CONTROLS });
+    const told = await r1.promptOf({ messages: TALK, tools: [WEATHER] });
+    expect(told).toContain('Be brief.\n\nYou can call functions.');
+    expect(told).toContain('"get_weather"');
+  });
+
   it('gives content as parts to templates that take nothing else', async () => {
     const typed =
       "{% for m in messages %}{{ m.role }}:{% for part in m.content %}{% if part.type == 'text' %}{{ part.text }}{% endif %}{% endfor %};{% endfor %}";

@@ -7,6 +7,7 @@ import {
   isSystem,
   mergeNeighbours,
   placeSystemMessages,
+  separateCalls,
   type SystemPlacement,
 } from './message-shaping.ts';
 import { messageVariables, toolVariables, type VariableStyle } from './message-variables.ts';
@@ -108,7 +109,8 @@ export class ChatTemplate {
     tools: readonly ToolDefinition[],
     { systems, merge, style }: Attempt,
   ): Record<string, unknown> {
-    const placed = placeSystemMessages(messages, systems);
+    const { features } = this;
+    const placed = placeSystemMessages(features.manyCalls || !features.calls ? messages : separateCalls(messages), systems);
     const shaped = merge ? mergeNeighbours(answerResults(placed)) : placed;
     const extra = Object.entries(variables).filter(([name]) => !RESERVED.has(name));
     return {
@@ -125,6 +127,12 @@ export class ChatTemplate {
   }
 }
 
+/** Where system messages are shown at all; text that a template would drop without a word is moved from the start. */
+function placement({ system, lateSystem }: TemplateFeatures): SystemPlacement {
+  if (!system) return 'fold';
+  return lateSystem ? 'keep' : 'first';
+}
+
 /** The shapes to try, the plainest first. */
 function* attempts(features: TemplateFeatures, messages: readonly ChatMessage[]): Generator<Attempt> {
   const style: VariableStyle = {
@@ -134,7 +142,7 @@ function* attempts(features: TemplateFeatures, messages: readonly ChatMessage[])
     withReasoning: true,
     developerRole: features.developer,
   };
-  const base: Attempt = { systems: features.system ? 'keep' : 'fold', merge: false, style };
+  const base: Attempt = { systems: placement(features), merge: false, style };
   yield base;
   const calls = messages.some(hasCalls);
   if (calls) {

@@ -41,10 +41,44 @@ export function mergeNeighbours(messages: readonly ChatMessage[]): readonly Chat
   return merged;
 }
 
-/** Puts an empty answer between the results of calls and a user who went on without one, for templates that want one there. */
+/** One call a message, each followed by its results, for templates that take no more or forget all but the first. */
+export function separateCalls(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+  const separated: ChatMessage[] = [];
+  for (let index = 0; index < messages.length; index += 1) {
+    const message = messages[index] as ChatMessage;
+    const calls = message.role === 'assistant' ? (message.toolCalls ?? []) : [];
+    if (message.role !== 'assistant' || calls.length < 2) {
+      separated.push(message);
+      continue;
+    }
+    const results: ChatMessage[] = [];
+    while (messages[index + 1]?.role === 'tool') results.push(messages[(index += 1)] as ChatMessage);
+    const { reasoning: _thought, ...later } = message;
+    for (const [place, call] of calls.entries()) {
+      separated.push(place === 0 ? { ...message, toolCalls: [call] } : { ...later, content: '', toolCalls: [call] });
+      // Results without an id belong to the calls in their order.
+      separated.push(
+        ...takeResults(results, (result, at) => result.toolCallId === call.id || (result.toolCallId === undefined && at === 0)),
+      );
+    }
+    separated.push(...results);
+  }
+  return separated;
+}
+
+function takeResults(
+  results: ChatMessage[],
+  fits: (result: ChatMessage & { readonly role: 'tool' }, index: number) => boolean,
+): ChatMessage[] {
+  const taken = results.filter((result, index) => result.role === 'tool' && fits(result, index));
+  for (const result of taken) results.splice(results.indexOf(result), 1);
+  return taken;
+}
+
+/** Puts a blank answer between the results of calls and a user who went on without one, for templates that want one there. */
 export function answerResults(messages: readonly ChatMessage[]): readonly ChatMessage[] {
   return messages.flatMap((message, index) =>
-    message.role === 'user' && messages[index - 1]?.role === 'tool' ? [{ role: 'assistant', content: '' }, message] : [message],
+    message.role === 'user' && messages[index - 1]?.role === 'tool' ? [{ role: 'assistant', content: ' ' }, message] : [message],
   );
 }
 

@@ -1,4 +1,5 @@
 import type { ChatMessage, ToolDefinition } from '@pippa/core';
+import { isSystem } from './message-shaping.ts';
 import { toolVariables } from './message-variables.ts';
 
 /**
@@ -8,7 +9,11 @@ import { toolVariables } from './message-variables.ts';
 export function withPromptedTools(messages: readonly ChatMessage[], tools: readonly ToolDefinition[]): readonly ChatMessage[] {
   const asText = messages.map(toText);
   if (tools.length === 0) return asText;
-  return [{ role: 'system', content: toolInstructions(tools) }, ...asText];
+  const instructions = toolInstructions(tools);
+  const [first, ...rest] = asText;
+  // Many templates take one system message and forget others.
+  if (first === undefined || !isSystem(first)) return [{ role: 'system', content: instructions }, ...asText];
+  return [{ ...first, content: `${first.content}\n\n${instructions}` }, ...rest];
 }
 
 function toolInstructions(tools: readonly ToolDefinition[]): string {

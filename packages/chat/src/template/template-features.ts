@@ -6,11 +6,15 @@ import { messageVariables, toolVariables, type VariableStyle } from './message-v
 /** What a template can do, found by rendering small conversations with it. */
 export interface TemplateFeatures {
   readonly system: boolean;
+  /** It shows system messages after the first message too. */
+  readonly lateSystem: boolean;
   readonly developer: boolean;
   /** It shows tools to the model and renders calls and their results. */
   readonly tools: boolean;
   /** It renders earlier calls and their results, whether or not it can show tools (DeepSeek R1 cannot). */
   readonly calls: boolean;
+  /** It renders all calls of a message. */
+  readonly manyCalls: boolean;
   /** It wants content as a list of parts. */
   readonly typedContent: boolean;
   /** It wants the arguments of tool calls as JSON text. */
@@ -38,6 +42,20 @@ const CALL: readonly ChatMessage[] = [
     toolCalls: [{ id: 'pippa1234', name: TOOL.name, arguments: '{"pippa_probe_key": "pippa_probe_value"}' }],
   },
   { role: 'tool', content: RESULT, toolCallId: 'pippa1234', name: TOOL.name },
+];
+
+const MANY_CALLS: readonly ChatMessage[] = [
+  USER,
+  {
+    role: 'assistant',
+    content: '',
+    toolCalls: ['value', 'other'].map((value, index) => ({
+      id: `pippa123${index}`,
+      name: TOOL.name,
+      arguments: `{"pippa_probe_key": "pippa_probe_${value}"}`,
+    })),
+  },
+  ...[0, 1].map((index): ChatMessage => ({ role: 'tool', content: RESULT, toolCallId: `pippa123${index}`, name: TOOL.name })),
 ];
 
 /**
@@ -74,7 +92,14 @@ export function detectFeatures(template: CompiledTemplate, globals: Readonly<Rec
   const mentioned = listed || template.source.includes('tool_calls');
   const objects = mentioned && shows(called, CALL, style, offered);
   const texts = mentioned && !objects && shows(called, CALL, { ...style, argumentsAsText: true }, offered);
+  const callStyle = { ...style, argumentsAsText: texts };
   return {
+    lateSystem: shows(
+      [INSTRUCTION, QUESTION],
+      [USER, { role: 'assistant', content: 'x' }, { role: 'system', content: INSTRUCTION }, USER],
+      style,
+    ),
+    manyCalls: shows(['pippa_probe_value', 'pippa_probe_other', RESULT], MANY_CALLS, callStyle, offered),
     system: shows([INSTRUCTION, QUESTION], [{ role: 'system', content: INSTRUCTION }, USER], style),
     developer:
       /['"]developer['"]/.test(template.source) &&
