@@ -180,6 +180,58 @@ const KIMI: HeaderFormatOptions = {
   between: '',
 };
 
+/** Hunyuan 3: as GLM, with tags of its own and one pair around all calls. */
+const HUNYUAN: XmlFormatOptions = {
+  name: 'hunyuan-xml',
+  open: '<tool_calls:opensource>',
+  close: '</tool_calls:opensource>',
+  functionOpen: '<tool_call:opensource>',
+  nameEnd: '<tool_sep:opensource>',
+  functionEnd: '</tool_call:opensource>',
+  parameterOpen: '<arg_key:opensource>',
+  keyEnd: '</arg_key:opensource>',
+  valueOpen: '<arg_value:opensource>',
+  valueEnd: '</arg_value:opensource>',
+  beforeValue: '\n<arg_value:opensource>',
+  afterValue: '',
+};
+/** Solar: the call's id comes first. */
+const SOLAR_NAME = '<|tool_call:name|>';
+const SOLAR: HeaderFormatOptions = {
+  name: 'solar',
+  open: '<|tool_calls|>',
+  close: '<|calls|>',
+  callOpen: '<|tool_call:begin|>',
+  headerEnd: '<|tool_call:args|>',
+  callEnd: '<|tool_call:end|>',
+  markers: [SOLAR_NAME],
+  readHeader(header) {
+    const [, id = '', name = ''] = /^([^<]*)<\|tool_call:name\|>([^\s{}<]+)$/.exec(header) ?? [];
+    if (name === '') return undefined;
+    return id === '' ? { name } : { name, id };
+  },
+  writeHeader: (name) => `call${SOLAR_NAME}${name}<|tool_call:args|>`,
+  between: '',
+};
+/** Functionary 3.1: the name in a tag, JSON inside. */
+const FUNCTIONARY: HeaderFormatOptions = {
+  name: 'functionary',
+  open: '',
+  close: '',
+  callOpen: '<function=',
+  headerEnd: '>',
+  callEnd: '</function>',
+  readHeader: plainHeader,
+  writeHeader: (name) => `${name}>`,
+  between: '',
+};
+const GIGACHAT = jsonFormat({
+  name: 'gigachat',
+  openers: ['<|function_call|>'],
+  closers: [],
+  written: { begin: '', callBegin: '<|function_call|>', ...USUAL_KEYS, callEnd: '', end: '' },
+});
+
 /** Formats by what their templates contain; the first that fits is the model's. */
 const DETECTED: readonly (readonly [fits: (source: string) => boolean, format: ToolCallFormat])[] = [
   [has('<|tool_call>', '<tool_call|>'), GEMMA_FORMAT],
@@ -190,6 +242,10 @@ const DETECTED: readonly (readonly [fits: (source: string) => boolean, format: T
   [has('DSML', 'invoke name='), xmlFormat(DEEPSEEK_DSML)],
   [has('<arg_key>', '<tool_call>'), xmlFormat(GLM)],
   [has('<function=', '<parameter=', '<tool_call>'), xmlFormat(QWEN_CODER)],
+  [has('<tool_sep', ':opensource'), xmlFormat(HUNYUAN)],
+  [has('<|tool_call:args|>'), headerFormat(SOLAR)],
+  [has('<|function_call|>'), GIGACHAT],
+  [(source) => has('<function=', '</function>')(source) && !source.includes('<parameter='), headerFormat(FUNCTIONARY)],
   [has('<｜tool▁sep｜>', '```json'), headerFormat(DEEPSEEK_FENCED)],
   [has('<｜tool▁sep｜>'), headerFormat(DEEPSEEK)],
   [has('<|tool_calls_section_begin|>'), headerFormat(KIMI)],

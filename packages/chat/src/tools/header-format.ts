@@ -13,6 +13,8 @@ export interface HeaderFormatOptions {
   /** Ends the header, which names the function. */
   readonly headerEnd: string;
   readonly callEnd: string;
+  /** Texts inside a header that may be control tokens. */
+  readonly markers?: readonly string[];
   /** Texts between a header's end and the arguments that say nothing more. */
   readonly beforeArguments?: readonly string[];
   readonly afterArguments?: readonly string[];
@@ -29,7 +31,7 @@ export function headerFormat(options: HeaderFormatOptions): ToolCallFormat {
   return {
     name: options.name,
     openers: [open, callOpen].filter((marker) => marker !== ''),
-    markers: [close, headerEnd, callEnd].filter((marker) => marker !== ''),
+    markers: [close, headerEnd, callEnd, ...(options.markers ?? [])].filter((marker) => marker !== ''),
     parse: (cursor, opener) => parseCalls(cursor, options, opener),
     grammar: (request) => headerGrammar(options, request),
   };
