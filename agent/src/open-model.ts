@@ -96,6 +96,7 @@ function soloNode(file: SingleFile, plan: StagePlan, options: OpenModelOptions):
       parallelSequences,
       strategy: 'speed',
       activations: 'f32',
+      exactReplay: false,
       localStages: options.stages,
     },
     keepAliveMs: Number.POSITIVE_INFINITY,

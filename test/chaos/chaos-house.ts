@@ -19,21 +19,24 @@ export class ChaosHouse implements AsyncDisposable {
   readonly #membership = foundMesh();
   readonly #folder: string;
   readonly #budgetBytes: number;
+  readonly #exactReplay: boolean;
   #addresses: readonly string[] = [];
   #started = 0;
 
-  private constructor(folder: string, budgetBytes: number) {
+  private constructor(folder: string, budgetBytes: number, exactReplay: boolean) {
+    this.#exactReplay = exactReplay;
     this.#folder = folder;
     this.#budgetBytes = budgetBytes;
     this.front = new RemoteNode('front');
   }
 
-  static async open(others: number): Promise<ChaosHouse> {
+  static async open(others: number, options: { readonly exactReplay: boolean }): Promise<ChaosHouse> {
     const model = await readGgufModel(DEMO_MODEL);
     const shape = { from: 0, to: 8, contextCells: CONTEXT_TOKENS * PARALLEL, parallelSequences: PARALLEL, maxRows: 256 };
     const whole = memoryEstimate(model, shape);
     const folder = await mkdtemp(join(tmpdir(), 'pippa-chaos-'));
-    const house = new ChaosHouse(folder, Math.round((whole.weights + whole.context + whole.compute) * 0.7));
+    const budgetBytes = Math.round((whole.weights + whole.context + whole.compute) * 0.7);
+    const house = new ChaosHouse(folder, budgetBytes, options.exactReplay);
     house.#addresses = await house.#start(house.front);
     for (let index = 0; index < others; index += 1) await house.join();
     await house.settled();
@@ -69,6 +72,7 @@ export class ChaosHouse implements AsyncDisposable {
       shardDirectory: join(this.#folder, 'shards'),
       contextTokens: CONTEXT_TOKENS,
       parallelSequences: PARALLEL,
+      exactReplay: this.#exactReplay,
     };
     return (await node.ask({ kind: 'start', options })) as readonly string[];
   }

@@ -37,6 +37,8 @@ export interface WishSettings {
   readonly parallelSequences: number;
   readonly strategy: 'memory' | 'speed' | 'throughput';
   readonly activations: ActivationFormat;
+  /** What is computed again after a loss comes out the same, bit for bit. */
+  readonly exactReplay: boolean;
   /** Cut every model into so many stages, all on this node. */
   readonly localStages: number | undefined;
 }
@@ -174,6 +176,7 @@ export class Node implements Startable {
       strategy: change.strategy ?? wishes.strategy,
       activations: change.activations ?? wishes.activations,
       lane: 'interactive',
+      exactReplay: wishes.exactReplay,
       keep: change.keep ?? false,
       desired: change.desired ?? false,
       ...(contextTokens === undefined ? {} : { contextTokens }),

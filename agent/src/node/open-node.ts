@@ -57,6 +57,7 @@ export function openNode(settings: Settings, surroundings: OpenNodeSurroundings)
       parallelSequences: settings.parallel,
       strategy: settings.strategy,
       activations: settings.activations,
+      exactReplay: settings.exactReplay,
       localStages: settings.stages === 1 ? undefined : settings.stages,
     },
     journal: new DesiredRings(paths.rings, logger),

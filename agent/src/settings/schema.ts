@@ -185,6 +185,13 @@ export const settingsSchema = z.strictObject({
       kind: 'text',
       default: 'f32',
     }),
+  exactReplay: z.boolean().default(false).register(texts, {
+    meaning: 'what is computed again when a machine was lost comes out the same to the last bit; costs batching and prefix reuse',
+    argument: '',
+    expects: 'true or false',
+    kind: 'switch',
+    default: '',
+  }),
   keepAlive: z.int().min(0).max(525_600).default(30).register(texts, {
     meaning: 'minutes that a model stays loaded after its last answer, when a request brought it up',
     argument: 'minutes',

@@ -19,6 +19,7 @@ export interface MeshNodeOptions {
   readonly shardDirectory: string;
   readonly contextTokens: number;
   readonly parallelSequences: number;
+  readonly exactReplay?: boolean;
 }
 
 export type NodeCommand =
@@ -36,6 +37,8 @@ export interface NodeFacts {
   readonly alivePeers: number;
   readonly running: number;
   readonly stages: readonly { readonly from: number; readonly to: number; readonly memoryBytes: number }[];
+  readonly generatedTokens: number;
+  readonly recoveries: readonly { readonly reason: string; readonly durationMs: number }[];
   readonly rssBytes: number;
   readonly cpuMs: number;
 }
@@ -83,6 +86,8 @@ async function obey(command: NodeCommand): Promise<unknown> {
           0,
         ),
         stages,
+        generatedTokens: node.manager.rings.reduce((sum, ring) => sum + (ring.snapshot()?.generatedTokens ?? 0), 0),
+        recoveries: node.manager.rings.flatMap((ring) => ring.recoveries),
         rssBytes: process.memoryUsage.rss(),
         cpuMs: (user + system) / 1000,
       };
@@ -120,7 +125,14 @@ async function start(options: MeshNodeOptions): Promise<readonly string[]> {
     budgetBytes,
     threads: 1,
     shardDirectory,
-    wishes: { contextTokens, parallelSequences, strategy: 'throughput', activations: 'f32', localStages: undefined },
+    wishes: {
+      contextTokens,
+      parallelSequences,
+      strategy: 'throughput',
+      activations: 'f32',
+      exactReplay: options.exactReplay ?? false,
+      localStages: undefined,
+    },
     keepAliveMs: Number.POSITIVE_INFINITY,
     logger: silentLogger,
   });

@@ -48,7 +48,14 @@ export class MeshHouse implements AsyncDisposable {
       budgetBytes,
       threads: 1,
       shardDirectory: join(this.#folder, name),
-      wishes: { contextTokens, parallelSequences: 2, strategy: 'speed', activations: 'f32', localStages: undefined },
+      wishes: {
+        contextTokens,
+        parallelSequences: 2,
+        strategy: 'speed',
+        activations: 'f32',
+        exactReplay: false,
+        localStages: undefined,
+      },
       keepAliveMs: Number.POSITIVE_INFINITY,
       logger: silentLogger,
     });

@@ -18,6 +18,8 @@ const wishField = z.object({
   lane: z.enum(['interactive', 'batch']),
   strategy: z.enum(['memory', 'speed', 'throughput']),
   activations: activationsField,
+  /** Steps of one sequence each, in shapes that depend on it alone: what is computed again comes out the same, bit for bit. */
+  exactReplay: z.boolean().exactOptional(),
   /** Cut into so many stages, whatever the planner would choose. */
   stageCount: z.int().min(1).max(RING_LIMITS.stages).exactOptional(),
   /** It stays up until it is taken down; others go when they were idle for long or their memory is wanted. */

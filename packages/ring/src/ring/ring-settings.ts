@@ -1,4 +1,4 @@
-import { DEFAULT_CONDUCTOR_SETTINGS, type ConductorSettings } from '../settings.ts';
+import { DEFAULT_CONDUCTOR_SETTINGS, type ConductorSettings, type FixedShapes } from '../settings.ts';
 
 /** How a ring behaves when something is wrong. */
 export interface RingSettings {
@@ -23,6 +23,9 @@ export const DEFAULT_RING_SETTINGS: RingSettings = {
   overdueMs: 1500,
   maxFruitlessRepairs: 3,
 };
+
+/** Steps whose last bits do not depend on who else is there, nor on when a sequence is computed again. */
+export const EXACT_SHAPES: FixedShapes = { prefillRows: 64, decodeGroups: 'alone' };
 
 /** Rows of a step where one stage has the whole model: llama.cpp's own micro-batch. */
 export const WHOLE_MODEL_ROWS = 512;

@@ -20,7 +20,7 @@ import { createConductor, type Conductor } from '../conductor.ts';
 import type { ConductorSnapshot } from '../snapshot.ts';
 import { closeAll, nameOf } from './realise.ts';
 import { PlacementRefusedError, type RingPlanner } from './ring-planner.ts';
-import type { RingSettings } from './ring-settings.ts';
+import { EXACT_SHAPES, type RingSettings } from './ring-settings.ts';
 import { StageSet } from './stage-set.ts';
 import { Watch } from './watch.ts';
 
@@ -224,7 +224,11 @@ export class Ring {
     this.#chain = chain;
     this.#conductor = createConductor({
       chain: this.#observed(chain),
-      settings: { ...settings.conductor, contextTokens: this.contextTokens },
+      settings: {
+        ...settings.conductor,
+        contextTokens: this.contextTokens,
+        ...(this.wish.exactReplay === true ? { fixedShapes: EXACT_SHAPES } : {}),
+      },
       clock,
       logger: logger.child({ scope: 'ring' }),
       // The chain's own word says which stage it was.
