@@ -371,6 +371,7 @@ class LibP2pMesh implements MeshNode {
       classify: this.#options.classifyInterface ?? (() => 'unknown'),
       dialer: () => this.#requireDialer(),
       locals: () => this.#interfaces(),
+      random: this.#options.random ?? Math.random,
       isRemoved: (peer) => this.#membership.current?.removed.includes(peer) ?? false,
       hasAddress: (address) => this.#allAddresses().some((local) => local.address === address),
       onRekey: (message, from) => void this.#membership.heed(message, from, this.self),

@@ -34,6 +34,9 @@ import type { PeerTable } from './peer-table.ts';
 const IMPROVE_MS = 5_000;
 /** Links over which this node hears of others; more would tell the same. */
 const CARD_SOURCES = 2;
+/** Whoever was left out when cards were handed on asks for them: soon while there is news, then seldom. */
+const FIRST_SYNC_MS = 1_000;
+const LAST_SYNC_MS = 30_000;
 /** Cards to be handed on are gathered for this long. */
 const RELAY_MS = 50;
 const RELAYED_DIAL_MS = 250;
@@ -54,6 +57,8 @@ export interface PeerManagerParts {
   dialer(): Dialer;
   /** The addresses of this machine that are in use. */
   locals(): readonly LocalAddress[];
+  /** `0 <= n < 1` */
+  readonly random: () => number;
   isRemoved(peer: PeerId): boolean;
   /** Whether this machine still has the address, in use or not. */
   hasAddress(address: string): boolean;
@@ -72,6 +77,8 @@ export class PeerManager {
   #lastTickMs = 0;
   #stopped = false;
   readonly #relays = new Set<PeerId>();
+  #syncMs = FIRST_SYNC_MS;
+  #nextSyncMs = 0;
 
   constructor(parts: PeerManagerParts) {
     this.#parts = parts;
@@ -261,7 +268,7 @@ export class PeerManager {
         void this.#parts.ownCard.signed().then((card) => link.say({ kind: 'card', card }));
         return;
       case 'cards-request':
-        link.wantsCards = true;
+        if (message.once !== true) link.wantsCards = true;
         this.#sendCards(link, this.#cardsFor(record.id, new Map(message.have)));
         return;
       case 'cards':
@@ -332,6 +339,7 @@ export class PeerManager {
       // Others have a link to a node that came back, or it had been gone for them alone.
       if (record.state === 'dead' && record.links.size === 0) record.state = 'alive';
       if (first || this.#isLarge) this.#relay(record.id);
+      if (first) this.#syncSoon();
       this.#parts.onCard(record);
       // Cards of others come many together: how large the mesh is shows a moment later.
       this.#parts.dialer().know(record.id, known.addresses, this.#parts.settings.dialPatienceMs, RELAYED_DIAL_MS);
@@ -349,6 +357,21 @@ export class PeerManager {
     const now = this.#parts.clock.nowMs();
     const speaking = [...record.links].filter((link) => now - link.lastHeardMs < this.#parts.settings.suspectMs);
     if (speaking.length > 1) this.#parts.onDuplicate(record.id);
+  }
+
+  #syncSoon(): void {
+    this.#syncMs = FIRST_SYNC_MS;
+    this.#nextSyncMs = Math.min(this.#nextSyncMs, this.#parts.clock.nowMs() + FIRST_SYNC_MS);
+  }
+
+  /** Asks one peer, by chance, for what this node missed. */
+  #sync(now: number): void {
+    if (now < this.#nextSyncMs) return;
+    this.#nextSyncMs = now + this.#syncMs * (1 + this.#parts.random() / 4);
+    this.#syncMs = Math.min(this.#syncMs * 2, LAST_SYNC_MS);
+    const links = [...this.#parts.table.records].flatMap((record) => record.usableLinks[0] ?? []);
+    const link = links[Math.floor(this.#parts.random() * links.length)];
+    link?.say({ kind: 'cards-request', have: this.#versions(link.peer), once: true });
   }
 
   /** Nodes with which there is a link. */
@@ -490,6 +513,7 @@ export class PeerManager {
       this.#improve(record, now);
     }
     this.#seekLinks();
+    this.#sync(now);
   }
 
   /** In a large mesh: makes up for links that were lost. */

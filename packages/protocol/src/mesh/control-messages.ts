@@ -28,8 +28,12 @@ export const controlMessage = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('card-change'), change: cardChange }),
   /** The sender lacks the version that a change was based on. */
   z.strictObject({ kind: z.literal('card-request') }),
-  /** Asks for the cards of all others, now and as they change; `have` are the versions that the sender knows. */
-  z.strictObject({ kind: z.literal('cards-request'), have: z.array(z.tuple([peerIdText, z.int().min(0)])).max(MAX_MEMBERS) }),
+  /** Asks for the cards of all others, now and, unless `once`, as they change; `have` are the versions that the sender knows. */
+  z.strictObject({
+    kind: z.literal('cards-request'),
+    once: z.boolean().optional(),
+    have: z.array(z.tuple([peerIdText, z.int().min(0)])).max(MAX_MEMBERS),
+  }),
   /** Cards of others, handed on: each is signed by whom it is of. */
   z.strictObject({ kind: z.literal('cards'), cards: z.array(signedCard).max(MAX_CARDS_A_MESSAGE) }),
   /** The sender lost its links to a peer whose card was of `version`: whoever has none should look for itself. */
