@@ -1,5 +1,4 @@
-import { MIB } from '@pippa/core';
-import { describeModel, embeddingKind, kvBytesPerToken, type GgufModel } from '@pippa/gguf';
+import { describeModel, embeddingKind, getArchitectureNumber, kvBytesPerToken, type GgufModel } from '@pippa/gguf';
 import type { EmbedderOptions } from '@pippa/llama';
 import { usefulThreads } from './useful-threads.ts';
 
@@ -7,9 +6,10 @@ import { usefulThreads } from './useful-threads.ts';
 const DEFAULT_CONTEXT_TOKENS = 2048;
 /** A decoder goes through longer texts in steps of this. */
 const DECODER_ROWS = 512;
-const MIN_DECODER_ROWS = 64;
-/** What a decoder's logits may take, which the engine computes for every row although nobody wants them. */
-const LOGIT_BYTES = 128 * MIB;
+/** Where only the last token of a text counts, the engine keeps room for the logits of so many; elsewhere for those of every row. */
+const LAST_TOKEN_ROWS = 64;
+/** `pooling_type` of a header. */
+const POOLING_LAST = 3;
 const FLOAT_BYTES = 4;
 /** Intermediate results of a row, in embedding widths: input, keys, queries, values, and a feed-forward of four times the width. */
 const WIDTHS = 8;
@@ -23,7 +23,8 @@ export function planEmbedder(
   const kind = embeddingKind(model);
   const trained = layout.contextLength > 0 ? layout.contextLength : DEFAULT_CONTEXT_TOKENS;
   const contextTokens = Math.min(trained, wish.contextTokens ?? DEFAULT_CONTEXT_TOKENS);
-  const maxRows = kind === 'encoder' ? contextTokens : Math.min(contextTokens, decoderRows(layout.vocabularySize));
+  // Whatever looks at all tokens of a text has to see them in one go.
+  const maxRows = countsLastToken(model) ? Math.min(contextTokens, DECODER_ROWS) : contextTokens;
   const threads = typeof wish.threads === 'number' ? wish.threads : usefulThreads(layout.totalBytes, wish.threads.atMost);
   const paths = model.files.map((file) => file.path);
   const options: EmbedderOptions = { paths, contextTokens, maxRows, threads, gpu: 'auto' };
@@ -40,11 +41,14 @@ function memoryBytes(model: GgufModel, contextTokens: number, maxRows: number): 
   const isEncoder = embeddingKind(model) === 'encoder';
   const perToken = (layer: number): number => (isEncoder ? 0 : kvBytesPerToken(model, layer).perToken);
   const kv = layout.layerBytes.reduce((sum, _, layer) => sum + perToken(layer), 0) * contextTokens;
-  const width = layout.embeddingLength * WIDTHS + (isEncoder ? 0 : layout.vocabularySize);
-  return layout.totalBytes + kv + maxRows * width * FLOAT_BYTES;
+  const logitRows = isEncoder ? 0 : countsLastToken(model) ? Math.min(maxRows, LAST_TOKEN_ROWS) : maxRows;
+  const floats = maxRows * layout.embeddingLength * WIDTHS + logitRows * layout.vocabularySize;
+  return layout.totalBytes + kv + floats * FLOAT_BYTES;
 }
 
-function decoderRows(vocabularySize: number): number {
-  const affordable = Math.floor(LOGIT_BYTES / (FLOAT_BYTES * Math.max(1, vocabularySize)));
-  return Math.max(MIN_DECODER_ROWS, Math.min(DECODER_ROWS, affordable));
+/** A decoder whose vector is that of the last token, as its file says, or because it writes and its file says nothing. */
+function countsLastToken(model: GgufModel): boolean {
+  const kind = embeddingKind(model);
+  if (kind === 'encoder') return false;
+  return kind === undefined || getArchitectureNumber(model, 'pooling_type') === POOLING_LAST;
 }

@@ -6,6 +6,7 @@ import { DecodeError, ModelLoadError } from '../errors.ts';
 import { computeDevices, loadModel, type LoadControl } from '../model-loader.ts';
 import { tokenizeText } from '../tokenize-text.ts';
 import type { EmbedderInfo, EmbedderOptions } from './embedder-options.ts';
+import { LastTokenTap } from './last-token-tap.ts';
 import { normalise } from './normalise.ts';
 import { PairFormat } from './pair-format.ts';
 
@@ -20,6 +21,7 @@ const POOLING_BY_TYPE: ReadonlyMap<number, Pooling> = new Map([
   [4, 'rank'],
 ]);
 const TYPE_AS_THE_MODEL_SAYS = -1;
+const TYPE_NONE = 0;
 const TYPES = { mean: 1, last: 3 } as const;
 
 /** A whole model that makes vectors of texts, in the calling thread: every call blocks for as long as the engine computes. */
@@ -28,6 +30,8 @@ export class Embedder implements Disposable {
   readonly #engine: Engine;
   readonly #resources = new Cleanup();
   readonly #context: Pointer;
+  /** Where only last tokens count: takes their vectors. */
+  readonly #tap: LastTokenTap | undefined;
   /** Null: an encoder, which sees a text whole. */
   readonly #memory: Pointer | null;
   readonly #vocabulary: Pointer;
@@ -46,8 +50,10 @@ export class Embedder implements Disposable {
       const params = { ...engine.modelDefaults(), n_gpu_layers: onGpu ? -1 : 0 };
       const model = loadModel(engine, { kind: 'files', paths: options.paths }, params, control);
       cleanup.defer(() => engine.freeModel(model));
-      const { context, pooling } = openContext(engine, model, options, onGpu);
+      const { context, pooling, tap } = openContext(engine, model, options, onGpu);
       this.#context = context;
+      if (tap !== undefined) cleanup.use(tap);
+      this.#tap = tap;
       cleanup.defer(() => engine.freeContext(context));
       this.#memory = engine.memoryIfAny(context);
       this.#vocabulary = engine.vocabulary(model);
@@ -98,9 +104,9 @@ export class Embedder implements Disposable {
     if (this.#memory !== null) this.#engine.memoryClear(this.#memory, false);
     if (texts.length === 1) {
       for (let from = 0; from < first.length; from += this.info.maxRows)
-        this.#decode([first.subarray(from, from + this.info.maxRows)], from);
+        this.#decode([first.subarray(from, from + this.info.maxRows)], from, from + this.info.maxRows >= first.length);
     } else {
-      this.#decode(texts, 0);
+      this.#decode(texts, 0, true);
     }
     return texts.map((_, index) => this.#result(index));
   }
@@ -109,20 +115,26 @@ export class Embedder implements Disposable {
     this.#resources[Symbol.dispose]();
   }
 
-  #decode(texts: readonly Int32Array[], position: number): void {
+  /** `isEnd`: the texts' last tokens are among these. */
+  #decode(texts: readonly Int32Array[], position: number, isEnd: boolean): void {
+    const { outputs } = this.#buffers;
     let row = 0;
+    // Pooling looks at every row; the tap at the last of each text alone.
+    outputs.fill(this.#tap === undefined ? 1 : 0, 0, this.info.maxRows);
     for (const [slot, tokens] of texts.entries()) {
       this.#buffers.tokens.set(tokens, row);
       this.#buffers.slots.fill(slot, row, row + tokens.length);
       for (let index = 0; index < tokens.length; index += 1) this.#buffers.positions[row + index] = position + index;
       row += tokens.length;
+      if (isEnd) outputs[row - 1] = 1;
     }
-    this.#buffers.outputs.fill(1, 0, row);
+    this.#tap?.begin(isEnd ? texts.length : 0);
     const status = this.#engine.decode(this.#context, this.#buffers.batch(row));
     if (status !== 0) throw new DecodeError(`llama_decode failed with status ${status}.`);
   }
 
   #result(slot: number): Float32Array<ArrayBuffer> {
+    if (this.#tap !== undefined) return normalise(this.#tap.vector(slot));
     const pointer = this.#engine.embeddingsOf(this.#context, slot);
     if (!pointer) throw new DecodeError('The engine gave no vector for a text.');
     const vector = new Float32Array(koffi.view(pointer, this.#width * 4)).slice();
@@ -138,8 +150,8 @@ function openContext(
   model: Pointer,
   options: EmbedderOptions,
   onGpu: boolean,
-): { readonly context: Pointer; readonly pooling: Pooling } {
-  const open = (type: number): Pointer => {
+): { readonly context: Pointer; readonly pooling: Pooling; readonly tap?: LastTokenTap } {
+  const open = (type: number, tap?: LastTokenTap): Pointer => {
     const context = engine.newContext(model, {
       ...engine.contextDefaults(),
       // Room for a batch of many texts too.
@@ -152,8 +164,9 @@ function openContext(
       offload_kqv: onGpu,
       op_offload: onGpu,
       kv_unified: true,
-      embeddings: true,
+      embeddings: tap === undefined,
       pooling_type: type,
+      ...(tap === undefined ? {} : { n_outputs_max: maxTexts(options), cb_eval: tap.callback }),
     });
     if (context) return context;
     throw new ModelLoadError(`No memory to embed texts of ${options.contextTokens} tokens.`, {
@@ -163,9 +176,43 @@ function openContext(
   const wanted = options.pooling === undefined ? TYPE_AS_THE_MODEL_SAYS : TYPES[options.pooling];
   const context = open(wanted);
   const pooling = POOLING_BY_TYPE.get(engine.poolingType(context));
-  if (pooling !== undefined) return { context, pooling };
-  // The file does not say: the last token has seen the whole text where tokens see only what is before them, else all of them have.
-  const usual = engine.memoryIfAny(context) === null ? 'mean' : 'last';
+  const isEncoder = engine.memoryIfAny(context) === null;
+  if (pooling !== undefined && (pooling !== 'last' || isEncoder)) return { context, pooling };
   engine.freeContext(context);
-  return { context: open(TYPES[usual]), pooling: usual };
+  // The file does not say: the last token has seen the whole text where tokens see only what is before them, else all of them have.
+  if (isEncoder) return { context: open(TYPES.mean), pooling: 'mean' };
+  return { pooling: 'last', ...openTapped(engine, model, open) };
+}
+
+/** A context for last tokens: with a tap where the model's graph is one that can be tapped, which is tried out with one token. */
+function openTapped(
+  engine: Engine,
+  model: Pointer,
+  open: (type: number, tap?: LastTokenTap) => Pointer,
+): { readonly context: Pointer; readonly tap?: LastTokenTap } {
+  const width = engine.modelEmbedding(model);
+  // Models with a state are computed in another order of rows; of others the vector is not what comes out of the last norm.
+  const isUsual = !engine.modelIsRecurrent(model) && !engine.modelIsHybrid(model) && engine.modelEmbeddingOut(model) === width;
+  if (!isUsual) return { context: open(TYPES.last) };
+  const tap = new LastTokenTap(engine, width);
+  const buffers = new BatchBuffers(1, 0, 1);
+  let context: Pointer | undefined;
+  let works = false;
+  try {
+    context = open(TYPE_NONE, tap);
+    buffers.tokens[0] = 0;
+    buffers.positions[0] = 0;
+    buffers.slots[0] = 0;
+    buffers.outputs[0] = 1;
+    tap.begin(1);
+    works = engine.decode(context, buffers.batch(1)) === 0 && tap.isFilled;
+    if (works) return { context, tap };
+  } finally {
+    buffers[Symbol.dispose]();
+    if (!works) {
+      if (context !== undefined) engine.freeContext(context);
+      tap[Symbol.dispose]();
+    }
+  }
+  return { context: open(TYPES.last) };
 }
