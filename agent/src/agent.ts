@@ -18,6 +18,7 @@ import { UnusableModelError, UsageError } from './errors.ts';
 import { createModelPuller } from './library/model-puller.ts';
 import { openLibrary } from './library/open-library.ts';
 import { pullFunctions } from './library/pull-functions.ts';
+import { aborted } from './interrupts.ts';
 import type { Machine } from './machine.ts';
 import type { AskStranger } from './mesh/enter-mesh.ts';
 import { makeMesh } from './mesh/make-mesh.ts';
@@ -160,11 +161,12 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
       });
     }
     isLoaded = true;
+    await Promise.race([agentMesh.entered(), aborted(signal)]);
+    signal.throwIfAborted();
   } catch (error) {
     await stop();
     throw error;
   }
-  await agentMesh.entered();
   return {
     url,
     models: await Promise.all(asked.map((model) => openedModelInfo(node, model))),

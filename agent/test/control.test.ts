@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger, StoppedError, type Clock } from '@pippa/core';
@@ -114,7 +114,8 @@ describe('the control channel', () => {
   it('refuses an input past its bound, and goes on serving', async () => {
     await serve(implement(square, ({ number }) => ({ square: number * number })));
     const long = { ...square, input: z.object({ number: z.string() }) };
-    await expect(callAgent(socketPath, long, { number: 'x'.repeat(2_000_000) })).rejects.toMatchObject({ code: 'invalid_input' });
+    const refused = callAgent(socketPath, long, { number: 'x'.repeat(2_000_000) });
+    await expect(refused).rejects.toMatchObject({ code: 'invalid_input', message: expect.stringContaining('longer than') });
     expect(await callAgent(socketPath, square, { number: 3 })).toEqual({ square: 9 });
   });
 
@@ -125,6 +126,27 @@ describe('the control channel', () => {
       message: expect.stringContaining('1.2.3'),
     });
     await expect(callAgent(socketPath, square, { number: 1 })).rejects.toMatchObject({ code: 'version_mismatch' });
+  });
+
+  it('outlives whatever is written to its socket', async () => {
+    await serve(implement(square, ({ number }) => ({ square: number * number })));
+    const rubbish = [
+      '',
+      '\u0000\u0001\u0002',
+      'GET /square HTTP/1.1\r\n\r\n',
+      'POST /square HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{"number"',
+      `POST /square HTTP/1.1\r\n${'x: y\r\n'.repeat(50_000)}`,
+      'POST /square HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\n{{{',
+      'POST /../../etc/passwd HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}',
+    ];
+    for (const text of rubbish) {
+      const socket = connect(socketPath);
+      socket.on('error', () => undefined);
+      socket.end(text);
+      socket.resume();
+      await new Promise((resolve) => socket.once('close', resolve));
+    }
+    expect(await callAgent(socketPath, square, { number: 5 })).toEqual({ square: 25 });
   });
 
   it('tells an operation that its caller has gone', async () => {

@@ -133,6 +133,20 @@ describe('agents in a mesh', () => {
     await expect.poll(async () => (await report(ben)).pendingJoins).toEqual([]);
   });
 
+  it('give up a mesh of their own for the one of a code, but not one with companions', async () => {
+    const anna = await start('anna', '--mesh', 'new');
+    const first = await start('ben', '--mesh', 'new');
+    running.splice(running.indexOf(first), 1);
+    await first.stop();
+    const ben = await start('ben', '--join', await codeOf(anna), '--peer', await addressOf(anna));
+    await anna.terminal.stdout.waitFor(/\+ ben is here/);
+    expect(await codeOf(ben)).toBe(await codeOf(anna));
+    running.splice(running.indexOf(ben), 1);
+    await ben.stop();
+    const carl = await start('carl', '--mesh', 'new');
+    await expect(start('ben', '--join', await codeOf(carl))).rejects.toThrow(/in another mesh[\s\S]*pippa-agent leave/);
+  });
+
   it('put one out, and change the key for the others', async () => {
     const anna = await start('anna', '--mesh', 'new');
     const code = await codeOf(anna);

@@ -1,5 +1,5 @@
 import { errorMessage, type Logger } from '@pippa/core';
-import type { MeshNode, MeshState } from '@pippa/mesh';
+import { AdmissionError, type MeshNode, type MeshState } from '@pippa/mesh';
 import { InterruptedError } from '../errors.ts';
 
 /** What a person says about a mesh that this node is not in. `ask`: wait until somebody at a member lets it in. */
@@ -31,8 +31,14 @@ const SEEK_MS = 2500;
  * and `AdmissionError` for a node that has companions in another mesh.
  */
 export async function joinByCode(node: MeshNode, state: MeshState, code: string): Promise<void> {
-  if (state.membership !== undefined && state.membership.members.length === 0) await state.save(undefined);
-  await node.join(code);
+  try {
+    await node.join(code);
+  } catch (error) {
+    const isAlone = state.membership?.members.length === 0;
+    if (!isAlone || !(error instanceof AdmissionError) || error.code !== 'already_member') throw error;
+    await node.leave();
+    await node.join(code);
+  }
 }
 
 export interface Entered {
