@@ -16,6 +16,18 @@ export class ModelNotHereError extends PippaError {
   override readonly retryable = true;
 }
 
+/** All nodes that have the model have other bytes than those that were begun with: somebody's copy is damaged, or somebody lied. */
+export class OtherCopyError extends PippaError {
+  readonly code = 'other_copy';
+  override readonly retryable = true;
+}
+
+/** All pieces are right by their table, but together they are not the model that was asked for. Nothing of it stays. */
+export class WrongModelError extends PippaError {
+  readonly code = 'wrong_model';
+  override readonly retryable = true;
+}
+
 /** Bytes that do not have the hash of their piece. */
 export class WrongPieceError extends PippaError {
   readonly code = 'wrong_piece';

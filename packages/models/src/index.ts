@@ -5,7 +5,7 @@ export { fileStem, namesOfFile, type ModelNames } from './library/model-naming.t
 export { modelPlaces, PLACE_LABELS, type ModelPlace, type PlaceKind, type PlaceOptions } from './library/places.ts';
 export { removeModel } from './library/remove-model.ts';
 export { findByName, looksLikePath } from './library/resolve-name.ts';
-export { ModelNotHereError, WrongPieceError } from './errors.ts';
+export { ModelNotHereError, OtherCopyError, WrongModelError, WrongPieceError } from './errors.ts';
 export {
   createModelStore,
   type ModelStore,

@@ -228,6 +228,20 @@ describe('the pace of transfers', () => {
   });
 });
 
+describe('several peers with slow links', () => {
+  it('share the work, so that the slowest has about a third of it', async () => {
+    // Links that are much slower than this machine: what comes of whom is up to them.
+    const slow = { uploadBytesPerSecond: () => 4_000_000 };
+    const { id } = await seed('studio', slow);
+    await seed('server', slow);
+    await seed('closet', slow);
+    const laptop = await house.node('laptop');
+    await laptop.store.ensureShard({ id, from: 0, to: 12 });
+    // One alone would take as long as all its bytes; so the time is that of the one with the most.
+    expect(Math.max(...laptop.received.values())).toBeLessThan(0.6 * total(laptop.received));
+  });
+});
+
 describe('peers that cannot be trusted', () => {
   it.each([
     [
@@ -253,6 +267,39 @@ describe('peers that cannot be trusted', () => {
     expect(dropped).toHaveLength(1);
     expect(dropped[0]).toContain('"name":"liar"');
     expect(dropped[0]).toMatch(reason);
+  });
+
+  it('gives up pieces of a copy that nobody else has, once its owner is gone', async () => {
+    const odd = await seed('odd');
+    // Damaged before it was hashed, where no sample is taken: the same id, another table.
+    const bytes = await readFile(odd.path);
+    bytes[bytes.length - 100] = (bytes[bytes.length - 100] ?? 0) ^ 4;
+    await odd.store.stop();
+    await writeFile(odd.path, bytes);
+    const again = await house.node('odd');
+    const [card] = again.store.list();
+    expect(card?.id).toBe(odd.id);
+    await again.store.prepare(odd.id);
+    const laptop = await house.node('laptop');
+    await laptop.store.ensureShard({ id: odd.id, from: 0, to: 2 });
+    house.network.kill(peerId('odd'));
+    const { id, path } = await seed('studio');
+    const { model } = await laptop.store.ensureShard({ id, from: 0, to: 12 });
+    await expectShard(model, path, 0, 12);
+    expect(laptop.warnings.some((warning) => warning.startsWith('pieces of a copy that nobody else has'))).toBe(true);
+  });
+
+  it('makes no plain file of pieces that together are another model', async () => {
+    const liar = await seed('liar');
+    const id = modelId('a'.repeat(64));
+    // It answers for an id with a model that is not that one.
+    const mesh = house.network.find(peerId('liar'));
+    liar.library.byId = () => liar.library.models()[0];
+    mesh?.updateCard({ models: liar.store.list().map((model) => ({ ...model, id })) });
+    const laptop = await house.node('laptop');
+    await expect(laptop.store.ensureShard({ id, from: 0, to: 12 })).rejects.toMatchObject({ name: 'WrongModelError' });
+    expect(await readdir(laptop.own)).toEqual([]);
+    expect(laptop.store.list()).toEqual([]);
   });
 
   it('finds out a copy that was damaged on disk, and the copy is no longer given away', async () => {

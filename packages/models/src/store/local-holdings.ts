@@ -55,6 +55,11 @@ export class LocalHoldings implements Holdings {
 /** The header of a model of which pieces are here; undefined while it is not all here. */
 export async function partialHeader(file: PieceFile): Promise<GgufModel | undefined> {
   if (!headerPieces(file.table, file.map).every((piece) => file.present.has(piece))) return undefined;
+  return readPartialModel(file);
+}
+
+/** The same of a model whose header is known to be here. */
+export async function readPartialModel(file: PieceFile): Promise<GgufModel> {
   const parts = file.paths.map((path, index) => ({ path, source: fileSource(file, index) }));
   return readGgufModelFrom(parts);
 }

@@ -9,8 +9,8 @@ import {
   type ModelManifest,
   type Startable,
 } from '@pippa/core';
-import { layerCount, readGgufModel, type GgufModel } from '@pippa/gguf';
-import { ModelNotHereError, NoSuchModelError } from '../errors.ts';
+import { layerCount, modelFingerprint, readGgufModel, type GgufModel } from '@pippa/gguf';
+import { ModelNotHereError, NoSuchModelError, OtherCopyError, WrongModelError } from '../errors.ts';
 import { BulkListener } from '../bulk/bulk-listener.ts';
 import type { Library } from '../library/library.ts';
 import type { PieceFile } from '../pieces/piece-file.ts';
@@ -22,7 +22,7 @@ import { servePieces } from '../swarm/serve-pieces.ts';
 import { SwarmTraffic } from '../swarm/swarm-traffic.ts';
 import { SwarmDownload, type SwarmProgress } from '../swarm/swarm-download.ts';
 import { DiskRoom } from './disk-room.ts';
-import { LocalHoldings, partialHeader } from './local-holdings.ts';
+import { LocalHoldings, partialHeader, readPartialModel } from './local-holdings.ts';
 import { PartialModels } from './partial-models.ts';
 import { TableKeeper } from './table-keeper.ts';
 
@@ -112,7 +112,8 @@ class DiskModelStore implements ModelStore {
   readonly #holdings: LocalHoldings;
   readonly #downloads = new Map<ModelId, SwarmDownload>();
   readonly #beginning = new Map<ModelId, Promise<PieceFile>>();
-  readonly #busy = new Set<ModelId>();
+  /** Downloads under way of each model. */
+  readonly #busy = new Map<ModelId, number>();
   readonly #listeners = new Set<() => void>();
   #room: Promise<void> = Promise.resolve();
   /** Of models of which the header is here. */
@@ -199,6 +200,23 @@ class DiskModelStore implements ModelStore {
   }
 
   async header(id: ModelId, options: ObtainOptions = {}): Promise<GgufModel> {
+    return this.#withLivingCopy(id, () => this.#header(id, options));
+  }
+
+  /** Pieces of a copy that nobody has any more are worth nothing: once, they make way for those that the others have. */
+  async #withLivingCopy<Result>(id: ModelId, work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await work();
+    } catch (error) {
+      const isNeeded = this.#options.mesh?.card.stages.some((stage) => stage.model === id) ?? false;
+      if (!(error instanceof OtherCopyError) || isNeeded || this.#busy.has(id)) throw error;
+      this.#options.logger.warn({ model: id, error: error.message }, 'pieces of a copy that nobody else has are given up');
+      await this.#partial.discard(id);
+      return work();
+    }
+  }
+
+  async #header(id: ModelId, options: ObtainOptions): Promise<GgufModel> {
     const whole = this.#options.library.byId(id);
     if (whole !== undefined) return readGgufModel(whole.paths[0] ?? '');
     const file = await this.#file(id, options);
@@ -207,8 +225,12 @@ class DiskModelStore implements ModelStore {
     return model;
   }
 
-  async ensureShard({ id, from, to }: ShardRequest, options: ObtainOptions = {}): Promise<{ readonly model: GgufModel }> {
-    const model = await this.header(id, options);
+  async ensureShard(shard: ShardRequest, options: ObtainOptions = {}): Promise<{ readonly model: GgufModel }> {
+    return this.#withLivingCopy(shard.id, () => this.#ensureShard(shard, options));
+  }
+
+  async #ensureShard({ id, from, to }: ShardRequest, options: ObtainOptions): Promise<{ readonly model: GgufModel }> {
+    const model = await this.#header(id, options);
     const file = this.#partial.get(id);
     if (this.#options.library.byId(id) !== undefined || file === undefined) return { model };
     const pieces = piecesForShard(model, file.table, file.map, from, to);
@@ -313,14 +335,21 @@ class DiskModelStore implements ModelStore {
       this.#downloads.set(file.id, download);
     }
     const { onProgress } = options;
-    this.#busy.add(file.id);
+    this.#busy.set(file.id, (this.#busy.get(file.id) ?? 0) + 1);
     try {
       await download.want(pieces, {
         signal,
         ...(onProgress === undefined ? {} : { onProgress: (progress) => onProgress({ phase: 'fetching', ...progress }) }),
       });
     } finally {
-      this.#busy.delete(file.id);
+      const others = (this.#busy.get(file.id) ?? 1) - 1;
+      if (others > 0) {
+        this.#busy.set(file.id, others);
+      } else {
+        // The next one begins afresh: with peers that were dropped, and with the file as it is then.
+        this.#busy.delete(file.id);
+        this.#downloads.delete(file.id);
+      }
       this.#changed();
     }
   }
@@ -347,6 +376,15 @@ class DiskModelStore implements ModelStore {
   async #publish(file: PieceFile): Promise<void> {
     const { library, ownDirectory, logger } = this.#options;
     if (library.byId(file.id) !== undefined) return;
+    await file.flush();
+    const id = await modelFingerprint(await readPartialModel(file));
+    if (id !== file.id) {
+      const { name } = file;
+      await this.#partial.discard(file.id);
+      throw new WrongModelError(`The pieces of ${name} make another model than the one that was asked for.`, {
+        hint: 'A node that gave them has a damaged copy, or lies about it. The log says who gave the table of pieces.',
+      });
+    }
     await file.publish(ownDirectory);
     await library.refresh();
     logger.info({ model: file.name }, 'a model is complete');

@@ -52,7 +52,12 @@ export async function fetchTable(id: ModelId, options: FetchTableOptions): Promi
   const failures: string[] = [];
   for (const peer of await inOrderOfTrust(id, options, failures)) {
     try {
-      return await tableFrom(peer, id, options);
+      const table = await tableFrom(peer, id, options);
+      options.logger.info(
+        { peer, name: nameOf(options.mesh, peer), model: id, digest: tableDigest(table) },
+        'got a table of pieces',
+      );
+      return table;
     } catch (error) {
       options.signal.throwIfAborted();
       failures.push(`${nameOf(options.mesh, peer)}: ${errorMessage(error)}`);

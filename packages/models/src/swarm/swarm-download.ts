@@ -1,6 +1,6 @@
 import { errorMessage, StoppedError, type PippaError, type Clock, type Logger, type Mesh, type PeerId } from '@pippa/core';
 import { PIECES_PROTOCOL, ProtocolError } from '@pippa/protocol';
-import { ModelNotHereError, WrongPieceError } from '../errors.ts';
+import { ModelNotHereError, OtherCopyError, WrongPieceError } from '../errors.ts';
 import { BufferPool } from '../pieces/buffer-pool.ts';
 import type { PieceFile } from '../pieces/piece-file.ts';
 import { headerPieces } from '../pieces/piece-table.ts';
@@ -74,6 +74,7 @@ export class SwarmDownload {
   readonly #wants = new Set<Want>();
   readonly #sources = new Map<PeerId, PieceSource>();
   readonly #dropped = new Map<PeerId, DroppedPeer>();
+  readonly #otherCopies = new Set<PeerId>();
   readonly #notBeforeMs = new Map<PeerId, number>();
   readonly #buffers: BufferPool;
   readonly #urgent: ReadonlySet<number>;
@@ -186,9 +187,20 @@ export class SwarmDownload {
           .filter(({ id }) => !this.#dropped.has(id) && (this.#notBeforeMs.get(id) ?? 0) <= clock.nowMs())
           .map(({ id }) => this.#lookAt(id, signal)),
       );
+      this.#checkCopies();
     } finally {
       this.#isLooking = false;
     }
+  }
+
+  /** Waiting brings nothing where everybody has another copy than the one that was begun. */
+  #checkCopies(): void {
+    const { mesh, file } = this.#options;
+    if (this.#sources.size > 0 || this.#otherCopies.size === 0 || this.#wants.size === 0) return;
+    const holders = holdersOf(mesh, file.id).filter((peer) => !this.#dropped.has(peer.id));
+    if (!holders.every((peer) => this.#otherCopies.has(peer.id))) return;
+    const names = holders.map((peer) => nameOf(mesh, peer.id)).join(', ');
+    this.#fail(new OtherCopyError(`The pieces of ${file.name} that are here are of another copy than ${names} has.`));
   }
 
   async #lookAt(peer: PeerId, signal: AbortSignal): Promise<void> {
@@ -199,6 +211,7 @@ export class SwarmDownload {
       const have = await askHave(mesh, peer, file.id, { digest: file.digest, count: file.map.count, signal });
       if (have === 'hashing') return;
       if (have === 'other') {
+        this.#otherCopies.add(peer);
         this.#lastFailure = `${nameOf(mesh, peer)} has another copy of the model.`;
         logger.warn({ peer, model: file.name }, 'a peer has another copy of the model: its pieces are not used');
         this.#notBeforeMs.set(peer, this.#options.clock.nowMs() + RETRY_PEER_MS);
