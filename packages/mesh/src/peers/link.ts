@@ -17,8 +17,6 @@ export class Link {
   readonly roundTrips = new RoundTrips();
   /** No new streams over it. */
   retiring = false;
-  /** The peer wants to have the cards of others. */
-  wantsCards = false;
   lastHeardMs: number;
   readonly #clock: Clock;
   #sequence = 0;

@@ -216,7 +216,8 @@ export class PeerManager {
     if (!record.links.delete(link)) return;
     if (link.connection.status === 'open') link.connection.abort(new StreamLostError('The control stream ended.'));
     if (this.#stopped) return;
-    if (record.links.size > 0) {
+    if (record.links.size === 0) record.wantsCards = false;
+    else {
       record.improvedMs = Number.NEGATIVE_INFINITY;
       this.#parts.table.changed(record);
       return;
@@ -268,7 +269,7 @@ export class PeerManager {
         void this.#parts.ownCard.signed().then((card) => link.say({ kind: 'card', card }));
         return;
       case 'cards-request':
-        if (message.once !== true) link.wantsCards = true;
+        if (message.once !== true) record.wantsCards = true;
         this.#sendCards(link, this.#cardsFor(record.id, new Map(message.have)));
         return;
       case 'cards':
@@ -437,7 +438,7 @@ export class PeerManager {
 
   #toAskers(tell: (link: Link, peer: PeerId) => void): void {
     for (const record of this.#parts.table.records) {
-      const link = [...record.links].find(({ wantsCards }) => wantsCards);
+      const [link] = record.wantsCards ? record.usableLinks : [];
       if (link !== undefined) tell(link, record.id);
     }
   }

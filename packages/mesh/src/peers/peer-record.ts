@@ -24,6 +24,8 @@ export class PeerRecord implements Peer {
   readonly goneAddresses = new Set<string>();
   /** When a better address was last looked for. */
   improvedMs = Number.NEGATIVE_INFINITY;
+  /** It asked for the cards of others, for as long as there are links to it. */
+  wantsCards = false;
   /** There was a link since it was last given up. */
   hadLink = false;
   /** When the last link broke. */
