@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -21,6 +21,18 @@ function busyMs(): number {
 function ownMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
+}
+
+/** Milliseconds that this process's threads were ready to run but had no core, all together (Linux; 0 elsewhere). */
+export function waitedForCoreMs(): number {
+  try {
+    const waits = readdirSync('/proc/self/task').map(
+      (task) => readFileSync(`/proc/self/task/${task}/schedstat`, 'utf8').split(' ')[1],
+    );
+    return waits.reduce((sum, nanoseconds) => sum + Number(nanoseconds) / 1e6, 0);
+  } catch {
+    return 0;
+  }
 }
 
 /** Watches what others do with the machine while something is measured. */
