@@ -1,22 +1,17 @@
 import type { Connection } from '@libp2p/interface';
 import { errorMessage, StreamLostError, type Clock, type Logger, type PeerId } from '@pippa/core';
 import {
-  BadMessageError,
   CONTROL_FRAME_LIMITS,
   CONTROL_PROTOCOL,
   controlMessage,
   heartbeat,
-  MAX_CARDS_A_MESSAGE,
-  MAX_MEMBERS,
   parseMessage,
-  peerIdText,
   type CardChange,
   type ControlMessage,
-  type SignedCard,
 } from '@pippa/protocol';
 import type { Admitted } from '../admission/gate.ts';
 import { applyChange, type OwnCard } from '../cards/own-card.ts';
-import { verifyCard } from '../cards/sign-card.ts';
+import { CardExchange } from '../cards/card-exchange.ts';
 import { ownStall, stateAfter } from '../liveness/silence.ts';
 import type { MeshSettings } from '../settings.ts';
 import type { PeerStream } from '../streams/peer-stream.ts';
@@ -27,22 +22,16 @@ import { betterAddresses } from './better-address.ts';
 import { interfaceOf, type ClassifyInterface } from './classify.ts';
 import type { Dialer } from './dialer.ts';
 import { Link } from './link.ts';
-import { PeerRecord } from './peer-record.ts';
+import type { PeerRecord } from './peer-record.ts';
 import type { PeerTable } from './peer-table.ts';
 
 /** Wait between two looks for a better way to a peer. */
 const IMPROVE_MS = 5_000;
 /** Links over which this node hears of others; more would tell the same. */
 const CARD_SOURCES = 2;
-/** Whoever was left out when cards were handed on asks for them: soon while there is news, then seldom. */
-const FIRST_SYNC_MS = 1_000;
-const LAST_SYNC_MS = 30_000;
-/** Cards to be handed on are gathered for this long. */
-const RELAY_MS = 50;
-const RELAYED_DIAL_MS = 250;
-/** Cards of one message, as JSON. */
-const MAX_BATCH_BYTES = 256 * 1024;
 const CONNECT_TIMEOUT_MS = 5_000;
+/** A node that others vouch for is believed in until so many dials of it failed. */
+const MAX_FAILED_DIALS = 3;
 
 export interface PeerManagerParts {
   readonly self: PeerId;
@@ -76,12 +65,11 @@ export class PeerManager {
   #cancelTick: (() => void) | undefined;
   #lastTickMs = 0;
   #stopped = false;
-  readonly #relays = new Set<PeerId>();
-  #syncMs = FIRST_SYNC_MS;
-  #nextSyncMs = 0;
+  readonly #cards: CardExchange;
 
   constructor(parts: PeerManagerParts) {
     this.#parts = parts;
+    this.#cards = new CardExchange({ ...parts, isLarge: () => this.#isLarge });
     parts.streams.handle(
       CONTROL_PROTOCOL,
       (stream, connection) => {
@@ -99,6 +87,7 @@ export class PeerManager {
   /** Says goodbye to all; their connections end with the transport. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#cards.stop();
     this.#cancelTick?.();
     await this.#farewell('stopped');
   }
@@ -142,7 +131,8 @@ export class PeerManager {
   unreachable(peer: PeerId): void {
     const record = this.#parts.table.find(peer);
     // One that others vouch for may be out of this node's reach alone, or just busy.
-    if (record === undefined || record.links.size > 0 || record.state === 'alive') return;
+    if (record === undefined || record.links.size > 0) return;
+    if (record.state === 'alive' && ++record.failedDials < MAX_FAILED_DIALS) return;
     this.#setDead(record);
   }
 
@@ -196,6 +186,7 @@ export class PeerManager {
     const isFirst = record.links.size === 0;
     record.links.add(link);
     record.hadLink = true;
+    record.failedDials = 0;
     control.onFrame(({ header }) => this.#hear(record, link, header));
     void control.closed.then(() => this.#removeLink(record, link));
     connection.addEventListener('close', () => this.#removeLink(record, link));
@@ -204,7 +195,7 @@ export class PeerManager {
     link.beat();
     if (isFirst) {
       this.#setAlive(record);
-      if (this.#linked() <= CARD_SOURCES) link.say({ kind: 'cards-request', have: this.#versions(record.id) });
+      if (this.#linked() <= CARD_SOURCES) this.#cards.ask(link);
     } else {
       this.#thin(record);
       this.#parts.table.changed(record);
@@ -252,13 +243,13 @@ export class PeerManager {
     switch (message.kind) {
       case 'hello':
         this.#meetInstance(record, Buffer.from(message.instance).toString('hex'));
-        this.#takeCard(record, link, () => message.card);
+        this.#cards.take(record, link, () => message.card);
         return;
       case 'card':
-        this.#takeCard(record, link, () => message.card);
+        this.#cards.take(record, link, () => message.card);
         return;
       case 'card-change':
-        this.#takeCard(record, link, () => {
+        this.#cards.take(record, link, () => {
           const known = record.known?.signed;
           return known === undefined || known.card['version'] !== message.change.base
             ? undefined
@@ -270,10 +261,10 @@ export class PeerManager {
         return;
       case 'cards-request':
         if (message.once !== true) record.wantsCards = true;
-        this.#sendCards(link, this.#cardsFor(record.id, new Map(message.have)));
+        this.#cards.answer(link, new Map(message.have));
         return;
       case 'cards':
-        for (const card of message.cards) this.#takeRelayed(link, card);
+        for (const card of message.cards) this.#cards.takeRelayed(link, card);
         return;
       case 'gone':
         this.#checkGone(message.peer, message.version);
@@ -296,58 +287,11 @@ export class PeerManager {
     }
   }
 
-  /** In the order of arrival: a change builds on the card before it. */
-  #takeCard(record: PeerRecord, link: Link, next: () => SignedCard | undefined): void {
-    const before = record.cardWork;
-    record.cardWork = this.#takeCardAfter(before, record, link, next);
-  }
-
-  /** A card that another member hands on: of a node to which there may be no link. */
-  #takeRelayed(link: Link, signed: SignedCard): void {
-    const { table, self } = this.#parts;
-    const id = peerIdText.safeParse(signed.card['peer']).data;
-    if (id === undefined || id === self || this.#parts.isRemoved(id)) return;
-    const known = table.find(id);
-    if (known === undefined && table.size >= MAX_MEMBERS) return;
-    if (known?.known !== undefined && Number(signed.card['version']) <= known.known.card.version) return;
-    this.#takeCard(known ?? new PeerRecord(id), link, () => signed);
-  }
-
   /** Others lost a peer: one that this node has no link to either is looked for. */
   #checkGone(id: PeerId, version: number): void {
     const record = this.#parts.table.find(id);
     if (record === undefined || record.links.size > 0 || record.state !== 'alive' || (record.card?.version ?? 0) > version) return;
     this.#loseTouch(record);
-  }
-
-  async #takeCardAfter(before: Promise<void>, record: PeerRecord, link: Link, next: () => SignedCard | undefined): Promise<void> {
-    await before;
-    const signed = next();
-    if (signed === undefined) {
-      link.say({ kind: 'card-request' });
-      return;
-    }
-    try {
-      const known = await verifyCard(signed);
-      if (known.card.peer !== record.id) throw new BadMessageError(`${record.id} sent a card of ${known.card.peer} as its own.`);
-      // It may have been removed while its card was checked.
-      if (this.#parts.isRemoved(record.id)) return;
-      const first = record.known === undefined;
-      if (this.#parts.table.find(record.id) === undefined) this.#parts.table.add(record);
-      if (record.known?.addresses.join(' ') !== known.addresses.join(' ')) record.improvedMs = Number.NEGATIVE_INFINITY;
-      if (record.known !== undefined && known.card.version <= record.known.card.version) return;
-      record.known = known;
-      // Others have a link to a node that came back, or it had been gone for them alone.
-      if (record.state === 'dead' && record.links.size === 0) record.state = 'alive';
-      if (first || this.#isLarge) this.#relay(record.id);
-      if (first) this.#syncSoon();
-      this.#parts.onCard(record);
-      // Cards of others come many together: how large the mesh is shows a moment later.
-      this.#parts.dialer().know(record.id, known.addresses, this.#parts.settings.dialPatienceMs, RELAYED_DIAL_MS);
-      this.#parts.table.changed(record);
-    } catch (error) {
-      link.control.abort(error instanceof BadMessageError ? error : new BadMessageError(errorMessage(error), { cause: error }));
-    }
   }
 
   #meetInstance(record: PeerRecord, instance: string): void {
@@ -358,21 +302,6 @@ export class PeerManager {
     const now = this.#parts.clock.nowMs();
     const speaking = [...record.links].filter((link) => now - link.lastHeardMs < this.#parts.settings.suspectMs);
     if (speaking.length > 1) this.#parts.onDuplicate(record.id);
-  }
-
-  #syncSoon(): void {
-    this.#syncMs = FIRST_SYNC_MS;
-    this.#nextSyncMs = Math.min(this.#nextSyncMs, this.#parts.clock.nowMs() + FIRST_SYNC_MS);
-  }
-
-  /** Asks one peer, by chance, for what this node missed. */
-  #sync(now: number): void {
-    if (now < this.#nextSyncMs) return;
-    this.#nextSyncMs = now + this.#syncMs * (1 + this.#parts.random() / 4);
-    this.#syncMs = Math.min(this.#syncMs * 2, LAST_SYNC_MS);
-    const links = [...this.#parts.table.records].flatMap((record) => record.usableLinks[0] ?? []);
-    const link = links[Math.floor(this.#parts.random() * links.length)];
-    link?.say({ kind: 'cards-request', have: this.#versions(link.peer), once: true });
   }
 
   /** Nodes with which there is a link. */
@@ -391,56 +320,6 @@ export class PeerManager {
   wants(peer: PeerId): boolean {
     if (!this.#isLarge || this.#linked() + this.#parts.dialer().active < this.#parts.settings.enoughLinks) return true;
     return (this.#parts.table.find(peer)?.state ?? 'alive') !== 'alive';
-  }
-
-  #versions(except: PeerId): [PeerId, number][] {
-    return [...this.#parts.table.records]
-      .filter((record) => record.id !== except && record.card !== undefined)
-      .map((record): [PeerId, number] => [record.id, record.card?.version ?? 0])
-      .slice(0, MAX_MEMBERS);
-  }
-
-  #cardsFor(asker: PeerId, have: ReadonlyMap<PeerId, number>): SignedCard[] {
-    return [...this.#parts.table.records].flatMap(({ id, state, known }) =>
-      id === asker || state === 'dead' || known === undefined || known.card.version <= (have.get(id) ?? -1) ? [] : [known.signed],
-    );
-  }
-
-  #sendCards(link: Link, cards: readonly SignedCard[]): void {
-    for (let at = 0; at < cards.length;) {
-      const batch: SignedCard[] = [];
-      for (let bytes = 0; at < cards.length && batch.length < MAX_CARDS_A_MESSAGE && bytes < MAX_BATCH_BYTES; at++) {
-        const card = cards[at];
-        if (card === undefined) break;
-        bytes += JSON.stringify(card.card).length;
-        batch.push(card);
-      }
-      link.say({ kind: 'cards', cards: batch });
-    }
-  }
-
-  /** Hands a card on to those who asked for the cards of others, several together. */
-  #relay(peer: PeerId): void {
-    this.#relays.add(peer);
-    if (this.#relays.size > 1) return;
-    this.#parts.clock.schedule(RELAY_MS, () => {
-      const cards = [...this.#relays].flatMap((id) => this.#parts.table.find(id)?.known?.signed ?? []);
-      this.#relays.clear();
-      if (this.#stopped) return;
-      this.#toAskers((link, id) =>
-        this.#sendCards(
-          link,
-          cards.filter(({ card }) => card['peer'] !== id),
-        ),
-      );
-    });
-  }
-
-  #toAskers(tell: (link: Link, peer: PeerId) => void): void {
-    for (const record of this.#parts.table.records) {
-      const [link] = record.wantsCards ? record.usableLinks : [];
-      if (link !== undefined) tell(link, record.id);
-    }
   }
 
   /** Links to members that there is none to, made now because somebody wants to talk to them. */
@@ -514,7 +393,7 @@ export class PeerManager {
       this.#improve(record, now);
     }
     this.#seekLinks();
-    this.#sync(now);
+    this.#cards.sync(now);
   }
 
   /** In a large mesh: makes up for links that were lost. */
@@ -580,7 +459,7 @@ export class PeerManager {
     if (this.#isLarge && record.hadLink) {
       record.hadLink = false;
       const version = record.card?.version ?? 0;
-      this.#toAskers((link) => link.say({ kind: 'gone', peer: record.id, version }));
+      this.#cards.toAskers((link) => link.say({ kind: 'gone', peer: record.id, version }));
     }
     for (const link of record.links) link.connection.abort(new StreamLostError(`${record.id} is dead.`));
     this.#parts.table.changed(record);

@@ -26,6 +26,10 @@ export class PeerRecord implements Peer {
   improvedMs = Number.NEGATIVE_INFINITY;
   /** It asked for the cards of others, for as long as there are links to it. */
   wantsCards = false;
+  /** Since there was a link. */
+  failedDials = 0;
+  /** It was taken out of the table: what still comes of it is late. */
+  forgotten = false;
   /** There was a link since it was last given up. */
   hadLink = false;
   /** When the last link broke. */

@@ -53,6 +53,7 @@ export class PeerTable {
     if (record === undefined) return;
     this.#records.delete(id);
     record.state = 'dead';
+    record.forgotten = true;
     this.changed(record);
   }
 
