@@ -1,6 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { isIP } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { multiaddr } from '@multiformats/multiaddr';
 import {
   InvalidInputError,
@@ -22,9 +20,9 @@ import { Gate } from './admission/gate.ts';
 import { discoveryTag } from './admission/key-material.ts';
 import { JoinDesk, type PendingJoin } from './admission/join-desk.ts';
 import { OwnCard, type CardUpdate } from './cards/own-card.ts';
-import { hostOf, type Announcement } from './discovery/announcement.ts';
+import type { Announcement } from './discovery/announcement.ts';
 import { Discovery, type NearbyMesh } from './discovery/discovery.ts';
-import { localAddresses, usableAddresses, type LocalAddress } from './discovery/interfaces.ts';
+import { OwnAddresses } from './discovery/own-addresses.ts';
 import { answerProbe, PROBE_PROTOCOL, probeThroughput } from './links/probe.ts';
 import { MembershipService, type MembershipStatus } from './membership/membership-service.ts';
 import type { AskToJoinOptions, MeshNode } from './mesh-node.ts';
@@ -55,6 +53,7 @@ class LibP2pMesh implements MeshNode {
   readonly #clock;
   readonly #logger;
   readonly #instance = new Uint8Array(randomBytes(INSTANCE_BYTES));
+  readonly #addresses: OwnAddresses;
   readonly #table: PeerTable;
   readonly #problems = new Problems();
   readonly #ownCard: OwnCard;
@@ -79,13 +78,14 @@ class LibP2pMesh implements MeshNode {
     this.#logger = logger;
     this.self = state.identity.peer;
     for (const address of options.peers ?? []) checkAddress(address);
+    this.#addresses = new OwnAddresses(options, () => (this.#libp2p?.getMultiaddrs() ?? []).map(String));
     this.#table = new PeerTable(logger);
     this.#ownCard = new OwnCard(options.card, {
       identity: state.identity,
       clock,
       protocolVersion: PROTOCOL_VERSION,
       delayMs: this.#settings.cardMs,
-      addresses: () => this.#plainAddresses(),
+      addresses: () => this.#addresses.dialable,
       publish: (change) => this.#manager.publish(change),
     });
     this.#streams = new StreamService({
@@ -137,7 +137,7 @@ class LibP2pMesh implements MeshNode {
   }
 
   get addresses(): readonly string[] {
-    return this.#plainAddresses().map((address) => `${address}/p2p/${this.self}`);
+    return this.#addresses.dialable.map((address) => `${address}/p2p/${this.self}`);
   }
 
   get traffic(): Traffic {
@@ -310,7 +310,7 @@ class LibP2pMesh implements MeshNode {
 
   async #start(): Promise<void> {
     const create = this.#options.createTransport ?? createTransport;
-    const libp2p = await create({ privateKey: this.#options.state.identity.privateKey, listen: this.#listenAddresses() });
+    const libp2p = await create({ privateKey: this.#options.state.identity.privateKey, listen: this.#addresses.toListenOn });
     this.#libp2p = libp2p;
     this.#dialer = new Dialer({
       self: this.self,
@@ -370,10 +370,10 @@ class LibP2pMesh implements MeshNode {
       streams: this.#streams,
       classify: this.#options.classifyInterface ?? (() => 'unknown'),
       dialer: () => this.#requireDialer(),
-      locals: () => this.#interfaces(),
+      locals: () => this.#addresses.usable,
       random: this.#options.random ?? Math.random,
       isRemoved: (peer) => this.#membership.current?.removed.includes(peer) ?? false,
-      hasAddress: (address) => this.#allAddresses().some((local) => local.address === address),
+      hasAddress: (address) => this.#addresses.all.some((local) => local.address === address),
       onRekey: (message, from) => void this.#membership.heed(message, from, this.self),
       onLink: (link) => this.#membership.greet(link, this.#gate.keyOf(link.connection)),
       onCard: (record) => this.#membership.remember(record.id, record.known?.addresses ?? []),
@@ -387,7 +387,7 @@ class LibP2pMesh implements MeshNode {
       clock: this.#clock,
       intervalMs: this.#settings.discoveryMs,
       port: typeof discovery === 'object' ? discovery.port : MULTICAST_PORT,
-      interfaces: () => this.#interfaces(),
+      interfaces: () => this.#addresses.usable,
       announcement: () => this.#announcement(),
       onHeard: (announcement) => this.#heard(announcement),
       onAddressesChanged: () => {
@@ -405,7 +405,7 @@ class LibP2pMesh implements MeshNode {
     const { current } = this.#membership;
     if (current === undefined) return undefined;
     const instance = Buffer.from(this.#instance).toString('hex');
-    return { tag: discoveryTag(current.key), peer: this.self, instance, addresses: this.#plainAddresses() };
+    return { tag: discoveryTag(current.key), peer: this.self, instance, addresses: this.#addresses.dialable };
   }
 
   #heard({ tag, peer, instance, addresses }: Announcement): void {
@@ -473,30 +473,8 @@ class LibP2pMesh implements MeshNode {
     return this.#libp2p;
   }
 
-  #interfaces(): readonly LocalAddress[] {
-    const { interfaces: only, classifyInterface = () => 'unknown' } = this.#options;
-    return usableAddresses(this.#allAddresses(), { ...(only === undefined ? {} : { only }), classify: classifyInterface });
-  }
-
-  #allAddresses(): readonly LocalAddress[] {
-    return localAddresses((this.#options.networkInterfaces ?? networkInterfaces)());
-  }
-
-  #listenAddresses(): readonly string[] {
-    const { hosts = ['0.0.0.0', '::'], port = 0 } = this.#options.listen ?? {};
-    return hosts.map((host) => `/${isIP(host) === 6 ? 'ip6' : 'ip4'}/${host}/tcp/${port}`);
-  }
-
-  /** Where this node listens, less what others don't reach. */
-  #plainAddresses(): readonly string[] {
-    const listening = (this.#libp2p?.getMultiaddrs() ?? []).map((address) => address.toString().replace(/\/p2p\/.*$/, ''));
-    if (this.#options.listen?.hosts !== undefined) return listening;
-    const usable = new Set(this.#interfaces().map(({ address }) => address));
-    return listening.filter((address) => usable.has(hostOf(address) ?? ''));
-  }
-
   #metSelf(address: string): void {
-    if (this.#plainAddresses().includes(address)) return;
+    if (this.#addresses.dialable.includes(address)) return;
     this.#report(
       address,
       'duplicate_identity',
