@@ -1,6 +1,6 @@
 import { readFile, readdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { KIB, modelId, peerId, StoppedError, type Clock, type FrameStream, type ModelId } from '@pippa/core';
+import { KIB, modelId, peerId, StoppedError, type FrameStream, type ModelId } from '@pippa/core';
 import { readGgufModel, type GgufModel } from '@pippa/gguf';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { buildPieceTable, mapOf, piecesForShard } from '../src/index.ts';
@@ -179,51 +179,17 @@ const tampering =
   };
 
 describe('the pace of transfers', () => {
-  /** Time passes only when nothing else is to be done. */
-  class VirtualClock implements Clock {
-    #nowMs = 0;
-    readonly #due: { readonly atMs: number; readonly callback: () => void }[] = [];
-    nowMs = (): number => this.#nowMs;
-    wallMs = (): number => this.#nowMs;
-
-    schedule(delayMs: number, callback: () => void): () => void {
-      const entry = { atMs: this.#nowMs + delayMs, callback };
-      this.#due.push(entry);
-      return () => void (this.#due.includes(entry) && this.#due.splice(this.#due.indexOf(entry), 1));
-    }
-
-    /** Lets time pass until the work is done; says how much did. */
-    async pass(work: Promise<unknown>): Promise<number> {
-      let isDone = false;
-      void work.finally(() => (isDone = true)).catch(() => {});
-      let idle = 0;
-      while (!isDone) {
-        await new Promise((resolve) => setImmediate(resolve));
-        idle += 1;
-        // Reading, hashing and writing take turns of the real event loop.
-        if (idle < 200) continue;
-        idle = 0;
-        this.#due.sort((a, b) => a.atMs - b.atMs);
-        const next = this.#due.shift();
-        if (next === undefined) continue;
-        this.#nowMs = Math.max(this.#nowMs, next.atMs);
-        next.callback();
-      }
-      await work;
-      return this.#nowMs;
-    }
-  }
-
   it.each([
-    ['what uploads may take', { uploadBytesPerSecond: () => 1_000_000 }, {}],
-    ['what downloads may take', {}, { downloadBytesPerSecond: () => 1_000_000 }],
+    ['what uploads may take', { uploadBytesPerSecond: () => 4_000_000 }, {}],
+    ['what downloads may take', {}, { downloadBytesPerSecond: () => 4_000_000 }],
   ])('keeps to %s', async (_what, sending, receiving) => {
-    const clock = new VirtualClock();
-    const { id, path } = await seed('studio', { clock, ...sending });
-    const laptop = await house.node('laptop', { clock, ...receiving });
-    const elapsedMs = await clock.pass(laptop.store.ensureShard({ id, from: 0, to: 3 }));
-    // Less a piece in advance; how much more it is depends on the machine.
-    expect(elapsedMs).toBeGreaterThan((total(laptop.received) - 2 * 64 * KIB) / 1000);
+    const { id, path } = await seed('studio', sending);
+    const laptop = await house.node('laptop', receiving);
+    const startedMs = performance.now();
+    await laptop.store.ensureShard({ id, from: 0, to: 3 });
+    const elapsedMs = performance.now() - startedMs;
+    // Less what may go in advance; how much longer it takes depends on the machine.
+    expect(elapsedMs).toBeGreaterThan((total(laptop.received) - 4 * 64 * KIB) / 4000);
     await expectShard((await laptop.store.ensureShard({ id, from: 0, to: 3 })).model, path, 0, 3);
   });
 });
@@ -231,7 +197,7 @@ describe('the pace of transfers', () => {
 describe('several peers with slow links', () => {
   it('share the work, so that the slowest has about a third of it', async () => {
     // Links that are much slower than this machine: what comes of whom is up to them.
-    const slow = { uploadBytesPerSecond: () => 4_000_000 };
+    const slow = { uploadBytesPerSecond: () => 1_000_000 };
     const { id } = await seed('studio', slow);
     await seed('server', slow);
     await seed('closet', slow);

@@ -7,7 +7,9 @@ import type { PieceMap } from '../pieces/piece-map.ts';
 import type { PieceSet } from '../pieces/piece-set.ts';
 
 interface Transfer {
-  readonly buffer: Uint8Array<ArrayBuffer>;
+  readonly length: number;
+  /** Taken with the first bytes: most pieces that are asked for have not begun to come. */
+  buffer: Uint8Array<ArrayBuffer> | undefined;
   readonly startedMs: number;
   received: number;
   /** Another peer was faster: what still comes is dropped. */
@@ -103,8 +105,8 @@ export class PieceSource {
     const nowMs = this.#events.nowMs();
     if (this.#transfers.size === 0) this.lastByteMs = nowMs;
     for (const piece of pieces) {
-      const buffer = this.#events.takeBuffer(this.#map.place(piece).length);
-      this.#transfers.set(piece, { buffer, startedMs: nowMs, received: 0, cancelled: false });
+      const { length } = this.#map.place(piece);
+      this.#transfers.set(piece, { length, buffer: undefined, startedMs: nowMs, received: 0, cancelled: false });
     }
     this.#send({ kind: 'want', pieces: [...pieces] });
   }
@@ -184,15 +186,16 @@ export class PieceSource {
   #data(piece: number, offset: number, payload: Uint8Array): void {
     const transfer = this.#transfers.get(piece) ?? this.#crossing.get(piece);
     if (transfer === undefined) throw new ProtocolError(`The peer sent piece ${piece}, which nobody asked for.`);
-    if (offset !== transfer.received || payload.length === 0 || offset + payload.length > transfer.buffer.length)
+    if (offset !== transfer.received || payload.length === 0 || offset + payload.length > transfer.length)
       throw new ProtocolError(`The peer sent bytes of piece ${piece} that do not follow the others.`);
-    transfer.buffer.set(payload, offset);
+    const buffer = (transfer.buffer ??= this.#events.takeBuffer(transfer.length));
+    buffer.set(payload, offset);
     transfer.received += payload.length;
     this.#count(payload.length);
-    if (transfer.received < transfer.buffer.length) return;
+    if (transfer.received < transfer.length) return;
     this.#forget(piece);
-    if (transfer.cancelled) this.#events.giveBuffer(transfer.buffer.buffer);
-    else this.#events.onPiece(this, piece, transfer.buffer);
+    if (transfer.cancelled) this.#events.giveBuffer(buffer.buffer);
+    else this.#events.onPiece(this, piece, buffer);
   }
 
   async #connect({ port, addresses, token, secret }: Extract<PieceReply, { kind: 'direct' }>): Promise<void> {
