@@ -7,6 +7,7 @@ import {
   type Mesh,
   type ModelId,
   type ModelManifest,
+  type PeerId,
   type Startable,
 } from '@pippa/core';
 import { layerCount, modelFingerprint, readGgufModel, type GgufModel } from '@pippa/gguf';
@@ -20,7 +21,7 @@ import { ask, fetchTable, holdersOf } from '../swarm/fetch-table.ts';
 import { Pacer } from '../swarm/pacer.ts';
 import { servePieces } from '../swarm/serve-pieces.ts';
 import { SwarmTraffic } from '../swarm/swarm-traffic.ts';
-import { SwarmDownload, type SwarmProgress } from '../swarm/swarm-download.ts';
+import { SwarmDownload, type DroppedPeer, type SwarmProgress } from '../swarm/swarm-download.ts';
 import { DiskRoom } from './disk-room.ts';
 import { LocalHoldings, partialHeader, readPartialModel } from './local-holdings.ts';
 import { PartialModels } from './partial-models.ts';
@@ -112,6 +113,8 @@ class DiskModelStore implements ModelStore {
   readonly #holdings: LocalHoldings;
   readonly #downloads = new Map<ModelId, SwarmDownload>();
   readonly #beginning = new Map<ModelId, Promise<PieceFile>>();
+  /** Peers that sent wrong bytes of a model. */
+  readonly #dropped = new Map<ModelId, Map<PeerId, DroppedPeer>>();
   /** Downloads under way of each model. */
   readonly #busy = new Map<ModelId, number>();
   readonly #listeners = new Set<() => void>();
@@ -322,7 +325,10 @@ class DiskModelStore implements ModelStore {
     await this.#makeRoom(mesh, file, pieces, signal);
     let download = this.#downloads.get(file.id);
     if (download === undefined) {
+      const dropped = this.#dropped.get(file.id) ?? new Map<PeerId, DroppedPeer>();
+      this.#dropped.set(file.id, dropped);
       download = new SwarmDownload({
+        dropped,
         mesh,
         file,
         clock,
@@ -346,7 +352,7 @@ class DiskModelStore implements ModelStore {
       if (others > 0) {
         this.#busy.set(file.id, others);
       } else {
-        // The next one begins afresh: with peers that were dropped, and with the file as it is then.
+        // The next one begins with the file as it is then.
         this.#busy.delete(file.id);
         this.#downloads.delete(file.id);
       }

@@ -14,6 +14,8 @@ const LOOK_MS = 1000;
 /** A peer that owes pieces and sends nothing for so long is left for a while. */
 const STALL_MS = 5000;
 const RETRY_PEER_MS = 10_000;
+/** A peer that sent wrong bytes is not asked again for so long. */
+const DROP_MS = 300_000;
 /** Without any peer for so long the download is given up; what came stays. */
 const GIVE_UP_MS = 15_000;
 /** Bytes that came and are not checked and written yet: beyond it peers are made to wait. */
@@ -37,6 +39,8 @@ export interface SwarmDownloadOptions {
   readonly random: () => number;
   /** Most bytes a second to ask for, of all peers together, asked before each question; no bound when left out. */
   readonly bytesPerSecond?: (() => number) | undefined;
+  /** Peers that earlier downloads of the model dropped; this one adds its own. */
+  readonly dropped?: Map<PeerId, DroppedPeer>;
   /** Much is asked for over direct connections. */
   readonly isDirect: boolean;
   /** Counts what comes. */
@@ -51,6 +55,8 @@ export interface WantOptions {
 /** A peer that did what no honest one does. */
 export interface DroppedPeer {
   readonly peer: PeerId;
+  /** Monotonic; then it is asked again: its copy may have been mended. */
+  readonly untilMs: number;
   readonly name: string;
   readonly reason: string;
 }
@@ -67,13 +73,14 @@ interface Want {
 
 /**
  * Gets pieces of one model from all peers that have some, into its `PieceFile`. Works as long as somebody wants something. Peers that
- * send wrong bytes are dropped for good; slow and silent ones are asked again later.
+ * send wrong bytes are left alone for minutes; slow and silent ones are asked again soon.
  */
 export class SwarmDownload {
   readonly #options: SwarmDownloadOptions;
   readonly #wants = new Set<Want>();
   readonly #sources = new Map<PeerId, PieceSource>();
-  readonly #dropped = new Map<PeerId, DroppedPeer>();
+  /** Shared by the downloads of a model, so that what one found out the next one need not. */
+  readonly #dropped: Map<PeerId, DroppedPeer>;
   readonly #otherCopies = new Set<PeerId>();
   readonly #notBeforeMs = new Map<PeerId, number>();
   readonly #buffers: BufferPool;
@@ -94,6 +101,7 @@ export class SwarmDownload {
 
   constructor(options: SwarmDownloadOptions) {
     this.#options = options;
+    this.#dropped = options.dropped ?? new Map();
     this.#buffers = new BufferPool(options.file.map.pieceBytes);
     this.#urgent = new Set(headerPieces(options.file.table, options.file.map));
     this.#start = Math.floor(options.random() * options.file.map.count);
@@ -184,7 +192,7 @@ export class SwarmDownload {
       const { signal } = this.#abort;
       await Promise.all(
         holdersOf(mesh, file.id)
-          .filter(({ id }) => !this.#dropped.has(id) && (this.#notBeforeMs.get(id) ?? 0) <= clock.nowMs())
+          .filter(({ id }) => !this.#isDropped(id) && (this.#notBeforeMs.get(id) ?? 0) <= clock.nowMs())
           .map(({ id }) => this.#lookAt(id, signal)),
       );
       this.#checkCopies();
@@ -197,7 +205,7 @@ export class SwarmDownload {
   #checkCopies(): void {
     const { mesh, file } = this.#options;
     if (this.#sources.size > 0 || this.#otherCopies.size === 0 || this.#wants.size === 0) return;
-    const holders = holdersOf(mesh, file.id).filter((peer) => !this.#dropped.has(peer.id));
+    const holders = holdersOf(mesh, file.id).filter((peer) => !this.#isDropped(peer.id));
     if (!holders.every((peer) => this.#otherCopies.has(peer.id))) return;
     const names = holders.map((peer) => nameOf(mesh, peer.id)).join(', ');
     this.#fail(new OtherCopyError(`The pieces of ${file.name} that are here are of another copy than ${names} has.`));
@@ -279,11 +287,16 @@ export class SwarmDownload {
     },
   };
 
+  #isDropped(peer: PeerId): boolean {
+    const dropped = this.#dropped.get(peer);
+    return dropped !== undefined && this.#options.clock.nowMs() < dropped.untilMs;
+  }
+
   #drop(peer: PeerId, reason: string): void {
     const { mesh, logger, file } = this.#options;
-    if (this.#dropped.has(peer)) return;
+    if (this.#isDropped(peer)) return;
     const name = nameOf(mesh, peer);
-    this.#dropped.set(peer, { peer, name, reason });
+    this.#dropped.set(peer, { peer, name, reason, untilMs: this.#options.clock.nowMs() + DROP_MS });
     logger.warn({ peer, name, model: file.name, reason }, 'a peer is dropped from a download');
     // A goodbye, not an abort: the peer should still hear which piece was wrong.
     this.#sources.get(peer)?.end(undefined);
