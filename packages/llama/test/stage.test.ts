@@ -241,6 +241,10 @@ describe('sampling on the last stage', () => {
     expect(sampleWith(settings({ temperature: 0, logitBias: [[300, 100]] })).samples[0]?.token).toBe(300);
     // Byte tokens begin at 3: the grammar allows the letter A alone.
     expect(sampleWith(settings({ grammar: 'root ::= "A"' })).samples[0]?.token).toBe(3 + 'A'.charCodeAt(0));
+    // `<s>` would count as three characters and show none to a reader, unless the grammar speaks of it.
+    const begin: [number, number][] = [[1, 100]];
+    expect(sampleWith(settings({ grammar: 'root ::= [^"]{3,5}', logitBias: begin })).samples[0]?.token).not.toBe(1);
+    expect(sampleWith(settings({ grammar: 'root ::= "<s>" | [^"]{3,5}', logitBias: begin })).samples[0]?.token).toBe(1);
     const refused = sampleWith(settings({ grammar: 'root ::= (' }));
     expect(refused.samples).toEqual([]);
     expect(refused.samplerFailures).toEqual([{ slot: 0, message: expect.any(String) }]);

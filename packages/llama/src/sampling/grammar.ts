@@ -13,6 +13,8 @@ export class Grammar implements Disposable {
   readonly #engine: Engine;
   readonly #sampler: Pointer;
   readonly #scratch: GrammarScratch;
+  /** Tokens that show nothing to readers while the grammar counts their text, but for those that the grammar itself speaks of. */
+  readonly #unseen: ReadonlySet<TokenId>;
   #utf8: Utf8State = UTF8_CLEAN;
 
   /** Throws `GrammarError` when the text does not parse. */
@@ -22,16 +24,19 @@ export class Grammar implements Disposable {
     this.#engine = engine;
     this.#sampler = sampler;
     this.#scratch = scratch;
+    this.#unseen = new Set([...scratch.unseen()].flatMap(([token, shown]) => (text.includes(shown) ? [] : [token])));
   }
 
   allows(token: TokenId): boolean {
-    return this.#scratch.utf8.allows(this.#utf8, token) && this.#scratch.filterOne(this.#engine, this.#sampler, token);
+    if (this.#unseen.has(token) || !this.#scratch.utf8.allows(this.#utf8, token)) return false;
+    return this.#scratch.filterOne(this.#engine, this.#sampler, token);
   }
 
   /** Sets the logits of all tokens that cannot come next to -Infinity. */
   mask(logits: Float32Array): void {
     this.#scratch.filterAll(this.#engine, this.#sampler, logits);
     this.#scratch.utf8.mask(this.#utf8, logits);
+    for (const token of this.#unseen) logits[token] = -Infinity;
   }
 
   accept(token: TokenId): void {
@@ -57,6 +62,18 @@ function pieceReader(engine: Engine, vocabulary: Pointer): (token: TokenId) => U
   };
 }
 
+/** Looks at the whole vocabulary. */
+function readUnseen(engine: Engine, vocabulary: Pointer, vocabularySize: number): ReadonlyMap<TokenId, string> {
+  const read = pieceReader(engine, vocabulary);
+  const nothing = new Uint8Array(1);
+  const unseen = new Map<TokenId, string>();
+  for (let token = 0; token < vocabularySize; token += 1) {
+    if (engine.isEnd(vocabulary, token) || engine.piece(vocabulary, token, nothing, nothing.length, 0, false) !== 0) continue;
+    unseen.set(token, Buffer.from(read(token)).toString('utf8'));
+  }
+  return unseen;
+}
+
 /** Native memory for one `llama_token_data_array` over the vocabulary, shared by all grammars of a stage. */
 export class GrammarScratch implements Disposable {
   readonly #data: Pointer;
@@ -65,15 +82,23 @@ export class GrammarScratch implements Disposable {
   readonly #logits: Float32Array;
   readonly #header: DataView;
   readonly utf8: Utf8Tokens;
+  readonly #readUnseen: () => ReadonlyMap<TokenId, string>;
+  #unseen: ReadonlyMap<TokenId, string> | undefined;
 
   constructor(engine: Engine, vocabulary: Pointer, vocabularySize: number) {
     this.utf8 = new Utf8Tokens(vocabularySize, pieceReader(engine, vocabulary));
+    this.#readUnseen = () => readUnseen(engine, vocabulary, vocabularySize);
     this.#data = koffi.alloc('uint8', vocabularySize * TOKEN_DATA_BYTES) as Pointer;
     this.#array = koffi.alloc('uint8', TOKEN_DATA_ARRAY_BYTES) as Pointer;
     const data = koffi.view(this.#data, vocabularySize * TOKEN_DATA_BYTES);
     this.#tokens = new Int32Array(data);
     this.#logits = new Float32Array(data);
     this.#header = new DataView(koffi.view(this.#array, TOKEN_DATA_ARRAY_BYTES));
+  }
+
+  /** Control tokens that do not end a text, with what they are written as. */
+  unseen(): ReadonlyMap<TokenId, string> {
+    return (this.#unseen ??= this.#readUnseen());
   }
 
   filterOne(engine: Engine, sampler: Pointer, token: TokenId): boolean {
