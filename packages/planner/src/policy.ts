@@ -53,6 +53,8 @@ export const THERMAL_SPEED = { nominal: 1, fair: 1, serious: 0.75, critical: 0.5
 export const PREFERENCES = {
   /** The model must be fetched first. */
   withoutCopyMs: 0.02,
+  /** Not on the node that plans, which most often is the one that was asked: every token would cross a link more. */
+  elsewhereMs: 0.04,
   /** It may be closed and carried away. */
   onBatteryMs: 0.05,
   /** At full load; scaled by the load. */

@@ -1,6 +1,7 @@
 import type { Chain, ChainProblem } from '../chain/chain-problem.ts';
 import type { Weights } from '../chain/smallest-bottleneck.ts';
 import type { ModelCosts } from '../model-costs.ts';
+import { LOCAL_LINK } from '../planner-node.ts';
 import { PLANNER_LIMITS, POLICY, PREFERENCES, SPEED_MODEL } from '../policy.ts';
 import type { SpeedModel, StageOnNode } from '../speed-model.ts';
 import type { PlannerNode } from '../types.ts';
@@ -131,6 +132,7 @@ export function limitBytes(node: PlannerNode, share: number): number {
 function preferenceMs(node: PlannerNode, costs: ModelCosts): number {
   return (
     (node.models.includes(costs.manifest.id) ? 0 : PREFERENCES.withoutCopyMs) +
+    (node.link === LOCAL_LINK ? 0 : PREFERENCES.elsewhereMs) +
     (node.power === 'battery' ? PREFERENCES.onBatteryMs : 0) +
     PREFERENCES.busyMs * node.load
   );
