@@ -29,7 +29,7 @@ export interface SamplerSettings {
   readonly seed: number;
   /** GBNF text with a rule `root`; only what it derives can be sampled. */
   readonly grammar?: string;
-  /** Tokens that must not be sampled as the end before this many were generated; 0 turns it off. */
+  /** Goes on past the model's own end. A grammar is stronger: where it is at its end, so is the text. */
   readonly ignoreEndOfGeneration?: boolean;
 }
 

@@ -245,6 +245,19 @@ describe('sampling on the last stage', () => {
     const begin: [number, number][] = [[1, 100]];
     expect(sampleWith(settings({ grammar: 'root ::= [^"]{3,5}', logitBias: begin })).samples[0]?.token).not.toBe(1);
     expect(sampleWith(settings({ grammar: 'root ::= "<s>" | [^"]{3,5}', logitBias: begin })).samples[0]?.token).toBe(1);
+    // Where grammar and biases leave nothing, the text ends; the engine would end the process.
+    for (const nothing of [{ ignoreEndOfGeneration: true }, { logitBias: [[2, -100]] as [number, number][] }]) {
+      const opened = settings({ grammar: 'root ::= "A"', ...nothing });
+      const history = Int32Array.of(3 + 'A'.charCodeAt(0));
+      const produced = stage.run(
+        step(promptRows(0, [1, 5, 77]), {
+          memory: [{ kind: 'remove', slot: slot(0), from: 0, to: -1 }],
+          samplers: [{ kind: 'open', slot: slot(0), settings: opened, history, generatedTokens: 1 }],
+          outputs: [output(2, 0)],
+        }),
+      );
+      expect(produced).toMatchObject({ samples: [{ endOfGeneration: true }] });
+    }
     const refused = sampleWith(settings({ grammar: 'root ::= (' }));
     expect(refused.samples).toEqual([]);
     expect(refused.samplerFailures).toEqual([{ slot: 0, message: expect.any(String) }]);

@@ -402,7 +402,9 @@ class RingConductor implements Conductor {
     const { request, tokens } = sequence;
     const nowMs = this.#clock.nowMs();
     sequence.firstTokenMs ??= nowMs;
-    if (sample.endOfGeneration && request.sampler.ignoreEndOfGeneration !== true) {
+    // A grammar decides itself where a text ends.
+    const ignoresEnd = request.sampler.ignoreEndOfGeneration === true && request.sampler.grammar === undefined;
+    if (sample.endOfGeneration && !ignoresEnd) {
       this.#complete(sequence, 'end');
       return;
     }

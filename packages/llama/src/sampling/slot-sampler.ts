@@ -42,15 +42,20 @@ export class SlotSampler implements Disposable {
   /** Samples the token for `position` from the model's logits and takes it into account for the next. */
   sample(logits: Float32Array, slot: Slot, position: number, logprobs: number): Sample {
     const token = this.#choose(logits, position);
+    // Accepting what the grammar does not allow would end the process: llama.cpp throws.
+    if (token === undefined) return { slot, token: this.#endToken(), endOfGeneration: true };
     this.#penalties?.accept(token);
     this.#grammar?.accept(token);
     const sample = { slot, token, endOfGeneration: this.#surroundings.endTokens.has(token) };
     return logprobs < 0 ? sample : { ...sample, logprob: tokenLogprob(logits, token, logprobs) };
   }
 
-  #choose(logits: Float32Array, position: number): TokenId {
+  /** Undefined: the grammar and the biases together leave nothing to say. */
+  #choose(logits: Float32Array, position: number): TokenId | undefined {
     const settings = this.#settings;
-    const changed = this.#penalties !== undefined || settings.logitBias.length > 0 || settings.ignoreEndOfGeneration === true;
+    // A grammar says itself where a text may end, and after its end nothing else may come.
+    const ignoresEnd = settings.ignoreEndOfGeneration === true && this.#grammar === undefined;
+    const changed = this.#penalties !== undefined || settings.logitBias.length > 0 || ignoresEnd;
     let adjusted = logits;
     if (changed) {
       adjusted = this.#surroundings.scratchLogits;
@@ -58,7 +63,7 @@ export class SlotSampler implements Disposable {
       for (const [token, bias] of settings.logitBias) {
         if (token < adjusted.length) adjusted[token] = bias <= -100 ? -Infinity : (adjusted[token] as number) + bias;
       }
-      if (settings.ignoreEndOfGeneration === true) for (const token of this.#surroundings.endTokens) adjusted[token] = -Infinity;
+      if (ignoresEnd) for (const token of this.#surroundings.endTokens) adjusted[token] = -Infinity;
       this.#penalties?.apply(adjusted, settings);
     }
     const token = chooseToken(adjusted, settings, position, this.#candidates);
@@ -69,7 +74,13 @@ export class SlotSampler implements Disposable {
       adjusted.set(logits);
     }
     this.#grammar.mask(adjusted);
-    return chooseToken(adjusted, settings, position, this.#candidates);
+    const masked = chooseToken(adjusted, settings, position, this.#candidates);
+    return adjusted[masked] === -Infinity ? undefined : masked;
+  }
+
+  #endToken(): TokenId {
+    const [end = 0] = this.#surroundings.endTokens;
+    return end;
   }
 
   [Symbol.dispose](): void {
