@@ -2,7 +2,6 @@ import { writeFile } from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';
 import type { z } from 'zod';
 import { callAgent } from '../control/client.ts';
-import { UsageError } from '../errors.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { benchOperation, type benchFiguresSchema } from '../operations/bench-operation.ts';
 import { downOperation, psOperation, upOperation, type RingReport } from '../operations/ring-operations.ts';
@@ -12,6 +11,7 @@ import { painter } from '../terminal/terminal.ts';
 import { benchPlot } from '../views/bench-plot.ts';
 import { benchView } from '../views/bench-view.ts';
 import type { CommandContext } from './context.ts';
+import { wholeNumber } from './whole-number.ts';
 
 /** One placement's figures. */
 export interface BenchResult {
@@ -65,12 +65,6 @@ export async function bench(context: CommandContext, model: string, words: Bench
     words.json ? `${JSON.stringify(results, undefined, 2)}\n` : benchView(model, results, painter(terminal.stdout, environment)),
   );
   return EXIT.ok;
-}
-
-function wholeNumber(flag: string, text: string): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value > 0) return value;
-  throw new UsageError(`${flag}: "${text}" is not a whole number above 0.`);
 }
 
 function numbers(flag: string, text: string): number[] {

@@ -8,6 +8,7 @@ import { withProgress } from '../terminal/progress-line.ts';
 import { painter } from '../terminal/terminal.ts';
 import { ringsView, ringView } from '../views/rings-view.ts';
 import type { CommandContext } from './context.ts';
+import { wholeNumber } from './whole-number.ts';
 
 /** `pippa-agent up <model>`: loads it, with a line of progress, and tells where its layers are. */
 export async function up(context: CommandContext, model: string, words: UpWords): Promise<ExitCode> {
@@ -64,10 +65,4 @@ export async function ps(
     json ? `${JSON.stringify(rings, undefined, 2)}\n` : ringsView(rings, painter(terminal.stdout, environment)),
   );
   return EXIT.ok;
-}
-
-function wholeNumber(flag: string, text: string): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value > 0) return value;
-  throw new UsageError(`${flag}: "${text}" is not a whole number above 0.`);
 }

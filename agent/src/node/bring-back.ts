@@ -1,4 +1,4 @@
-import { errorMessage, StoppedError, type Clock, type Logger, type Mesh } from '@pippa/core';
+import { errorMessage, StoppedError, untilFirst, type Clock, type Logger, type Mesh } from '@pippa/core';
 import type { RingWish } from '@pippa/protocol';
 import type { RingRouter } from '@pippa/ring';
 
@@ -42,18 +42,13 @@ export class BringBack {
 
   async #untilSomebodyCame(atMostMs: number): Promise<void> {
     const { mesh, clock } = this.#parts;
-    const { signal } = this.#stopped;
-    const { promise, resolve } = Promise.withResolvers<void>();
     const known = new Set(mesh.peers().map((peer) => `${peer.id} ${peer.state}`));
-    const stopListening = mesh.onPeersChanged((peer) => {
-      if (peer.state === 'alive' && !known.has(`${peer.id} alive`)) resolve();
-    });
-    const cancelTimer = clock.schedule(atMostMs, resolve);
-    const onAbort = (): void => resolve();
-    signal.addEventListener('abort', onAbort, { once: true });
-    await promise;
-    stopListening();
-    cancelTimer();
-    signal.removeEventListener('abort', onAbort);
+    await untilFirst(this.#stopped.signal, [
+      (done) =>
+        mesh.onPeersChanged((peer) => {
+          if (peer.state === 'alive' && !known.has(`${peer.id} alive`)) done();
+        }),
+      (done) => clock.schedule(atMostMs, done),
+    ]);
   }
 }

@@ -15,3 +15,4 @@ export * from './manifest.ts';
 export * from './node-card.ts';
 export * from './mesh.ts';
 export * from './nearest.ts';
+export * from './waiting.ts';

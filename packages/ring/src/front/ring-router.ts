@@ -1,6 +1,8 @@
 import {
   StoppedError,
   StreamLostError,
+  untilFirst,
+  untilSettledOrAborted,
   type CardRing,
   type Clock,
   type GenerationRequest,
@@ -312,16 +314,9 @@ export class RingRouter {
       if (clock.nowMs() - sinceMs > SEEN_WITHIN_MS || mesh.peer(conductor)?.state === 'dead') {
         throw new StreamLostError(`${nameOf(mesh, conductor)} does not tell what became of its ring.`);
       }
-      const changed = Promise.withResolvers<void>();
-      const stopListening = mesh.onPeersChanged(() => changed.resolve());
-      // What changes on this node itself is told to nobody.
-      const cancelTimer = clock.schedule(LOOK_AGAIN_MS, () => changed.resolve());
-      try {
-        await untilSettledOrAborted(changed.promise, signal);
-      } finally {
-        stopListening();
-        cancelTimer();
-      }
+      // What changes on this node itself is told to nobody: hence the timer.
+      await untilFirst(signal, [(done) => mesh.onPeersChanged(done), (done) => clock.schedule(LOOK_AGAIN_MS, done)]);
+      signal.throwIfAborted();
     }
   }
 }
@@ -334,16 +329,4 @@ function refusal(report: { readonly code: string; readonly message: string; read
 
 function isReady({ card }: KnownRing): boolean {
   return card.state === 'ready';
-}
-
-async function untilSettledOrAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }

@@ -4,6 +4,7 @@ import {
   StageError,
   StoppedError,
   StreamLostError,
+  untilFirst,
   type Clock,
   type GenerationEvent,
   type GenerationRequest,
@@ -72,7 +73,8 @@ export class RoutedGenerator implements TokenGenerator {
           lostSinceMs ??= clock.nowMs();
           if (clock.nowMs() - lostSinceMs >= replaceMs) throw error;
           logger.warn({ err: error, generated: tokens.length }, 'generation lost its ring: placing it again');
-          await pause(clock, this.#parts.retryMs, until);
+          await untilFirst(until, [(done) => clock.schedule(this.#parts.retryMs, done)]);
+          until.throwIfAborted();
         }
       }
     } finally {
@@ -96,15 +98,4 @@ function isLoss(error: unknown): boolean {
     error instanceof StoppedError ||
     error instanceof StageError
   );
-}
-
-async function pause(clock: Clock, durationMs: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const cancel = clock.schedule(durationMs, resolve);
-  const onAbort = (): void => resolve();
-  signal.addEventListener('abort', onAbort, { once: true });
-  await promise;
-  cancel();
-  signal.removeEventListener('abort', onAbort);
-  signal.throwIfAborted();
 }

@@ -1,6 +1,7 @@
 import {
   ringId,
   StoppedError,
+  untilSettledOrAborted,
   type CardRing,
   type Clock,
   type FrameStream,
@@ -116,14 +117,10 @@ export class RingManager implements Startable {
     const coming = this.#comingUp.get(wish.model.id) ?? (await this.#begin(wish, placement, control.signal));
     const { onProgress, signal } = control;
     if (onProgress !== undefined) coming.listeners.add(onProgress);
-    const aborted = Promise.withResolvers<never>();
-    const onAbort = (): void => aborted.reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
     try {
-      await Promise.race([coming.done, aborted.promise]);
+      await untilSettledOrAborted(coming.done, signal);
       return coming.ring;
     } finally {
-      signal.removeEventListener('abort', onAbort);
       if (onProgress !== undefined) coming.listeners.delete(onProgress);
     }
   }

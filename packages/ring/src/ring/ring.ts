@@ -3,6 +3,7 @@ import {
   PippaError,
   StageError,
   StoppedError,
+  untilFirst,
   type CardRing,
   type Clock,
   type Logger,
@@ -336,21 +337,13 @@ export class Ring {
 
   async #untilSomethingChanges(): Promise<void> {
     const { mesh, clock, settings } = this.#parts;
-    let stopListening: () => void = () => {};
-    let cancelTimer: () => void = () => {};
-    const { signal } = this.#stopped;
-    let onAbort: () => void = () => {};
-    await new Promise<void>((resolve) => {
-      stopListening = mesh.onPeersChanged((peer) => {
-        if (peer.state === 'alive') resolve();
-      });
-      cancelTimer = clock.schedule(settings.retryMs, resolve);
-      onAbort = resolve;
-      signal.addEventListener('abort', onAbort, { once: true });
-    });
-    stopListening();
-    cancelTimer();
-    signal.removeEventListener('abort', onAbort);
+    await untilFirst(this.#stopped.signal, [
+      (done) =>
+        mesh.onPeersChanged((peer) => {
+          if (peer.state === 'alive') done();
+        }),
+      (done) => clock.schedule(settings.retryMs, done),
+    ]);
   }
 
   #observed(chain: RingChain): StageChain {
