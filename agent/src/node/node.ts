@@ -16,10 +16,10 @@ import {
   RingRouter,
   RoutedGenerator,
   StageHost,
-  type ActivationFormat,
   type BringUpOptions,
   type RingSettings,
 } from '@pippa/ring';
+import type { ActivationFormat } from '@pippa/protocol';
 import type { StepObservation } from '@pippa/gateway';
 import { openFront, type Front } from './front.ts';
 import { MeshModel, type KnownFacts } from './mesh-model.ts';

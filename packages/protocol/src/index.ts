@@ -1,13 +1,25 @@
 export { ProtocolError } from './errors.ts';
 export { RING_LIMITS } from './ring/limits.ts';
-export { decodeStep, encodeStep, type StepFrame } from './ring/step-frame.ts';
 export {
+  ACTIVATION_FORMATS,
+  bytesPerActivation,
+  packActivations,
+  unpackActivations,
+  type ActivationFormat,
+  type PackedActivations,
+} from './ring/activations.ts';
+export { readStageInput, type StageInput } from './ring/stage-input.ts';
+export { decodeStep, encodeStep, type StepFrame } from './ring/step-frame.ts';
+export { decodeResult, encodeResult } from './ring/result-frame.ts';
+export {
+  isResultHeader,
   isStepHeader,
   parseConductorMessage,
   parseHostMessage,
   parseStepsHello,
-  resultMessageOf,
+  RESULT_HEADER,
   STAGE_PROTOCOL,
+  STEP_HEADER,
   STEPS_PROTOCOL,
   type ConductorMessage,
   type HostMessage,

@@ -1,4 +1,3 @@
-import type { StepResult } from '@pippa/core';
 import { z } from 'zod';
 import {
   activationsField,
@@ -11,13 +10,10 @@ import {
   nameField,
   peerField,
   ringField,
-  slotField,
   stageIndexField,
-  tokenField,
 } from './fields.ts';
 import { RING_LIMITS } from './limits.ts';
 import { parseMessage } from './parse.ts';
-import { logprobField } from './sampler-fields.ts';
 
 /** The conductor's stream to the host of one stage. The stage lives as long as the stream. */
 export const STAGE_PROTOCOL = '/pippa/stage/1';
@@ -72,17 +68,6 @@ const stageInfoField = z.object({
   backend: nameField,
 });
 
-const resultMessage = z.object({
-  kind: z.literal('result'),
-  id: countField,
-  epoch: epochField,
-  samples: z
-    .array(z.object({ slot: slotField, token: tokenField, endOfGeneration: z.boolean(), logprob: logprobField.exactOptional() }))
-    .max(RING_LIMITS.slots),
-  samplerFailures: z.array(z.object({ slot: slotField, message: messageField })).max(RING_LIMITS.slots),
-  timings: z.array(z.object({ computeMs: z.number().min(0) })).max(RING_LIMITS.stages),
-});
-
 /** Host to conductor. */
 const hostMessage = z.discriminatedUnion('kind', [
   /** `fetch`: pieces come from peers or the hub. `load`: weights go to the backend. */
@@ -91,7 +76,8 @@ const hostMessage = z.discriminatedUnion('kind', [
   /** The stage is not loaded: it does not fit, the model is not there, ... The stream ends after it. */
   z.object({ kind: z.literal('refused'), code: codeField, message: messageField, hint: messageField.exactOptional() }),
   z.object({ kind: z.literal('linked'), epoch: epochField }),
-  resultMessage,
+  /** `encodeResult`'s frame is in the payload. */
+  z.object({ kind: z.literal('result') }),
   /** A step could not be computed, or what came for it was no step. `index`: the stage at fault as this host sees it. */
   z.object({ kind: z.literal('failure'), epoch: epochField, index: stageIndexField, code: codeField, message: messageField }),
 ]);
@@ -108,21 +94,14 @@ export const parseConductorMessage = (header: unknown): ConductorMessage => pars
 export const parseHostMessage = (header: unknown): HostMessage => parseMessage('stage report', hostMessage, header);
 export const parseStepsHello = (header: unknown): StepsHello => parseMessage('steps hello', helloMessage, header);
 
-/** Whether a frame's header is a step's; what it holds is checked by `decodeStep`. */
-export function isStepHeader(header: unknown): boolean {
-  return typeof header === 'object' && header !== null && 'kind' in header && header.kind === 'step';
-}
+/** Header of a frame whose payload is `encodeStep`'s. */
+export const STEP_HEADER = { kind: 'step' } as const;
+/** Header of a frame whose payload is `encodeResult`'s. */
+export const RESULT_HEADER = { kind: 'result' } as const;
 
-export function resultMessageOf(result: StepResult): HostMessage {
-  return {
-    kind: 'result',
-    id: result.id,
-    epoch: result.epoch,
-    samples: result.samples.map((sample) => ({
-      ...sample,
-      ...(sample.logprob === undefined ? {} : { logprob: { ...sample.logprob, top: [...sample.logprob.top] } }),
-    })) as Extract<HostMessage, { kind: 'result' }>['samples'],
-    samplerFailures: [...result.samplerFailures],
-    timings: [...result.timings],
-  };
+export const isStepHeader = (header: unknown): boolean => hasKind(header, STEP_HEADER.kind);
+export const isResultHeader = (header: unknown): boolean => hasKind(header, RESULT_HEADER.kind);
+
+function hasKind(header: unknown, kind: string): boolean {
+  return typeof header === 'object' && header !== null && 'kind' in header && header.kind === kind;
 }

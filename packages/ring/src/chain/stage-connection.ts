@@ -7,11 +7,15 @@ import {
   type PeerId,
   type StageInfo,
   type Step,
+  type StepResult,
 } from '@pippa/core';
 import {
+  decodeResult,
   encodeStep,
+  isResultHeader,
   parseHostMessage,
   STAGE_PROTOCOL,
+  STEP_HEADER,
   type ConductorMessage,
   type HostMessage,
   type StageOpenMessage,
@@ -46,7 +50,7 @@ export type StageOpening = Omit<StageOpenMessage, 'kind'>;
 export type StageFailure = Omit<Extract<HostMessage, { kind: 'failure' }>, 'kind'>;
 
 export interface StageListener {
-  onResult(result: Extract<HostMessage, { kind: 'result' }>): void;
+  onResult(result: StepResult): void;
   onFailure(failure: StageFailure): void;
 }
 
@@ -72,7 +76,8 @@ export class StageConnection {
     });
     stream.onFrame((frame) => {
       try {
-        this.#take(parseHostMessage(frame.header));
+        if (isResultHeader(frame.header)) this.#listener?.onResult(decodeResult(frame.payload));
+        else this.#take(parseHostMessage(frame.header));
       } catch (error) {
         stream.abort(error instanceof PippaError ? error : new StageError('A stage report could not be taken.', { cause: error }));
       }
@@ -146,8 +151,7 @@ export class StageConnection {
   }
 
   submit(step: Step): Promise<void> {
-    const { header, payload } = encodeStep(step);
-    return this.#stream.send(header, payload);
+    return this.#stream.send(STEP_HEADER, encodeStep(step));
   }
 
   async close(): Promise<void> {
@@ -165,9 +169,6 @@ export class StageConnection {
       case 'linked':
         if (report.epoch === this.#linking?.epoch) this.#linking.resolve(undefined);
         break;
-      case 'result':
-        this.#listener?.onResult(report);
-        break;
       case 'failure':
         if (report.epoch === this.#linking?.epoch) this.#linking.resolve(report);
         this.#listener?.onFailure(report);
@@ -175,6 +176,7 @@ export class StageConnection {
       case 'progress':
       case 'ready':
       case 'refused':
+      case 'result':
         break;
     }
   }

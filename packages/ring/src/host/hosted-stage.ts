@@ -11,20 +11,22 @@ import {
   type StageRunnerOutput,
 } from '@pippa/core';
 import {
+  encodeResult,
   encodeStep,
   isStepHeader,
+  packActivations,
   parseConductorMessage,
   ProtocolError,
-  resultMessageOf,
+  readStageInput,
+  RESULT_HEADER,
+  STEP_HEADER,
   STEPS_PROTOCOL,
   type ConductorMessage,
   type HostMessage,
   type StageOpenMessage,
   type StepsHello,
 } from '@pippa/protocol';
-import { packActivations } from '../activations.ts';
 import type { Orphanage } from './orphanage.ts';
-import { readStageInput } from './stage-input.ts';
 import type { StageLoader } from './stage-loader.ts';
 
 export interface HostedStageParts {
@@ -211,7 +213,7 @@ export class HostedStage {
     const runner = this.#runner;
     const order = this.#order;
     if (runner === undefined || order === undefined) throw new ProtocolError('A step came before the stage was loaded.');
-    const { step, hidden, timings } = readStageInput(frame, runner.info, order.activations);
+    const { step, hidden, timings } = readStageInput(frame.payload, runner.info, order.activations);
     // What was under way when the ring changed concerns nobody any more.
     if (step.epoch !== this.#epoch) return;
     runner.submit(step, hidden, timings);
@@ -221,7 +223,7 @@ export class HostedStage {
     if (output.kind === 'failure') {
       this.#report(this.#index, output.code, output.message);
     } else if (output.kind === 'result') {
-      if (output.result.epoch === this.#epoch) this.#forget(this.#control.send(resultMessageOf(output.result)));
+      if (output.result.epoch === this.#epoch) this.#forget(this.#control.send(RESULT_HEADER, encodeResult(output.result)));
     } else if (output.step.epoch === this.#epoch && this.#next !== undefined) {
       const { bytes, overflows } = packActivations(output.hidden, this.#order?.activations ?? 'f32');
       if (overflows > 0) {
@@ -232,8 +234,7 @@ export class HostedStage {
         );
         return;
       }
-      const { header, payload } = encodeStep(output.step, { activations: bytes, timings: output.timings });
-      this.#forget(this.#next.send(header, payload));
+      this.#forget(this.#next.send(STEP_HEADER, encodeStep(output.step, { activations: bytes, timings: output.timings })));
     }
   }
 

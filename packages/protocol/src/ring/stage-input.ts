@@ -1,6 +1,7 @@
-import { InvalidInputError, type Frame, type StageInfo, type Step, type StageTiming } from '@pippa/core';
-import { decodeStep, ProtocolError } from '@pippa/protocol';
-import { bytesPerActivation, unpackActivations, type ActivationFormat } from '../activations.ts';
+import { InvalidInputError, type StageInfo, type Step, type StageTiming } from '@pippa/core';
+import { ProtocolError } from '../errors.ts';
+import { bytesPerActivation, unpackActivations, type ActivationFormat } from './activations.ts';
+import { decodeStep } from './step-frame.ts';
 
 export interface StageInput {
   readonly step: Step;
@@ -12,7 +13,7 @@ export interface StageInput {
  * A step frame as a stage's input. Throws `ProtocolError` for one that the stage cannot compute: rows or slots beyond what it was opened
  * for, hidden states of another width, or values that are no numbers (a neighbour with broken memory poisons every sequence it touches).
  */
-export function readStageInput(frame: Frame, info: StageInfo, format: ActivationFormat): StageInput {
+export function readStageInput(frame: Uint8Array, info: StageInfo, format: ActivationFormat): StageInput {
   const { step, timings, activations } = decodeStep(frame);
   const rows = step.slots.length;
   if (rows > info.maxRows) throw new ProtocolError(`A step has ${rows} rows, the stage takes ${info.maxRows}.`);
