@@ -12,6 +12,8 @@ export interface AgentPaths {
   readonly models: string;
   /** Layer ranges cut out of models, kept between runs; may be deleted at any time. */
   readonly shards: string;
+  /** Files without names, while the agent runs: what stages sent on and have no memory for. */
+  readonly spilled: string;
   /** What the headers of model files said; may be deleted at any time. */
   readonly libraryFacts: string;
   /** Models that are here in part, piece by piece. */
@@ -46,6 +48,7 @@ export function agentPaths(stateDirectory?: string): AgentPaths {
     operations: join(paths.config, 'operations'),
     models: join(paths.data, 'models'),
     shards: join(paths.cache, 'shards'),
+    spilled: join(paths.cache, 'spilled'),
     libraryFacts: join(paths.cache, 'library.json'),
     rings: join(state, 'rings.json'),
     pieces: join(state, 'pieces'),

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  GIB,
   systemClock,
   type CardRing,
   type CardStage,
@@ -11,12 +12,14 @@ import {
   type TokenGenerator,
 } from '@pippa/core';
 import {
+  DEFAULT_JOURNAL_SETTINGS,
   DEFAULT_RING_SETTINGS,
   RingManager,
   RingRouter,
   RoutedGenerator,
   StageHost,
   type BringUpOptions,
+  type JournalSettings,
   type RingSettings,
 } from '@pippa/ring';
 import type { ActivationFormat } from '@pippa/protocol';
@@ -29,6 +32,7 @@ import { MeshRingPlanner } from './mesh-ring-planner.ts';
 import type { ModelFiles, NamedModel } from './model-files.ts';
 import { NodeEmbedders } from './node-embedders.ts';
 import { NodeStageLoader } from './node-stage-loader.ts';
+import { openSpillFile } from './spill-file.ts';
 
 /** How rings that this node asks for are to be. */
 export interface WishSettings {
@@ -63,6 +67,8 @@ export interface NodeOptions {
   /** CPU threads for the stages of a ring together; `atMost`: as many as they have work for. */
   readonly threads: number | { readonly atMost: number };
   readonly shardDirectory: string;
+  /** Where stages put what they sent on and have no memory for; left out: nowhere. */
+  readonly spillDirectory?: string;
   readonly wishes: WishSettings;
   /** Left out: rings do not come back after a restart. */
   readonly journal?: DesiredRings;
@@ -73,6 +79,9 @@ export interface NodeOptions {
   /** Told what every step of a ring that this node conducts took. */
   readonly onStep?: (step: StepObservation) => void;
 }
+
+/** Most that a stage keeps on disk of what it sent on: 30,000 positions of the widest models in use. */
+const MAX_SPILL_BYTES = GIB;
 
 /** How long a generation that lost its ring is offered to others before its client is told. */
 const REPLACE_MS = 60_000;
@@ -118,7 +127,14 @@ export class Node implements Startable {
     });
     const planner = new MeshRingPlanner(mesh);
     const manifestOf = (model: NamedModel, signal: AbortSignal) => files.manifest(model, signal);
-    this.host = new StageHost({ mesh, loader: this.#loader, clock, logger, onStagesChanged: (stages) => this.#tellStages(stages) });
+    this.host = new StageHost({
+      mesh,
+      loader: this.#loader,
+      clock,
+      logger,
+      journal: journalSettings(options.spillDirectory),
+      onStagesChanged: (stages) => this.#tellStages(stages),
+    });
     this.manager = new RingManager({
       mesh,
       planner,
@@ -289,6 +305,11 @@ export class Node implements Startable {
       this.#refreshCardLater();
     });
   }
+}
+
+function journalSettings(directory: string | undefined): JournalSettings {
+  if (directory === undefined) return DEFAULT_JOURNAL_SETTINGS;
+  return { ...DEFAULT_JOURNAL_SETTINGS, fileBytes: MAX_SPILL_BYTES, openFile: () => openSpillFile(directory) };
 }
 
 /** Two digits: the rest is noise, and every change costs the mesh a message. */

@@ -52,6 +52,7 @@ export function openNode(settings: Settings, surroundings: OpenNodeSurroundings)
     budgetBytes: memoryBudget(settings.memory, machine),
     threads: settings.threads ?? { atMost: machine.cores },
     shardDirectory: paths.shards,
+    spillDirectory: paths.spilled,
     wishes: {
       contextTokens: settings.context,
       parallelSequences: settings.parallel,

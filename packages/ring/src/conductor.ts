@@ -9,7 +9,6 @@ import {
   type EndReason,
   type GenerationEvent,
   type GenerationRequest,
-  type GenerationUsage,
   type Logger,
   type Sample,
   type StageChain,
@@ -17,14 +16,16 @@ import {
   type StepResult,
   type TokenGenerator,
 } from '@pippa/core';
+import { planCarryOver, type CarriedOver } from './carry-over.ts';
 import { checkRequest } from './check-request.ts';
 import { EventStream } from './event-stream.ts';
 import { decideAdmission } from './plan-admission.ts';
 import { decideRoom } from './plan-room.ts';
 import { planStep, type PlannedRows } from './plan-step.ts';
 import { Sequence } from './sequence.ts';
+import { endEvent, tokenEvent } from './sequence-events.ts';
 import { checkSettings, stepsInFlight, type ConductorSettings } from './settings.ts';
-import { SlotTable } from './slot-table.ts';
+import { SlotTable, type SlotMark } from './slot-table.ts';
 import type { ConductorSnapshot, ConductorState } from './snapshot.ts';
 import { StepBuilder, type StepEntry } from './step-builder.ts';
 import { StepStatistics } from './step-statistics.ts';
@@ -34,11 +35,14 @@ export interface Conductor extends TokenGenerator, Startable {
   snapshot(): ConductorSnapshot;
   /** Where in its lifetime the oldest step under way began, monotonic milliseconds; undefined: none is under way. */
   oldestStepSinceMs(): number | undefined;
+  /** What is certain about the caches of the chain there was, since `pause`. */
+  carryOver(): CarriedOver;
   /**
-   * Goes on over other stages, whose KV caches are empty: every sequence is computed again from its token ids, and its consumer sees a
-   * pause. Steps of the old chain are nobody's from here on. Throws the error that ended the conductor if one did.
+   * Goes on over other stages. Those of `carried.kept` hold so much of the sequences in these slots; the others are computed again from
+   * their token ids, and left out, all of them are: the caches are empty. Consumers see a pause. Steps of the old chain are nobody's
+   * from here on. Throws the error that ended the conductor if one did.
    */
-  resume(chain: StageChain): void;
+  resume(chain: StageChain, carried?: CarriedOver): void;
   /** Stops computing until `resume`; requests queue up meanwhile. */
   pause(): void;
   /** Ends every sequence with this error, and later callers get it too. */
@@ -92,6 +96,7 @@ class RingConductor implements Conductor {
   /** In the order of admission. */
   readonly #running: Sequence[] = [];
   readonly #counts = {
+    steps: 0,
     promptTokens: 0,
     cachedTokens: 0,
     generatedTokens: 0,
@@ -155,7 +160,6 @@ class RingConductor implements Conductor {
       usedCells: this.#slots.ledger.used,
       contextCells: this.#limits.contextCells,
       stepsInFlight: this.#submittedMs.length,
-      steps: this.#steps.stepId,
       ...this.#counts,
       speed: this.#statistics.snapshot(this.#clock.nowMs()),
     };
@@ -170,26 +174,46 @@ class RingConductor implements Conductor {
     this.#paused = true;
     this.#chainNumber += 1;
     this.#submittedMs = [];
-    const nowMs = this.#clock.nowMs();
-    for (const sequence of this.#running.splice(0)) {
-      sequence.leave();
-      sequence.waitingSinceMs = nowMs;
-      this.#waiting.add(sequence);
-    }
-    for (const sequence of this.#waiting.all()) sequence.waitsFor = undefined;
-    this.#slots = new SlotTable(this.#slots.all.length);
   }
 
-  resume(chain: StageChain): void {
+  carryOver(): CarriedOver {
+    const { contextCells, canTruncate } = this.#limits;
+    const fixedShapes = this.#settings.fixedShapes !== undefined;
+    const kept = planCarryOver({ running: this.#running, contextCells, canTruncate, fixedShapes });
+    return { kept, lastStep: this.#steps.stepId, journals: canTruncate && !fixedShapes };
+  }
+
+  resume(chain: StageChain, carried?: CarriedOver): void {
     if (this.#ended !== undefined) throw this.#ended;
     this.pause();
     this.#chain = chain;
     this.#limits = chainLimits(chain.stages);
     this.#groups = stepsInFlight(this.#settings, chain.stages.length);
-    this.#slots = new SlotTable(this.#limits.parallelSequences);
-    this.#steps = new StepBuilder(this.#slots, { epoch: chain.epoch ?? 0, stepId: this.#steps.stepId });
+    const slots = this.#limits.parallelSequences;
+    this.#slots = carried === undefined ? new SlotTable(slots) : this.#slots.carryOver(slots, carried.kept);
+    this.#steps = new StepBuilder(this.#slots, { epoch: chain.epoch ?? 0, stepId: carried?.lastStep ?? this.#steps.stepId });
+    // A step that nobody waited for may have moved the samplers on; what is needed of them is opened anew.
+    if (carried !== undefined) for (const slot of this.#slots.all) this.#steps.closeSampler(slot.index);
+    this.#moveSequences();
     this.#paused = false;
     this.#turn(() => {});
+  }
+
+  /** Who has a place in the new table goes on in it, the others get back into the line. */
+  #moveSequences(): void {
+    const nowMs = this.#clock.nowMs();
+    for (const sequence of this.#running.splice(0)) {
+      const slot = this.#slots.all.find((each) => each.owner === sequence);
+      if (slot !== undefined) {
+        sequence.moveTo(slot, slot.held);
+        this.#running.push(sequence);
+        continue;
+      }
+      sequence.leave();
+      sequence.waitingSinceMs = nowMs;
+      this.#waiting.add(sequence);
+    }
+    for (const sequence of this.#waiting.all()) sequence.waitsFor = undefined;
   }
 
   fail(error: Error): void {
@@ -362,7 +386,8 @@ class RingConductor implements Conductor {
   }
 
   #submit(planned: readonly PlannedRows<Sequence>[]): void {
-    const { step, entries } = this.#steps.build(planned);
+    const { step, entries, marks } = this.#steps.build(planned);
+    this.#counts.steps += 1;
     const submittedMs = this.#clock.nowMs();
     const chainNumber = this.#chainNumber;
     this.#submittedMs.push(submittedMs);
@@ -373,7 +398,7 @@ class RingConductor implements Conductor {
         this.#turn(() => {
           const elapsedMs = this.#clock.nowMs() - submittedMs;
           this.#statistics.addStep(entries, result.timings, elapsedMs);
-          this.#take(entries, result, elapsedMs);
+          this.#take(entries, marks, result, elapsedMs);
         });
       },
       (error: unknown) => {
@@ -382,7 +407,13 @@ class RingConductor implements Conductor {
     );
   }
 
-  #take(entries: readonly StepEntry[], { samples, samplerFailures, timings }: StepResult, elapsedMs: number): void {
+  #take(
+    entries: readonly StepEntry[],
+    marks: readonly SlotMark[],
+    { samples, samplerFailures, timings }: StepResult,
+    elapsedMs: number,
+  ): void {
+    this.#slots.commit(marks);
     let sampled = 0;
     for (const { sequence, slot, stay, wantsToken } of entries) {
       const sample = wantsToken && samples[sampled]?.slot === slot ? samples[sampled] : undefined;
@@ -408,13 +439,7 @@ class RingConductor implements Conductor {
       this.#complete(sequence, 'end');
       return;
     }
-    const event: GenerationEvent = {
-      kind: 'token',
-      token: sample.token,
-      position: tokens.length,
-      ...(sample.logprob === undefined ? {} : { logprob: sample.logprob }),
-      ...(sequence.generated === (request.alreadyGenerated ?? 0) ? { prompt: promptFacts(sequence) } : {}),
-    };
+    const event = tokenEvent(sequence, sample);
     tokens.push(sample.token);
     sequence.generated += 1;
     this.#counts.generatedTokens += 1;
@@ -426,22 +451,8 @@ class RingConductor implements Conductor {
 
   #complete(sequence: Sequence, reason: EndReason): void {
     const nowMs = this.#clock.nowMs();
-    const admittedMs = sequence.admittedMs ?? nowMs;
-    const firstTokenMs = sequence.firstTokenMs ?? nowMs;
-    sequence.events.push({
-      kind: 'end',
-      reason,
-      usage: {
-        promptTokens: sequence.promptLength,
-        cachedTokens: sequence.cachedTokens,
-        generatedTokens: sequence.generated,
-        queueMs: admittedMs - sequence.arrivedMs,
-        prefillMs: firstTokenMs - admittedMs,
-        decodeMs: nowMs - firstTokenMs,
-        ring: sequence.timing.total(),
-      },
-    });
-    this.#statistics.addRequest(nowMs - admittedMs);
+    sequence.events.push(endEvent(sequence, reason, nowMs));
+    this.#statistics.addRequest(nowMs - (sequence.admittedMs ?? nowMs));
     this.#finish(sequence, { kind: 'completed' });
   }
 
@@ -493,10 +504,4 @@ class RingConductor implements Conductor {
     for (const sequence of [...this.#running, ...this.#waiting.all()]) this.#finish(sequence, { kind: 'failed', reason: error });
     this.#onIdle?.();
   }
-}
-
-/** What a consumer that leaves before the end wants to report. */
-function promptFacts(sequence: Sequence): Pick<GenerationUsage, 'cachedTokens' | 'queueMs' | 'prefillMs'> {
-  const { arrivedMs, admittedMs = arrivedMs, firstTokenMs = admittedMs, cachedTokens } = sequence;
-  return { cachedTokens, queueMs: admittedMs - arrivedMs, prefillMs: firstTokenMs - admittedMs };
 }

@@ -2,6 +2,8 @@ export { createConductor, type Conductor } from './conductor.ts';
 export type { ConductorSnapshot, ConductorState } from './snapshot.ts';
 export type { SpeedSnapshot } from './step-statistics.ts';
 export { checkSettings, DEFAULT_CONDUCTOR_SETTINGS, type ConductorSettings, type FixedShapes } from './settings.ts';
+export { DEFAULT_JOURNAL_SETTINGS, type JournalSettings } from './host/journal/row-store.ts';
+export type { SpillFile } from './host/journal/spill-file.ts';
 export { StageHost } from './host/stage-host.ts';
 export type { LoadControl, StageLoader, StageOrder } from './host/stage-loader.ts';
 export { observeChain } from './chain/observe-chain.ts';

@@ -103,6 +103,16 @@ export class Sequence {
     this.cachedTokens = cached;
   }
 
+  /** Its slot is another chain's from here on, which holds its first `length` positions; it goes on from there. */
+  moveTo(slot: SlotState, length: number): void {
+    this.leave();
+    this.slot = slot;
+    this.submitted = length;
+    this.prefillFrom = length;
+    // One token is an ordinary step.
+    this.prefillTo = this.tokens.length - length > 1 ? this.tokens.length : length;
+  }
+
   /** Steps under way no longer concern it. */
   leave(): void {
     this.slot = undefined;

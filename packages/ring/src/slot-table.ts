@@ -11,8 +11,19 @@ export interface SlotState {
   /** The tokens whose KV it holds (or will, once the steps under way are through): the first `held` of `tokens`. */
   readonly tokens: TokenHistory;
   readonly held: number;
+  /** How many of those every stage certainly has: the results of their steps came back. */
+  readonly committed: number;
+  /** Counts the changes other than growth: what comes back of a step from before tells nothing of the slot any more. */
+  readonly version: number;
   /** The step of its last use. */
   readonly lastUsed: number;
+}
+
+/** What a slot holds once a step is through. */
+export interface SlotMark {
+  readonly slot: SlotState;
+  readonly held: number;
+  readonly version: number;
 }
 
 type Writable<State> = { -readonly [Key in keyof State]: State[Key] };
@@ -22,6 +33,8 @@ export class SlotTable {
   readonly all: readonly SlotState[];
   readonly ledger: CellLedger;
   readonly #operations: MemoryOperation[] = [];
+  /** Slots that the next step changes. */
+  readonly #touched = new Set<SlotState>();
 
   constructor(count: number) {
     this.ledger = new CellLedger(count);
@@ -30,8 +43,46 @@ export class SlotTable {
       owner: undefined,
       tokens: new TokenHistory(new Int32Array(0)),
       held: 0,
+      committed: 0,
+      version: 0,
       lastUsed: 0,
     }));
+  }
+
+  /**
+   * A table for other stages that hold, of each slot in `kept`, at least so many positions of the slot's owner, and nothing that counts of
+   * the others; what they hold beyond that is removed. Owners of other slots are not in it.
+   */
+  carryOver(count: number, kept: ReadonlyMap<Slot, number>): SlotTable {
+    const table = new SlotTable(count);
+    for (const state of table.all as readonly Writable<SlotState>[]) {
+      const before = this.all[state.index];
+      const length = before?.owner === undefined ? 0 : (kept.get(state.index) ?? 0);
+      if (before !== undefined && length > 0) {
+        state.owner = before.owner;
+        state.tokens = before.tokens;
+        state.held = length;
+        state.committed = length;
+        table.ledger.append(state.index, length);
+      }
+      table.#operations.push({ kind: 'remove', slot: state.index, from: length, to: -1 });
+    }
+    return table;
+  }
+
+  /** What the slots that were changed since the last call hold, for `commit` once the next step is through. */
+  takeMarks(): readonly SlotMark[] {
+    const marks = [...this.#touched].map((slot) => ({ slot, held: slot.held, version: slot.version }));
+    this.#touched.clear();
+    return marks;
+  }
+
+  /** The step that these marks were taken for is through all stages. */
+  commit(marks: readonly SlotMark[]): void {
+    for (const { slot, held, version } of marks) {
+      const state: Writable<SlotState> = slot;
+      if (state.version === version) state.committed = Math.max(state.committed, held);
+    }
   }
 
   /** The operations since the last call, in order; they must go with the next step. */
@@ -46,6 +97,8 @@ export class SlotTable {
       this.trim(target, cached);
     } else {
       this.trim(target, 0);
+      state.version += 1;
+      this.#touched.add(state);
       this.ledger.share(source.index, target.index, cached);
       this.#operations.push({ kind: 'copy', source: source.index, target: target.index, from: 0, to: cached });
     }
@@ -57,6 +110,7 @@ export class SlotTable {
   /** The next step carries `count` more rows of the slot. */
   append(target: SlotState, count: number, step: number): void {
     const state: Writable<SlotState> = target;
+    this.#touched.add(state);
     state.held += count;
     state.lastUsed = step;
     this.ledger.append(state.index, count);
@@ -72,7 +126,10 @@ export class SlotTable {
   trim(target: SlotState, length: number): void {
     if (target.held <= length) return;
     const state: Writable<SlotState> = target;
+    this.#touched.add(state);
+    state.version += 1;
     state.held = length;
+    state.committed = Math.min(state.committed, length);
     this.ledger.truncate(state.index, length);
     this.#operations.push({ kind: 'remove', slot: state.index, from: length, to: -1 });
   }

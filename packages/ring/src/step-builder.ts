@@ -1,7 +1,7 @@
 import type { SamplerOperation, Slot, Step, StepOutput } from '@pippa/core';
 import type { PlannedRows } from './plan-step.ts';
 import type { Sequence } from './sequence.ts';
-import type { SlotState, SlotTable } from './slot-table.ts';
+import type { SlotMark, SlotState, SlotTable } from './slot-table.ts';
 
 /** Whose rows a step carries, as it was when the step was built: by the time it is back the sequence may be gone or elsewhere. */
 export interface StepEntry extends PlannedRows<Sequence> {
@@ -12,6 +12,8 @@ export interface StepEntry extends PlannedRows<Sequence> {
 export interface BuiltStep {
   readonly step: Step;
   readonly entries: readonly StepEntry[];
+  /** What is certain once the step is through. */
+  readonly marks: readonly SlotMark[];
 }
 
 /** Makes steps out of plans and keeps the books: which rows of which sequence are under way, what the samplers have to be told. */
@@ -67,7 +69,8 @@ export class StepBuilder {
     const memory = this.#slots.takeOperations();
     const samplers = this.#samplers;
     this.#samplers = [];
-    return { step: { id: this.#stepId, epoch: this.#epoch, memory, samplers, slots, positions, tokens, outputs }, entries };
+    const step: Step = { id: this.#stepId, epoch: this.#epoch, memory, samplers, slots, positions, tokens, outputs };
+    return { step, entries, marks: this.#slots.takeMarks() };
   }
 }
 

@@ -9,7 +9,9 @@ import {
   modelIdField,
   nameField,
   peerField,
+  positionField,
   ringField,
+  slotField,
   stageIndexField,
 } from './fields.ts';
 import { RING_LIMITS } from './limits.ts';
@@ -19,6 +21,9 @@ import { parseMessage } from './parse.ts';
 export const STAGE_PROTOCOL = '/pippa/stage/1';
 /** From a stage's host to the next one's: a `hello`, then steps. */
 export const STEPS_PROTOCOL = '/pippa/steps/1';
+
+/** Slots and how many positions of each. */
+const slotLengths = z.array(z.tuple([slotField, positionField])).max(RING_LIMITS.slots);
 
 const openMessage = z.object({
   kind: z.literal('open'),
@@ -44,14 +49,27 @@ const openMessage = z.object({
 /** Conductor to host, besides `step` frames (to the first stage alone). */
 const conductorMessage = z.discriminatedUnion('kind', [
   openMessage,
-  /** The stage goes on in this epoch with an empty KV cache and hands its output to `next`; null: it is the last, results come back here. */
+  /** The stage goes on in this epoch and hands its output to `next`; null: it is the last, results come back here. */
   z.object({
     kind: z.literal('link'),
     epoch: epochField,
     index: stageIndexField,
     stageCount: z.int().min(1).max(RING_LIMITS.stages),
     next: z.object({ peer: peerField }).nullable(),
+    /** What becomes of the KV cache, the samplers and the journal. */
+    cache: z.enum(['keep', 'empty']),
+    /** Whether what is sent on is journaled, so that a lost stage behind can be given it again. */
+    journals: z.boolean(),
+    /** Steps with a lower id are replayed ones: they bring back caches and give no tokens. */
+    firstStep: countField,
+    /** Replayed steps go no further: the stages behind have what they would bring. */
+    endsReplay: z.boolean(),
   }),
+  /**
+   * The stage sends what it journaled on again: of each slot positions `[0, to)`, in steps whose ids end right before `firstStep` of the
+   * epoch's `link`. The stage that ends the replay answers `replayed`.
+   */
+  z.object({ kind: z.literal('replay'), epoch: epochField, slots: slotLengths.min(1) }),
 ]);
 
 const stageInfoField = z.object({
@@ -75,7 +93,10 @@ const hostMessage = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('ready'), info: stageInfoField }),
   /** The stage is not loaded: it does not fit, the model is not there, ... The stream ends after it. */
   z.object({ kind: z.literal('refused'), code: codeField, message: messageField, hint: messageField.exactOptional() }),
-  z.object({ kind: z.literal('linked'), epoch: epochField }),
+  /** `journal`: how many positions of each slot can be sent on again, from the first one on. */
+  z.object({ kind: z.literal('linked'), epoch: epochField, journal: slotLengths }),
+  /** The last of the replayed steps is through. */
+  z.object({ kind: z.literal('replayed'), epoch: epochField }),
   /** `encodeResult`'s frame is in the payload. */
   z.object({ kind: z.literal('result') }),
   /** A step could not be computed, or what came for it was no step. `index`: the stage at fault as this host sees it. */

@@ -1,4 +1,14 @@
-import { StageError, type Clock, type PeerId, type StageChain, type StageInfo, type Step, type StepResult } from '@pippa/core';
+import {
+  StageError,
+  type Clock,
+  type PeerId,
+  type Slot,
+  type StageChain,
+  type StageInfo,
+  type Step,
+  type StepResult,
+} from '@pippa/core';
+import type { RelinkPlan } from './plan-relink.ts';
 import { LinkFailedError, type StageConnection, type StageFailure } from './stage-connection.ts';
 
 /** What broke a chain, and where. */
@@ -8,6 +18,20 @@ export interface ChainLoss {
   readonly lost: StageConnection | undefined;
   /** The stage that is at fault as far as is known. */
   readonly suspect: PeerId | undefined;
+  /** A stage that is still there, but whose cache is not to be trusted. */
+  readonly spoiled?: StageConnection | undefined;
+}
+
+/** How stages are linked. */
+export interface LinkOptions extends RelinkPlan {
+  /** Steps with a lower id are replayed ones. */
+  readonly firstStep: number;
+  /** Whether stages keep what they send on, for one that may be lost. */
+  readonly journals: boolean;
+  readonly clock: Clock;
+  /** How long a stage may take to open its way to the next one. */
+  readonly linkMs: number;
+  readonly onLost: (loss: ChainLoss) => void;
 }
 
 /** What a step took, for metrics. */
@@ -33,17 +57,33 @@ export class RingChain implements StageChain {
   readonly #connections: readonly StageConnection[];
   readonly #waiting = new Map<number, Waiting>();
   readonly #onLost: (loss: ChainLoss) => void;
+  readonly #gap: RelinkPlan['gap'];
+  /** What can be replayed into the gap, slot by slot. */
+  readonly journal: readonly (readonly [Slot, number])[];
+  readonly #replayed = Promise.withResolvers<void>();
   #loss: ChainLoss | undefined;
 
-  private constructor(connections: readonly StageConnection[], epoch: number, onLost: (loss: ChainLoss) => void) {
+  private constructor(
+    connections: readonly StageConnection[],
+    epoch: number,
+    journal: RingChain['journal'],
+    { gap, onLost }: Pick<LinkOptions, 'gap' | 'onLost'>,
+  ) {
     this.#connections = connections;
     this.epoch = epoch;
     this.#onLost = onLost;
+    this.#gap = gap;
+    this.journal = journal;
+    // Nobody may ever wait for it.
+    this.#replayed.promise.catch(() => {});
     this.stages = connections.map((connection) => connection.info);
     for (const connection of connections) {
       connection.listen({
         onResult: (result) => this.#onResult(result),
         onFailure: (failure) => this.#onFailure(failure),
+        onReplayed: (replayed) => {
+          if (replayed === epoch) this.#replayed.resolve();
+        },
       });
       void connection.lost.then((error) => {
         if (error !== undefined) this.#break({ error, lost: connection, suspect: connection.peer });
@@ -55,11 +95,8 @@ export class RingChain implements StageChain {
    * Links the stages in a new epoch. Throws `LinkFailedError` when a way between two of them cannot be opened or one does not answer within
    * `linkMs`, or why one was lost meanwhile. `onLost` is called once at most.
    */
-  static async link(
-    connections: readonly StageConnection[],
-    epoch: number,
-    { clock, linkMs, onLost }: { readonly clock: Clock; readonly linkMs: number; readonly onLost: (loss: ChainLoss) => void },
-  ): Promise<RingChain> {
+  static async link(connections: readonly StageConnection[], epoch: number, options: LinkOptions): Promise<RingChain> {
+    const { clock, linkMs, gap } = options;
     const silent = new Set(connections);
     const late = Promise.withResolvers<never>();
     const cancelTimer = clock.schedule(linkMs, () => {
@@ -68,26 +105,44 @@ export class RingChain implements StageChain {
     });
     const links = connections.map(async (connection, index) => {
       const next = connections[index + 1];
-      const failure = await connection.link({
+      const outcome = await connection.link({
         epoch,
         index,
         stageCount: connections.length,
         next: next === undefined ? null : { peer: next.peer },
+        cache: options.caches[index] ?? 'empty',
+        journals: options.journals,
+        firstStep: options.firstStep,
+        endsReplay: index === gap?.to,
       });
       silent.delete(connection);
-      if (failure !== undefined) throw new LinkFailedError(failure.message, connections[failure.index]?.peer);
+      if (outcome.kind === 'failed') throw new LinkFailedError(outcome.message, connections[outcome.index]?.peer);
+      return outcome.journal;
     });
     try {
-      await Promise.race([Promise.all(links), late.promise]);
+      const journals = await Promise.race([Promise.all(links), late.promise]);
+      const journal = gap === undefined ? [] : (journals[gap.from - 1] ?? []);
+      return new RingChain(connections, epoch, journal, options);
     } finally {
       cancelTimer();
     }
-    return new RingChain(connections, epoch, onLost);
   }
 
   /** What broke it; undefined while it holds. */
   get loss(): ChainLoss | undefined {
     return this.#loss;
+  }
+
+  /**
+   * Has the stage before the gap send on again positions `[0, length)` of each slot; settles when the gap has them. To be called before
+   * steps are submitted. Throws what broke the chain meanwhile.
+   */
+  async replay(slots: ReadonlyMap<Slot, number>): Promise<void> {
+    if (this.#loss !== undefined) throw this.#loss.error;
+    const source = this.#gap === undefined ? undefined : this.#connections[this.#gap.from - 1];
+    if (source === undefined) throw new StageError('There is nothing to be replayed.');
+    await source.replay(this.epoch, slots);
+    await this.#replayed.promise;
   }
 
   submit(step: Step): Promise<StepResult> {
@@ -114,8 +169,13 @@ export class RingChain implements StageChain {
 
   #onFailure({ epoch, index, code, message }: StageFailure): void {
     if (epoch !== this.epoch) return;
-    const suspect = this.#connections[index]?.peer;
-    this.#break({ error: new StageError(`Stage ${index} failed (${code}): ${message}`), lost: undefined, suspect });
+    const guilty = this.#connections[index];
+    this.#break({
+      error: new StageError(`Stage ${index} failed (${code}): ${message}`),
+      lost: undefined,
+      suspect: guilty?.peer,
+      spoiled: code === 'link_lost' ? undefined : guilty,
+    });
   }
 
   #break(loss: ChainLoss): void {
@@ -123,6 +183,7 @@ export class RingChain implements StageChain {
     this.#loss = loss;
     for (const waiting of this.#waiting.values()) waiting.reject(loss.error);
     this.#waiting.clear();
+    this.#replayed.reject(loss.error);
     this.#onLost(loss);
   }
 }

@@ -5,6 +5,7 @@ import {
   type FrameStream,
   type Mesh,
   type PeerId,
+  type Slot,
   type StageInfo,
   type Step,
   type StepResult,
@@ -49,9 +50,15 @@ export class LinkFailedError extends StageError {
 export type StageOpening = Omit<StageOpenMessage, 'kind'>;
 export type StageFailure = Omit<Extract<HostMessage, { kind: 'failure' }>, 'kind'>;
 
+/** What came of linking a stage: its journal, by slot, or what failed. */
+export type LinkOutcome =
+  | { readonly kind: 'linked'; readonly journal: readonly (readonly [Slot, number])[] }
+  | ({ readonly kind: 'failed' } & StageFailure);
+
 export interface StageListener {
   onResult(result: StepResult): void;
   onFailure(failure: StageFailure): void;
+  onReplayed(epoch: number): void;
 }
 
 /** A loaded stage on some node, as its conductor holds it. It outlives epochs; closing it unloads the stage. */
@@ -62,7 +69,7 @@ export class StageConnection {
   readonly lost: Promise<PippaError | undefined>;
   readonly #stream: FrameStream;
   #listener: StageListener | undefined;
-  #linking: { readonly epoch: number; readonly resolve: (failure: StageFailure | undefined) => void } | undefined;
+  #linking: { readonly epoch: number; readonly resolve: (outcome: LinkOutcome) => void } | undefined;
   #closing = false;
 
   private constructor(stream: FrameStream, info: StageInfo) {
@@ -133,12 +140,9 @@ export class StageConnection {
     this.#listener = listener;
   }
 
-  /**
-   * Puts the stage into an epoch with its KV cache emptied. Settles when its way to the next one is open, with what failed if it is not.
-   * Throws when the stage is lost.
-   */
-  async link(link: Omit<Extract<ConductorMessage, { kind: 'link' }>, 'kind'>): Promise<StageFailure | undefined> {
-    const outcome = new Promise<StageFailure | undefined>((resolve) => {
+  /** Puts the stage into an epoch. Settles when its way to the next one is open, or failed to. Throws when the stage is lost. */
+  async link(link: Omit<Extract<ConductorMessage, { kind: 'link' }>, 'kind'>): Promise<LinkOutcome> {
+    const outcome = new Promise<LinkOutcome>((resolve) => {
       this.#linking = { epoch: link.epoch, resolve };
     });
     await this.#stream.send({ kind: 'link', ...link } satisfies ConductorMessage);
@@ -148,6 +152,11 @@ export class StageConnection {
         throw error ?? new StreamLostError('The stage was closed.');
       }),
     ]);
+  }
+
+  /** Has the stage send on again what it journaled. Throws when the stage is lost. */
+  async replay(epoch: number, slots: ReadonlyMap<Slot, number>): Promise<void> {
+    await this.#stream.send({ kind: 'replay', epoch, slots: [...slots] } satisfies ConductorMessage);
   }
 
   submit(step: Step): Promise<void> {
@@ -167,10 +176,13 @@ export class StageConnection {
   #take(report: HostMessage): void {
     switch (report.kind) {
       case 'linked':
-        if (report.epoch === this.#linking?.epoch) this.#linking.resolve(undefined);
+        if (report.epoch === this.#linking?.epoch) this.#linking.resolve({ kind: 'linked', journal: report.journal });
+        break;
+      case 'replayed':
+        this.#listener?.onReplayed(report.epoch);
         break;
       case 'failure':
-        if (report.epoch === this.#linking?.epoch) this.#linking.resolve(report);
+        if (report.epoch === this.#linking?.epoch) this.#linking.resolve({ ...report, kind: 'failed' });
         this.#listener?.onFailure(report);
         break;
       case 'progress':

@@ -9,8 +9,11 @@ import {
   type Mesh,
   type StageRunner,
   type StageRunnerOutput,
+  type StageTiming,
+  type Step,
 } from '@pippa/core';
 import {
+  bytesPerActivation,
   encodeResult,
   encodeStep,
   isStepHeader,
@@ -26,6 +29,8 @@ import {
   type StageOpenMessage,
   type StepsHello,
 } from '@pippa/protocol';
+import { Journal } from './journal/journal.ts';
+import type { JournalSettings } from './journal/row-store.ts';
 import type { Orphanage } from './orphanage.ts';
 import type { StageLoader } from './stage-loader.ts';
 
@@ -33,6 +38,7 @@ export interface HostedStageParts {
   readonly mesh: Mesh;
   readonly loader: StageLoader;
   readonly orphanage: Orphanage;
+  readonly journal: JournalSettings;
   readonly logger: Logger;
   /** Something about the stage changed that the node card tells. */
   readonly onChange: () => void;
@@ -47,6 +53,12 @@ export class HostedStage {
   #order: StageOpenMessage | undefined;
   #runner: StageRunner | undefined;
   #epoch = -1;
+  /** What was sent on; undefined while nobody wants it. */
+  #journal: Journal | undefined;
+  /** Steps with a lower id are replayed ones. */
+  #firstStep = 0;
+  /** Replayed steps go no further. */
+  #endsReplay = false;
   /** Its place in the ring as of the last `link`. */
   #index = 0;
   /** The way to the next stage; undefined on the last one. */
@@ -116,6 +128,10 @@ export class HostedStage {
       void this.#link(message);
       return;
     }
+    if (message.kind === 'replay') {
+      void this.#replay(message);
+      return;
+    }
     if (this.#order !== undefined) throw new ProtocolError('A stage was opened twice over one stream.');
     this.#order = message;
     void this.#open(message);
@@ -142,7 +158,7 @@ export class HostedStage {
       }
       this.#runner = runner;
       runner.onOutput((output) => this.#guard(() => this.#onOutput(output)));
-      runner.onLoss((error) => this.#report(this.#index, 'stage_failed', error.message));
+      runner.onLoss((error) => this.#onRunnerLost(runner, error));
       logger.info({ ...about, adopted: adopted !== undefined }, 'stage loaded');
       this.#send({ kind: 'ready', info: runner.info });
       onChange();
@@ -160,7 +176,8 @@ export class HostedStage {
     }
   }
 
-  async #link({ epoch, index, next }: Extract<ConductorMessage, { kind: 'link' }>): Promise<void> {
+  async #link(link: Extract<ConductorMessage, { kind: 'link' }>): Promise<void> {
+    const { epoch, index, next } = link;
     const order = this.#order;
     const runner = this.#runner;
     if (order === undefined || runner === undefined) {
@@ -170,7 +187,13 @@ export class HostedStage {
     if (epoch <= this.#epoch) return;
     this.#epoch = epoch;
     this.#index = index;
-    runner.reset();
+    this.#firstStep = link.firstStep;
+    this.#endsReplay = link.endsReplay;
+    if (link.cache === 'empty') {
+      runner.reset();
+      this.#journal?.clear();
+    }
+    this.#keepJournal(link.journals && next !== null, order, runner);
     this.#previous?.abort(new StageError('The ring has a new epoch.'));
     this.#previous = undefined;
     void this.#next?.close();
@@ -203,10 +226,49 @@ export class HostedStage {
       } else {
         early?.stream.abort(new StageError('The ring has another epoch.'));
       }
-      this.#send({ kind: 'linked', epoch });
+      this.#send({ kind: 'linked', epoch, journal: this.#journal?.lengths() ?? [] });
     } catch (error) {
       this.#report(index + 1, 'link_lost', errorMessage(error));
     }
+  }
+
+  #keepJournal(isWanted: boolean, order: StageOpenMessage, runner: StageRunner): void {
+    if (isWanted) {
+      const rowBytes = runner.info.embeddingLength * bytesPerActivation(order.activations);
+      this.#journal ??= new Journal(rowBytes, this.#parts.journal);
+      return;
+    }
+    const journal = this.#journal;
+    this.#journal = undefined;
+    void journal?.[Symbol.asyncDispose]().catch(() => {});
+  }
+
+  /** Sends what was journaled on again, as fast as the next stage takes it. */
+  async #replay({ epoch, slots }: Extract<ConductorMessage, { kind: 'replay' }>): Promise<void> {
+    const journal = this.#journal;
+    const order = this.#order;
+    if (epoch !== this.#epoch || journal === undefined || order === undefined) return;
+    try {
+      const rows = slots.reduce((sum, [, to]) => sum + to, 0);
+      let id = this.#firstStep - Math.ceil(rows / order.maxRows);
+      for await (const { activations, ...batch } of journal.batches(slots, order.maxRows)) {
+        if (epoch !== this.#epoch || this.#closed) return;
+        const step: Step = { ...batch, id, epoch, memory: [], samplers: [], tokens: new Int32Array(0), outputs: [] };
+        await this.#sendOn(step, activations, []);
+        id += 1;
+      }
+      if (id !== this.#firstStep) throw new StageError('The journal lacks rows that it was asked for.');
+    } catch (error) {
+      // A stream that is lost is told by its end.
+      if (epoch === this.#epoch && this.#next !== undefined) this.#report(this.#index, 'replay_failed', errorMessage(error));
+    }
+  }
+
+  #onRunnerLost(runner: StageRunner, error: Error): void {
+    if (this.#runner !== runner) return;
+    this.#runner = undefined;
+    void Promise.resolve(runner[Symbol.asyncDispose]()).catch(() => {});
+    this.#control.abort(new StageError(`The stage ended: ${error.message}`));
   }
 
   #onStep(frame: Frame): void {
@@ -223,19 +285,37 @@ export class HostedStage {
     if (output.kind === 'failure') {
       this.#report(this.#index, output.code, output.message);
     } else if (output.kind === 'result') {
-      if (output.result.epoch === this.#epoch) this.#forget(this.#control.send(RESULT_HEADER, encodeResult(output.result)));
+      const { result } = output;
+      if (result.epoch !== this.#epoch) return;
+      if (result.id < this.#firstStep) this.#onReplayed(result.id);
+      else this.#forget(this.#control.send(RESULT_HEADER, encodeResult(result)));
     } else if (output.step.epoch === this.#epoch && this.#next !== undefined) {
-      const { bytes, overflows } = packActivations(output.hidden, this.#order?.activations ?? 'f32');
-      if (overflows > 0) {
-        this.#report(
-          this.#index,
-          'activation_overflow',
-          `${overflows} hidden values do not fit 16 bits: use --activations f32 or bf16.`,
-        );
-        return;
-      }
-      this.#forget(this.#next.send(STEP_HEADER, encodeStep(output.step, { activations: bytes, timings: output.timings })));
+      this.#onHidden(output);
     }
+  }
+
+  #onHidden({ step, hidden, timings }: Extract<StageRunnerOutput, { kind: 'hidden' }>): void {
+    const { bytes, overflows } = packActivations(hidden, this.#order?.activations ?? 'f32');
+    if (overflows > 0) {
+      this.#report(
+        this.#index,
+        'activation_overflow',
+        `${overflows} hidden values do not fit 16 bits: use --activations f32 or bf16.`,
+      );
+      return;
+    }
+    this.#journal?.record(step, bytes);
+    if (step.id < this.#firstStep && this.#endsReplay) this.#onReplayed(step.id);
+    else this.#forget(this.#sendOn(step, bytes, timings));
+  }
+
+  #onReplayed(stepId: number): void {
+    if (stepId === this.#firstStep - 1) this.#send({ kind: 'replayed', epoch: this.#epoch });
+  }
+
+  /** To the next stage; settles when more may be sent. */
+  async #sendOn(step: Step, activations: Uint8Array, timings: readonly StageTiming[]): Promise<void> {
+    await this.#next?.send(STEP_HEADER, encodeStep(step, { activations, timings }));
   }
 
   #report(index: number, code: string, message: string): void {
@@ -294,7 +374,10 @@ export class HostedStage {
     this.#next = undefined;
     const runner = this.#runner;
     this.#runner = undefined;
+    const journal = this.#journal;
+    this.#journal = undefined;
     await next?.close();
+    await journal?.[Symbol.asyncDispose]();
     await runner?.[Symbol.asyncDispose]();
     this.#parts.onClosed(this);
     this.#parts.onChange();

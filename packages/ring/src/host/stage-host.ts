@@ -10,6 +10,7 @@ import {
 } from '@pippa/core';
 import { parseStepsHello, ProtocolError, STAGE_PROTOCOL, STEPS_PROTOCOL, type StepsHello } from '@pippa/protocol';
 import { HostedStage } from './hosted-stage.ts';
+import { DEFAULT_JOURNAL_SETTINGS, type JournalSettings } from './journal/row-store.ts';
 import { Orphanage } from './orphanage.ts';
 import type { StageLoader } from './stage-loader.ts';
 
@@ -22,6 +23,7 @@ export class StageHost implements Startable {
   readonly #logger: Logger;
   readonly #orphanage: Orphanage;
   readonly #loader: StageLoader;
+  readonly #journal: JournalSettings;
   readonly #onStagesChanged: (stages: readonly CardStage[]) => void;
   readonly #stages = new Set<HostedStage>();
   #stopHandling: (() => void)[] = [];
@@ -31,11 +33,14 @@ export class StageHost implements Startable {
     readonly loader: StageLoader;
     readonly clock: Clock;
     readonly logger: Logger;
+    /** Bounds of what each stage keeps of what it sent on. */
+    readonly journal?: JournalSettings;
     /** After a stage was loaded or unloaded: for the node card. */
     readonly onStagesChanged: (stages: readonly CardStage[]) => void;
   }) {
     this.#mesh = parts.mesh;
     this.#loader = parts.loader;
+    this.#journal = parts.journal ?? DEFAULT_JOURNAL_SETTINGS;
     this.#logger = parts.logger.child({ scope: 'stage-host' });
     this.#onStagesChanged = parts.onStagesChanged;
     this.#orphanage = new Orphanage({
@@ -70,6 +75,7 @@ export class StageHost implements Startable {
       mesh: this.#mesh,
       loader: this.#loader,
       orphanage: this.#orphanage,
+      journal: this.#journal,
       logger: this.#logger,
       onChange: () => this.#tell(),
       onClosed: (closed) => this.#stages.delete(closed),

@@ -220,7 +220,11 @@ export class Ring {
 
   async #start(signal: AbortSignal): Promise<void> {
     const { settings, clock, logger, mesh } = this.#parts;
-    const chain = await this.#stages.link((loss) => this.#onLost(loss));
+    const { chain } = await this.#stages.link((loss) => this.#onLost(loss), {
+      kept: new Map(),
+      lastStep: 0,
+      journals: this.wish.exactReplay !== true,
+    });
     signal.throwIfAborted();
     this.#chain = chain;
     this.#conductor = createConductor({
@@ -318,16 +322,18 @@ export class Ring {
 
   /** Goes on over the stages there are now. */
   async #relink(): Promise<void> {
-    const chain = await this.#stages.link((loss) => this.#onLost(loss));
+    const { chain, carried } = await this.#stages.link((loss) => this.#onLost(loss), this.conductor.carryOver());
     this.#chain = chain;
-    this.conductor.resume(this.#observed(chain));
+    this.conductor.resume(this.#observed(chain), carried);
     this.#setState('ready');
     this.#logger.info({ stages: this.stages, epoch: this.#stages.epoch }, 'ring goes on');
     if (chain.loss !== undefined) this.#onLost(chain.loss);
   }
 
   /** The stage that is lost goes; where none is, a node that was at fault twice in a row does. */
-  #giveUp({ lost, suspect, error }: ChainLoss, excluded: Set<PeerId>): void {
+  #giveUp({ lost, suspect, error, spoiled }: ChainLoss, excluded: Set<PeerId>): void {
+    if (this.#fruitlessRepairs > 0) this.#stages.distrust();
+    else if (spoiled !== undefined) this.#stages.distrust(spoiled);
     const guilty = this.#stages.connections.filter(
       (connection) => connection === lost || (lost === undefined && this.#fruitlessRepairs > 0 && connection.peer === suspect),
     );

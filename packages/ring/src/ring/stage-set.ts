@@ -1,5 +1,7 @@
 import { StageError, type Clock, type Mesh, type ModelManifest, type PeerId, type PippaError, type RingId } from '@pippa/core';
 import type { PlacedStage, RingWish } from '@pippa/protocol';
+import type { CarriedOver } from '../carry-over.ts';
+import { planRelink, replayable } from '../chain/plan-relink.ts';
 import { RingChain, type ChainLoss } from '../chain/ring-chain.ts';
 import type { StageConnection } from '../chain/stage-connection.ts';
 import { planWithShape } from './choose-shape.ts';
@@ -26,6 +28,8 @@ export class StageSet {
   #planned: PlannedRing | undefined;
   #shape: RingShape | undefined;
   #epoch = 0;
+  /** Stages whose caches hold all that the conductor counts on. */
+  readonly #holding = new Set<StageConnection>();
 
   constructor(parts: StageSetParts) {
     this.#parts = parts;
@@ -119,11 +123,60 @@ export class StageSet {
     };
   }
 
-  /** Links all stages in the next epoch. Throws `LinkFailedError`, or why one was lost meanwhile. */
-  link(onLost: (loss: ChainLoss) => void): Promise<RingChain> {
+  /**
+   * Links all stages in the next epoch. What `carried` says that the old chain held is kept where it is still there, and given to new
+   * stages from the journal of the one before them. Throws `LinkFailedError`, or why a stage was lost meanwhile.
+   */
+  async link(
+    onLost: (loss: ChainLoss) => void,
+    carried: CarriedOver,
+  ): Promise<{ readonly chain: RingChain; readonly carried: CarriedOver }> {
     const { clock, linkMs } = this.#parts;
     this.#epoch += 1;
-    return RingChain.link(this.#connections, this.#epoch, { clock, linkMs, onLost });
+    const connections = this.#connections;
+    for (const connection of this.#holding) if (!connections.includes(connection)) this.#holding.delete(connection);
+    const plan = planRelink(
+      connections.map((connection) => this.#holding.has(connection)),
+      carried.kept.size > 0,
+    );
+    for (const [index, connection] of connections.entries()) if (plan.caches[index] === 'empty') this.#holding.delete(connection);
+    // Every replayed step has a row at least.
+    const rows = plan.gap === undefined ? 0 : [...carried.kept.values()].reduce((sum, length) => sum + length, 0);
+    const lastStep = carried.lastStep + rows;
+    const journals = carried.journals && new Set(connections.map(({ peer }) => peer)).size > 1;
+    const chain = await RingChain.link(connections, this.#epoch, {
+      ...plan,
+      firstStep: lastStep + 1,
+      journals,
+      clock,
+      linkMs,
+      onLost,
+    });
+    let { kept } = carried;
+    if (plan.gap !== undefined) {
+      kept = replayable(kept, chain.journal);
+      if (kept.size > 0) await this.#replay(chain, kept);
+    } else if (plan.caches[0] === 'empty') {
+      kept = new Map();
+    }
+    for (const connection of connections) this.#holding.add(connection);
+    return { chain, carried: { ...carried, kept, lastStep } };
+  }
+
+  async #replay(chain: RingChain, kept: CarriedOver['kept']): Promise<void> {
+    try {
+      await chain.replay(kept);
+    } catch (error) {
+      // A stage that could not do it: the next try relies on nobody's cache.
+      if (chain.loss?.spoiled !== undefined) this.distrust();
+      throw error;
+    }
+  }
+
+  /** What these stages have in their caches is not to be relied on; left out: nobody's is. */
+  distrust(connection?: StageConnection): void {
+    if (connection === undefined) this.#holding.clear();
+    else this.#holding.delete(connection);
   }
 
   /** Abandons these stages; their nodes learn of it if they can be reached. */

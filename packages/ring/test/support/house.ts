@@ -11,7 +11,15 @@ import {
 } from '@pippa/core';
 import type { RingWish } from '@pippa/protocol';
 import { MemoryNetwork, type MemoryMesh } from '@pippa/testing';
-import { DEFAULT_RING_SETTINGS, RingManager, RingRouter, RoutedGenerator, StageHost, type RingSettings } from '../../src/index.ts';
+import {
+  DEFAULT_RING_SETTINGS,
+  RingManager,
+  RingRouter,
+  RoutedGenerator,
+  StageHost,
+  type JournalSettings,
+  type RingSettings,
+} from '../../src/index.ts';
 import { EvenPlanner } from './even-planner.ts';
 import { nextToken } from './simulated-chain.ts';
 import { SimulatedLoader } from './simulated-stage.ts';
@@ -45,6 +53,13 @@ export const manifest: ModelManifest = {
 
 export const wish: RingWish = { model: MODEL, parallelSequences: 4, lane: 'interactive', strategy: 'speed', activations: 'f32' };
 
+export interface MemberOptions {
+  readonly perNode?: number;
+  readonly settings?: Partial<RingSettings>;
+  readonly journal?: JournalSettings;
+  readonly wish?: Partial<RingWish>;
+}
+
 /** One node of a house: everything but the engine and the network is real. */
 export class House {
   readonly network = new MemoryNetwork();
@@ -56,7 +71,7 @@ export class House {
     this.#clock = clock;
   }
 
-  async add(name: string, options: { perNode?: number; settings?: Partial<RingSettings> } = {}): Promise<Member> {
+  async add(name: string, options: MemberOptions = {}): Promise<Member> {
     const member = new Member(this.network.node(name), { clock: this.#clock, ...options });
     this.members.push(member);
     await member.start();
@@ -85,7 +100,7 @@ export class Member {
 
   constructor(
     mesh: MemoryMesh,
-    { clock, perNode = 4, settings = {} }: { clock: Clock; perNode?: number; settings?: Partial<RingSettings> },
+    { clock, perNode = 4, settings = {}, journal, wish: wished = {} }: MemberOptions & { readonly clock: Clock },
   ) {
     this.mesh = mesh;
     const planner = new EvenPlanner(mesh, perNode);
@@ -95,6 +110,7 @@ export class Member {
       loader: this.loader,
       clock,
       logger,
+      ...(journal === undefined ? {} : { journal }),
       onStagesChanged: (stages) => mesh.updateCard({ stages }),
     });
     this.manager = new RingManager({
@@ -109,7 +125,7 @@ export class Member {
     });
     this.router = new RingRouter({ mesh, manager: this.manager, planner, clock, logger, manifestOf: async () => manifest });
     this.generator = new RoutedGenerator({
-      route: { find: (request, { signal }) => this.router.find(wish, { request, signal }) },
+      route: { find: (request, { signal }) => this.router.find({ ...wish, ...wished }, { request, signal }) },
       contextTokens: () => 2048,
       clock,
       logger,

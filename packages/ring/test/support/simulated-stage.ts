@@ -17,22 +17,50 @@ export interface StageFaults {
   stall: boolean;
 }
 
+/** A step that a stage could not compute. */
+export interface StepFailure {
+  readonly inEpoch: string;
+  readonly message: string;
+  /** The test wanted it; what fails after it in the epoch comes of that. */
+  readonly wasAskedFor: boolean;
+}
+
+/** A position in a cache: its token, and a digest of all tokens up to it. */
+interface Cell {
+  readonly token: number;
+  readonly digest: number;
+}
+
+/** Digests that a 32-bit float holds exactly. */
+const DIGEST_SIZE = 2 ** 24;
+
 /**
  * A stage whose KV cache is exact: it holds the tokens of each slot, and every row must go on where its slot ends. The hidden state carries
- * the token and a checksum over the layers it went through, so a skipped, doubled or reordered stage changes the text.
+ * the token, the layers it went through and what the stage before had in its cache up to there, so that a skipped, doubled or reordered
+ * stage and a cache that does not agree with the others' fail the step.
  */
 export class SimulatedStage implements StageRunner {
   readonly info: StageInfo;
+  readonly #ring: string;
   readonly #faults: StageFaults;
-  readonly #slots = new Map<Slot, number[]>();
+  readonly #failures: StepFailure[];
+  readonly #slots = new Map<Slot, Cell[]>();
+  /** Rows that it has computed. */
+  rows = 0;
   readonly #seeds = new Map<Slot, { seed: number }>();
   readonly #onDispose: () => void;
   #consumer: (output: StageRunnerOutput) => void = () => {};
   #disposed = false;
   readonly #stalled: StageRunnerOutput[] = [];
 
-  constructor(order: StageOrder, faults: StageFaults, onDispose: () => void) {
+  constructor(
+    order: StageOrder,
+    { faults, failures }: { readonly faults: StageFaults; readonly failures: StepFailure[] },
+    onDispose: () => void,
+  ) {
+    this.#ring = order.ring;
     this.#faults = faults;
+    this.#failures = failures;
     this.#onDispose = onDispose;
     this.info = {
       from: order.from,
@@ -82,10 +110,13 @@ export class SimulatedStage implements StageRunner {
   }
 
   #compute(step: Step, hidden: Float32Array<ArrayBuffer> | undefined, timings: readonly StageTiming[]): StageRunnerOutput {
-    const failure = (message: string): StageRunnerOutput => ({ kind: 'failure', stepId: step.id, code: 'decode_failed', message });
+    const failure = (message: string, wasAskedFor = false): StageRunnerOutput => {
+      this.#failures.push({ inEpoch: `${this.#ring} ${step.epoch}`, message: `step ${step.id}: ${message}`, wasAskedFor });
+      return { kind: 'failure', stepId: step.id, code: 'decode_failed', message };
+    };
     if (this.#faults.failNextStep) {
       this.#faults.failNextStep = false;
-      return failure('a fault was asked for');
+      return failure('a fault was asked for', true);
     }
     for (const operation of step.memory) {
       if (operation.kind === 'copy')
@@ -108,17 +139,24 @@ export class SimulatedStage implements StageRunner {
       const held = this.#slots.get(slot) ?? [];
       if (held.length !== step.positions[row])
         return failure(`slot ${slot} holds ${held.length}, the row is for ${step.positions[row]}`);
-      held.push(token);
+      const digest = (Math.imul(held.at(-1)?.digest ?? 1, 31) + token + 7) & (DIGEST_SIZE - 1);
+      if (hidden !== undefined && hidden[row * EMBEDDING_LENGTH + 2] !== digest)
+        return failure(`slot ${slot} holds other tokens up to ${held.length} than the stage before`);
+      held.push({ token, digest });
       this.#slots.set(slot, held);
-      out.set([token, this.info.to, 0, this.#faults.poison ? Number.NaN : 0], row * EMBEDDING_LENGTH);
+      out.set([token, this.info.to, digest, this.#faults.poison ? Number.NaN : 0], row * EMBEDDING_LENGTH);
     }
+    this.rows += step.slots.length;
+    const cells = new Set([...this.#slots.values()].flat()).size;
+    if (cells > this.info.contextCells) return failure(`${cells} cells are more than there are`);
     const all = [...timings, { computeMs: 1 }];
     if (!isLast) return { kind: 'hidden', step, hidden: out, timings: all };
     const samples = [];
     for (const { slot } of step.outputs) {
       const sampler = this.#seeds.get(slot);
       if (sampler === undefined) return failure(`slot ${slot} has no sampler`);
-      const token = nextToken(this.#slots.get(slot) ?? [], sampler.seed);
+      const history = (this.#slots.get(slot) ?? []).map((cell) => cell.token);
+      const token = nextToken(history, sampler.seed);
       samples.push({ slot, token, endOfGeneration: token === END_TOKEN });
     }
     return { kind: 'result', result: { id: step.id, epoch: step.epoch, samples, samplerFailures: [], timings: all } };
@@ -129,6 +167,9 @@ export class SimulatedLoader implements StageLoader {
   readonly faults: StageFaults = { refuseWith: undefined, failNextStep: false, poison: false, stall: false };
   loaded = 0;
   loads = 0;
+  readonly failures: StepFailure[] = [];
+  /** All that were ever loaded. */
+  readonly stages: SimulatedStage[] = [];
 
   async load(order: StageOrder, { onProgress, signal }: LoadControl): Promise<StageRunner> {
     signal.throwIfAborted();
@@ -138,6 +179,8 @@ export class SimulatedLoader implements StageLoader {
     if (this.faults.refuseWith !== undefined) throw this.faults.refuseWith;
     this.loaded += 1;
     this.loads += 1;
-    return new SimulatedStage(order, this.faults, () => (this.loaded -= 1));
+    const stage = new SimulatedStage(order, this, () => (this.loaded -= 1));
+    this.stages.push(stage);
+    return stage;
   }
 }

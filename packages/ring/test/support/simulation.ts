@@ -127,9 +127,17 @@ export async function simulateRound(seed: number): Promise<RoundReport> {
   );
   if (!done) wrong.push(`only ${ended} of ${CLIENTS} clients were done after ${LIMIT_MS} ms`);
   const recoveries = everybody.flatMap((member) => member.manager.rings).reduce((sum, ring) => sum + ring.recoveries.length, 0);
+  wrong.push(...unexplainedFailures(everybody));
   wrong.push(...(await leftovers(house, everybody, time)));
   if (done) await Promise.all(clients);
   return { wrong, faults, recoveries };
+}
+
+/** Steps that a stage could not compute although nobody had made one fail in their epoch: the ring gave it something wrong. */
+export function unexplainedFailures(members: readonly Member[]): string[] {
+  const failures = members.flatMap((member) => member.loader.failures);
+  const asked = new Set(failures.flatMap(({ wasAskedFor, inEpoch }) => (wasAskedFor ? [inEpoch] : [])));
+  return failures.flatMap(({ inEpoch, message }) => (asked.has(inEpoch) ? [] : [`${inEpoch}: ${message}`]));
 }
 
 /** Nothing may be held once everybody has stopped. */
