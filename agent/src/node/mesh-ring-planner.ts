@@ -1,8 +1,18 @@
-import { peerId, type Mesh, type ModelManifest, type PeerId, type PeerState } from '@pippa/core';
+import {
+  peerId,
+  type LinkFacts,
+  type Mesh,
+  type ModelId,
+  type ModelManifest,
+  type NodeCard,
+  type PeerId,
+  type PeerState,
+} from '@pippa/core';
 import {
   LOCAL_LINK,
   planPlacement,
   planRecovery,
+  planSpares,
   plannerNode,
   type PlacementInput,
   type PlacementResult,
@@ -13,7 +23,7 @@ import {
 } from '@pippa/planner';
 import { chooseCuts } from '../engine/choose-cuts.ts';
 import { TooManyStagesError } from '../errors.ts';
-import { PlacementRefusedError, type PlannedRing, type PlanRequest, type RingPlanner } from '@pippa/ring';
+import { PlacementRefusedError, type PlannedRing, type PlannedSpare, type PlanRequest, type RingPlanner } from '@pippa/ring';
 
 /** Stands for whoever held the layers that have no place now. */
 const NOBODY = peerId('nobody');
@@ -35,14 +45,53 @@ export class MeshRingPlanner implements RingPlanner {
     return this.#plan((nodes) => planPlacement({ ...input, nodes }));
   }
 
-  repair({ kept, ...request }: PlanRequest & { readonly kept: readonly StageRange[] }): PlannedRing {
+  repair({
+    kept,
+    spares = [],
+    ...request
+  }: PlanRequest & { readonly kept: readonly StageRange[]; readonly spares?: readonly StageRange[] }): PlannedRing {
     const layers = request.manifest.layers.length;
     const placement = withGaps(kept, layers);
     const input = this.#input(request);
     if (placement.length === kept.length) {
       return this.#plan((nodes) => planPlacement({ ...input, nodes, wish: { ...input.wish, stages: kept } }));
     }
-    return this.#plan((survivors) => planRecovery({ ...input, placement, lost: [NOBODY], survivors, spares: [] }));
+    // What the ring's own spares take is told apart from what is free.
+    const beside = (node: PlannerNode): PlannerNode => ({
+      ...node,
+      freeBytes: Math.max(0, node.freeBytes - this.#spareBytes(node.peer, request.manifest.id, spares)),
+    });
+    return this.#plan((survivors) =>
+      planRecovery({ ...input, placement, lost: [NOBODY], survivors: survivors.map(beside), spares }),
+    );
+  }
+
+  spares({
+    placement,
+    spares,
+    ...request
+  }: PlanRequest & { readonly placement: readonly StageRange[]; readonly spares: readonly StageRange[] }): readonly PlannedSpare[] {
+    // What other spares take is not free for one more.
+    const nodes = this.#cards(['alive']).map(({ card, link }) => {
+      const taken = card.stages.reduce((sum, stage) => sum + (stage.spare === true ? stage.memoryBytes : 0), 0);
+      const { memory } = card;
+      return plannerNode({ ...card, memory: { ...memory, freeBytes: Math.max(0, memory.freeBytes - taken) } }, link);
+    });
+    const { wish, ...input } = this.#input(request);
+    const allowed = nodes.filter(
+      ({ peer }) => !request.excluded.has(peer) && (wish.only === undefined || wish.only.includes(peer)),
+    );
+    const holders = nodes.filter(
+      ({ peer }) => placement.some((stage) => stage.peer === peer) && !allowed.some((each) => each.peer === peer),
+    );
+    // Holders that may take nothing more are there to be judged all the same.
+    return planSpares({
+      ...input,
+      wish,
+      nodes: [...allowed, ...holders.map((node) => ({ ...node, freeBytes: 0 }))],
+      placement,
+      spares,
+    }).map(({ peer, from, to, memory, reason }) => ({ peer, from, to, bytes: memory.total, reason }));
   }
 
   #input({ manifest, wish, shape, excluded, first }: PlanRequest): Omit<PlacementInput, 'nodes'> {
@@ -69,11 +118,25 @@ export class MeshRingPlanner implements RingPlanner {
   }
 
   #nodes(states: readonly PeerState[]): PlannerNode[] {
-    const own = plannerNode(this.#mesh.card, LOCAL_LINK);
+    return this.#cards(states).map(({ card, link }) => plannerNode(card, link));
+  }
+
+  #spareBytes(peer: PeerId, model: ModelId, spares: readonly StageRange[]): number {
+    const card = peer === this.#mesh.self ? this.#mesh.card : this.#mesh.peer(peer)?.card;
+    const own = (card?.stages ?? []).filter(
+      (stage) =>
+        stage.spare === true &&
+        stage.model === model &&
+        spares.some((spare) => spare.peer === peer && spare.from === stage.from && spare.to === stage.to),
+    );
+    return own.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
+  }
+
+  #cards(states: readonly PeerState[]): { readonly card: NodeCard; readonly link: LinkFacts }[] {
     const others = this.#mesh
       .peers()
-      .flatMap(({ state, card, link }) => (states.includes(state) && card !== undefined ? [plannerNode(card, link)] : []));
-    return [own, ...others];
+      .flatMap(({ state, card, link }) => (states.includes(state) && card !== undefined ? [{ card, link }] : []));
+    return [{ card: this.#mesh.card, link: LOCAL_LINK }, ...others];
   }
 }
 

@@ -115,6 +115,7 @@ export class Node implements Startable {
     this.embedders = new NodeEmbedders({
       files,
       reserve: async (bytes, what) => {
+        while (bytes > this.#loader.freeBytes && (await this.host.giveUpSpare()));
         const giveBack = await this.#loader.reserve(bytes, what);
         this.#tellStages(mesh.card.stages);
         return () => {
@@ -280,9 +281,11 @@ export class Node implements Startable {
 
   #tellStages(stages: readonly CardStage[]): void {
     const { memory } = this.mesh.card;
+    // They go when something else wants their memory.
+    const spareBytes = stages.reduce((sum, stage) => sum + (stage.spare === true ? stage.memoryBytes : 0), 0);
     this.mesh.updateCard({
       stages,
-      memory: { ...memory, budgetBytes: this.#options.budgetBytes, freeBytes: this.#loader.freeBytes },
+      memory: { ...memory, budgetBytes: this.#options.budgetBytes, freeBytes: this.#loader.freeBytes + spareBytes },
     });
   }
 

@@ -62,6 +62,7 @@ export function openNode(settings: Settings, surroundings: OpenNodeSurroundings)
       localStages: settings.stages === 1 ? undefined : settings.stages,
     },
     journal: new DesiredRings(paths.rings, logger),
+    ring: { keepsSpares: !settings.noSpares },
     keepAliveMs: settings.keepAlive * 60_000,
     logger,
     onStep,

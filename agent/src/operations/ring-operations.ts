@@ -1,4 +1,4 @@
-import { StoppedError, type Mesh, type PeerId } from '@pippa/core';
+import { StoppedError, type CardRing, type Mesh, type PeerId, type RingId } from '@pippa/core';
 import type { BringUpProgress, KnownRing } from '@pippa/ring';
 import { z } from 'zod';
 import { implement, operation, type OperationContract, type OperationHandler } from '../control/contract.ts';
@@ -19,6 +19,8 @@ export const ringReportSchema = z.object({
   state: z.enum(['loading', 'ready', 'recovering']),
   conductor: z.string(),
   stages: z.array(stageReport),
+  /** Second copies, for when a node leaves. */
+  spares: z.array(stageReport).optional(),
   contextTokens: z.int(),
   parallelSequences: z.int(),
   running: z.int(),
@@ -93,13 +95,8 @@ function report(node: Node, { conductor, card }: KnownRing): RingReport {
     model: card.name,
     state: card.state,
     conductor: nodeName(node.mesh, conductor),
-    stages: card.stages.map(({ peer, from, to }) => ({
-      node: nodeName(node.mesh, peer),
-      from,
-      to,
-      memoryBytes:
-        cardOf(node.mesh, peer)?.stages.find((stage) => stage.ring === card.ring && stage.from === from)?.memoryBytes ?? 0,
-    })),
+    stages: card.stages.map((stage) => stageReportOf(node.mesh, card.ring, stage)),
+    ...(card.spares === undefined ? {} : { spares: card.spares.map((spare) => stageReportOf(node.mesh, card.ring, spare)) }),
     contextTokens: card.contextTokens,
     parallelSequences: card.parallelSequences,
     running: card.running,
@@ -109,6 +106,11 @@ function report(node: Node, { conductor, card }: KnownRing): RingReport {
     ...(snapshot === undefined ? {} : { contextUse: snapshot.usedCells / Math.max(1, snapshot.contextCells) }),
     ...(own === undefined ? {} : { recoveries: own.recoveries.length, reasons: [...own.reasons] }),
   };
+}
+
+function stageReportOf(mesh: Mesh, ring: RingId, { peer, from, to }: CardRing['stages'][number]): RingReport['stages'][number] {
+  const there = cardOf(mesh, peer)?.stages.find((stage) => stage.ring === ring && stage.from === from);
+  return { node: nodeName(mesh, peer), from, to, memoryBytes: there?.memoryBytes ?? 0 };
 }
 
 function cardOf(mesh: Mesh, peer: PeerId): Mesh['card'] | undefined {

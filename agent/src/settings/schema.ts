@@ -192,6 +192,13 @@ export const settingsSchema = z.strictObject({
     kind: 'switch',
     default: '',
   }),
+  noSpares: z.boolean().default(false).register(texts, {
+    meaning: 'load no second copies of layers into memory that is free, for when a machine leaves',
+    argument: '',
+    expects: 'true or false',
+    kind: 'switch',
+    default: '',
+  }),
   keepAlive: z.int().min(0).max(525_600).default(30).register(texts, {
     meaning: 'minutes that a model stays loaded after its last answer, when a request brought it up',
     argument: 'minutes',

@@ -11,7 +11,10 @@ export function ringsView(rings: readonly RingReport[], paint: Paint): string {
   const rows = rings.map((ring) => [
     paint('bold', printable(ring.model)),
     stateCell(ring.state, paint),
-    ring.stages.map((stage) => `${printable(stage.node)} ${layers(stage)} ${formatBytes(stage.memoryBytes)}`).join('\n'),
+    [
+      ...ring.stages.map((stage) => stageLine(stage)),
+      ...(ring.spares ?? []).map((spare) => paint('dim', `${stageLine(spare)}, spare`)),
+    ].join('\n'),
     `${ring.parallelSequences} x ${ring.contextTokens}`,
     ring.contextUse === undefined ? '-' : `${Math.round(ring.contextUse * 100)}%`,
     ring.waiting > 0 ? `${ring.running} + ${ring.waiting} waiting` : String(ring.running),
@@ -29,6 +32,10 @@ export function ringView(ring: RingReport, paint: Paint): string {
   const reasons = (ring.reasons ?? []).map((reason) => paint('dim', `  ${printable(reason)}`));
   const speed = ring.predictedTokensPerSecond > 0 ? `, about ${rate(ring.predictedTokensPerSecond)} expected` : '';
   return `${[`${paint('bold', printable(ring.model))} is up${speed}.`, ...stages, ...reasons].join('\n')}\n`;
+}
+
+function stageLine(stage: RingReport['stages'][number]): string {
+  return `${printable(stage.node)} ${layers(stage)} ${formatBytes(stage.memoryBytes)}`;
 }
 
 /** Layers are counted from 1 for people. */

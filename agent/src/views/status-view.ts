@@ -57,10 +57,12 @@ function nodeRow(name: string, card: NodeCard | undefined, link: string, paint: 
 function rings({ self, peers }: NodeReport, paint: Paint): string {
   const cards = [self, ...peers.filter(({ state }) => state !== 'dead').map(({ card }) => card)];
   const names = new Map(cards.filter((card) => card !== undefined).map((card) => [card.peer, shorten(printable(card.name), 24)]));
+  const layers = ({ peer, from, to }: CardRing['stages'][number]): string =>
+    `${names.get(peer) ?? 'a node that is gone'} ${from}-${to - 1}`;
   const rows = cards.flatMap((card) =>
     (card?.rings ?? []).map((ring) => [
       `${paint('bold', shorten(printable(ring.name), 40))}\n${ringState(ring.state, paint)}`,
-      ring.stages.map(({ peer, from, to }) => `${names.get(peer) ?? 'a node that is gone'} ${from}-${to - 1}`).join('\n'),
+      [...ring.stages.map(layers), ...(ring.spares ?? []).map((spare) => paint('dim', `${layers(spare)} spare`))].join('\n'),
       `${ring.running} of ${ring.parallelSequences} running\n${paint('dim', `${ring.waiting} waiting, context ${ring.contextTokens}`)}`,
       speed(ring, paint),
     ]),

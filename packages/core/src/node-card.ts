@@ -18,6 +18,8 @@ export interface CardStage {
   readonly from: number;
   readonly to: number;
   readonly memoryBytes: number;
+  /** A second copy, for when the node that has the first one leaves: its memory is given up when it is wanted. */
+  readonly spare?: boolean;
 }
 
 /** A ring that a node conducts. */
@@ -28,6 +30,8 @@ export interface CardRing {
   readonly state: 'loading' | 'ready' | 'recovering';
   /** Who holds which layers, in order. */
   readonly stages: readonly { readonly peer: PeerId; readonly from: number; readonly to: number }[];
+  /** Second copies of some of the stages. */
+  readonly spares?: readonly { readonly peer: PeerId; readonly from: number; readonly to: number }[];
   readonly contextTokens: number;
   readonly parallelSequences: number;
   readonly running: number;
@@ -50,7 +54,7 @@ export interface NodeCard {
   readonly platform: string;
   /** `Apple M3 Ultra`, `AMD EPYC 7763`, ... */
   readonly chip: string;
-  /** `budget`: what models may take at all. `free`: what of it is not taken by loaded stages. */
+  /** `budget`: what models may take at all. `free`: what of it is not taken by loaded stages; spares count as free. */
   readonly memory: { readonly totalBytes: number; readonly budgetBytes: number; readonly freeBytes: number };
   /** `Metal`, `CUDA0`, `CPU` ... as the engine reports it. */
   readonly backend: string;

@@ -14,6 +14,7 @@ export { RingManager, type RingJournal, type RingManagerParts } from './ring/rin
 export {
   PlacementRefusedError,
   type PlannedRing,
+  type PlannedSpare,
   type PlanRequest,
   type RingPlanner,
   type RingShape,

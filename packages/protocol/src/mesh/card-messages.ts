@@ -25,13 +25,16 @@ export const cardModel = z.object({
   layerCount: count,
   presentBytes: count,
 });
-export const cardStage = z.object({ ring, model, from: count, to: count, memoryBytes: count });
+const placedStage = z.object({ peer: peerIdText, from: count, to: count });
+
+export const cardStage = z.object({ ring, model, from: count, to: count, memoryBytes: count, spare: z.boolean().exactOptional() });
 export const cardRing = z.object({
   ring,
   model,
   name: z.string().max(256),
   state: z.enum(['loading', 'ready', 'recovering']),
-  stages: z.array(z.object({ peer: peerIdText, from: count, to: count })).max(MAX_CARD_STAGES),
+  stages: z.array(placedStage).max(MAX_CARD_STAGES),
+  spares: z.array(placedStage).max(MAX_CARD_STAGES).exactOptional(),
   contextTokens: count,
   parallelSequences: count,
   running: count,

@@ -44,6 +44,8 @@ const openMessage = z.object({
   stagesHere: z.int().min(1).max(RING_LIMITS.stages),
   /** What the planner expects the stage to take. */
   expectedBytes: countField,
+  /** A second copy, for when another node leaves: until it is linked, it is the first to go when its memory is wanted. */
+  spare: z.boolean(),
 });
 
 /** Conductor to host, besides `step` frames (to the first stage alone). */

@@ -43,6 +43,8 @@ export interface HostedStageParts {
   /** Something about the stage changed that the node card tells. */
   readonly onChange: () => void;
   readonly onClosed: (stage: HostedStage) => void;
+  /** Unloads a spare of this node to make room; false: there is none. */
+  readonly giveUpSpare: () => Promise<boolean>;
 }
 
 /** One stage for one conductor: it is opened, linked and closed over the control stream, and lives as long as that. */
@@ -81,7 +83,19 @@ export class HostedStage {
     const order = this.#order;
     if (order === undefined || this.#runner === undefined) return undefined;
     const { weights, context, compute } = this.#runner.info.memoryBytes;
-    return { ring: order.ring, model: order.model.id, from: order.from, to: order.to, memoryBytes: weights + context + compute };
+    return {
+      ring: order.ring,
+      model: order.model.id,
+      from: order.from,
+      to: order.to,
+      memoryBytes: weights + context + compute,
+      ...(this.isSpare ? { spare: true } : {}),
+    };
+  }
+
+  /** Loaded for when another node leaves, and not needed so far. */
+  get isSpare(): boolean {
+    return this.#order?.spare === true && this.#runner !== undefined && this.#epoch < 0 && !this.#closed;
   }
 
   /** Whether steps of this hello are for this stage. */
@@ -138,7 +152,7 @@ export class HostedStage {
   }
 
   async #open(order: StageOpenMessage): Promise<void> {
-    const { loader, orphanage, logger, onChange } = this.#parts;
+    const { orphanage, logger, onChange } = this.#parts;
     const about = { ring: order.ring, model: order.model.name, from: order.from, to: order.to };
     try {
       if (order.from >= order.to || order.to > order.layerCount) {
@@ -146,12 +160,7 @@ export class HostedStage {
       }
       const adopted = orphanage.adopt(order);
       if (adopted === undefined) await orphanage.clear();
-      const runner =
-        adopted ??
-        (await loader.load(order, {
-          onProgress: (phase, fraction) => this.#send({ kind: 'progress', phase, fraction }),
-          signal: this.#loading.signal,
-        }));
+      const runner = adopted ?? (await this.#load(order));
       if (this.#closed) {
         await runner[Symbol.asyncDispose]();
         return;
@@ -176,6 +185,22 @@ export class HostedStage {
     }
   }
 
+  async #load(order: StageOpenMessage): Promise<StageRunner> {
+    const { loader, giveUpSpare } = this.#parts;
+    for (;;) {
+      try {
+        return await loader.load(order, {
+          onProgress: (phase, fraction) => this.#send({ kind: 'progress', phase, fraction }),
+          signal: this.#loading.signal,
+        });
+      } catch (error) {
+        // A spare never takes the place of another one, or two rings would take turns.
+        const isShort = error instanceof PippaError && error.code === 'out_of_memory' && !order.spare;
+        if (!isShort || !(await giveUpSpare())) throw error;
+      }
+    }
+  }
+
   async #link(link: Extract<ConductorMessage, { kind: 'link' }>): Promise<void> {
     const { epoch, index, next } = link;
     const order = this.#order;
@@ -185,8 +210,10 @@ export class HostedStage {
       return;
     }
     if (epoch <= this.#epoch) return;
+    const wasSpare = this.isSpare;
     this.#epoch = epoch;
     this.#index = index;
+    if (wasSpare) this.#parts.onChange();
     this.#firstStep = link.firstStep;
     this.#endsReplay = link.endsReplay;
     if (link.cache === 'empty') {

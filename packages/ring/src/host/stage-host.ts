@@ -70,6 +70,16 @@ export class StageHost implements Startable {
     await this.#orphanage.clear();
   }
 
+  /** Unloads the largest spare: its memory is wanted. False: there is none. */
+  async giveUpSpare(): Promise<boolean> {
+    const bytes = (stage: HostedStage): number => stage.card?.memoryBytes ?? 0;
+    const [largest] = [...this.#stages].filter((stage) => stage.isSpare).toSorted((a, b) => bytes(b) - bytes(a));
+    if (largest === undefined) return false;
+    this.#logger.info({ bytes: bytes(largest) }, 'giving up a spare: its memory is wanted');
+    await largest.close();
+    return true;
+  }
+
   #onControl(control: FrameStream): void {
     const stage = new HostedStage(control, {
       mesh: this.#mesh,
@@ -79,6 +89,7 @@ export class StageHost implements Startable {
       logger: this.#logger,
       onChange: () => this.#tell(),
       onClosed: (closed) => this.#stages.delete(closed),
+      giveUpSpare: () => this.giveUpSpare(),
     });
     this.#stages.add(stage);
   }

@@ -7,8 +7,10 @@ export interface RealiseOptions {
   readonly planned: readonly PlacedStage[];
   /** Stages that are loaded already; those that the plan has no use for are closed. */
   readonly existing: readonly StageConnection[];
+  /** Second copies that are loaded; those that the plan has no use for stay. */
+  readonly spares: readonly StageConnection[];
   /** What an order says besides layers and place. */
-  readonly opening: Omit<StageOpening, 'from' | 'to' | 'index' | 'stageCount' | 'stagesHere' | 'expectedBytes'>;
+  readonly opening: Omit<StageOpening, 'from' | 'to' | 'index' | 'stageCount' | 'stagesHere' | 'expectedBytes' | 'spare'>;
   readonly stageBytes: readonly number[];
   /** Fraction 0 .. 1 of all stages that have to be loaded. */
   readonly onProgress?: (fraction: number, message: string) => void;
@@ -30,13 +32,13 @@ const FETCH_SHARE = 0.7;
 /** Opens the planned stages that are not there yet, all at once. */
 export async function realise(options: RealiseOptions): Promise<RealiseOutcome> {
   const { mesh, planned, existing, opening, stageBytes, onProgress, signal } = options;
-  const spare = new Set(existing);
+  const left = new Set(existing);
   const reused = planned.map((stage) => {
-    const found = [...spare].find((each) => each.peer === stage.peer && each.info.from === stage.from && each.info.to === stage.to);
-    if (found !== undefined) spare.delete(found);
-    return found;
+    const found = [...left].find((each) => isStage(each, stage));
+    if (found !== undefined) left.delete(found);
+    return found ?? options.spares.find((each) => isStage(each, stage));
   });
-  await Promise.all([...spare].map((connection) => connection.close().catch(() => {})));
+  await Promise.all([...left].map((connection) => connection.close().catch(() => {})));
   const missing = reused.filter((each) => each === undefined).length;
   const fractions = planned.map(() => 0);
   const failures: { peer: PeerId; error: unknown }[] = [];
@@ -54,6 +56,7 @@ export async function realise(options: RealiseOptions): Promise<RealiseOutcome> 
         stageCount: planned.length,
         stagesHere: planned.filter((each) => each.peer === stage.peer).length,
         expectedBytes: Math.round(stageBytes[index] ?? 0),
+        spare: false,
       };
       try {
         return await StageConnection.open(mesh, stage.peer, order, {
@@ -77,6 +80,10 @@ export async function realise(options: RealiseOptions): Promise<RealiseOutcome> 
     signal.throwIfAborted();
   }
   return failures.length === 0 ? { kind: 'ready', connections } : { kind: 'short', connections, failures };
+}
+
+function isStage({ peer, info }: StageConnection, stage: PlacedStage): boolean {
+  return peer === stage.peer && info.from === stage.from && info.to === stage.to;
 }
 
 export function closeAll(connections: readonly StageConnection[], reason?: PippaError): void {

@@ -16,6 +16,12 @@ export interface PlannedRing {
   readonly reasons: readonly string[];
 }
 
+/** Where a second copy of a stage may go, and why. */
+export interface PlannedSpare extends PlacedStage {
+  readonly bytes: number;
+  readonly reason: string;
+}
+
 /** How large a ring's stages are. */
 export interface RingShape {
   readonly contextTokens: number;
@@ -38,5 +44,15 @@ export interface RingPlanner {
   /** Throws `PlacementRefusedError`. */
   place(request: PlanRequest): PlannedRing;
   /** A placement that leaves `kept` stages where they are and finds places for the other layers. Throws `PlacementRefusedError`. */
-  repair(request: PlanRequest & { readonly kept: readonly PlacedStage[] }): PlannedRing;
+  repair(
+    request: PlanRequest & {
+      readonly kept: readonly PlacedStage[];
+      /** Second copies that are loaded and can be had at once. */
+      readonly spares?: readonly PlacedStage[];
+    },
+  ): PlannedRing;
+  /** Stages worth a second copy where there is room for one, beside those there are; the most needed first. */
+  spares(
+    request: PlanRequest & { readonly placement: readonly PlacedStage[]; readonly spares: readonly PlacedStage[] },
+  ): readonly PlannedSpare[];
 }

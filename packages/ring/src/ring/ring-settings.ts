@@ -13,6 +13,10 @@ export interface RingSettings {
   readonly overdueMs: number;
   /** A ring that breaks so often without one result in between has something that no new place mends. */
   readonly maxFruitlessRepairs: number;
+  /** Whether second copies of stages are loaded where there is room. */
+  readonly keepsSpares: boolean;
+  /** How often a ring looks whether another spare is wanted, or one is of no use any more. */
+  readonly lookMs: number;
 }
 
 export const DEFAULT_RING_SETTINGS: RingSettings = {
@@ -22,6 +26,8 @@ export const DEFAULT_RING_SETTINGS: RingSettings = {
   linkMs: 5000,
   overdueMs: 1500,
   maxFruitlessRepairs: 3,
+  keepsSpares: true,
+  lookMs: 5000,
 };
 
 /** Steps whose last bits do not depend on who else is there, nor on when a sequence is computed again. */

@@ -75,6 +75,7 @@ export class Ring {
   #conductor: Conductor | undefined;
   #chain: RingChain | undefined;
   #watch: Watch | undefined;
+  #cancelLook: (() => void) | undefined;
   /** Somebody wants it up whether it is used or not. */
   isKept: boolean;
   #lastUsedMs: number;
@@ -91,7 +92,19 @@ export class Ring {
     this.#lastUsedMs = parts.clock.nowMs();
     this.#logger = parts.logger.child({ scope: 'ring', ring: id, model: manifest.name });
     const { mesh, planner, clock, settings } = parts;
-    this.#stages = new StageSet({ ring: id, manifest, wish, mesh, planner, clock, linkMs: settings.linkMs });
+    this.#stages = new StageSet({
+      ring: id,
+      manifest,
+      wish,
+      mesh,
+      planner,
+      clock,
+      linkMs: settings.linkMs,
+      onSparesChanged: () => {
+        this.#logger.info({ spares: this.spares }, 'spares changed');
+        parts.onChange();
+      },
+    });
   }
 
   get state(): RingState {
@@ -115,6 +128,11 @@ export class Ring {
 
   get stages(): readonly PlacedStage[] {
     return this.#stages.planned?.stages ?? [];
+  }
+
+  /** Second copies of some of its stages. */
+  get spares(): readonly PlacedStage[] {
+    return this.#stages.spares.placed;
   }
 
   /** Why its stages are where they are, in words. */
@@ -152,6 +170,7 @@ export class Ring {
       name: this.manifest.name,
       state,
       stages: this.stages.map(({ peer, from, to }) => ({ peer, from, to })),
+      ...(this.spares.length > 0 ? { spares: this.spares } : {}),
       contextTokens: this.contextTokens,
       parallelSequences: this.#stages.shape?.parallelSequences ?? this.wish.parallelSequences,
       running: snapshot?.running ?? 0,
@@ -251,9 +270,28 @@ export class Ring {
       },
     });
     this.#setState('ready');
+    this.#lookLater();
     this.#logger.info({ stages: this.stages, reasons: this.reasons }, 'ring is up');
     // Lost between the last link and now, when nobody listened yet.
     if (chain.loss !== undefined) this.#onLost(chain.loss);
+  }
+
+  /** Now and then, while answers go on: is there room for another spare? */
+  #lookLater(): void {
+    const { clock, settings } = this.#parts;
+    if (this.#stopped.signal.aborted || this.#state === 'stopped' || !settings.keepsSpares) return;
+    this.#cancelLook = clock.schedule(settings.lookMs, () => {
+      void this.#look().finally(() => this.#lookLater());
+    });
+  }
+
+  async #look(): Promise<void> {
+    if (this.#state !== 'ready') return;
+    try {
+      await this.#stages.arrangeSpares(this.#stopped.signal);
+    } catch (error) {
+      if (!this.#stopped.signal.aborted) this.#logger.debug({ err: error }, 'no spare could be arranged');
+    }
   }
 
   #onLost(loss: ChainLoss): void {
@@ -365,6 +403,7 @@ export class Ring {
   #end(): void {
     if (this.#state === 'stopped') return;
     this.#watch?.stop();
+    this.#cancelLook?.();
     this.#stages.close();
     this.#setState('stopped');
   }

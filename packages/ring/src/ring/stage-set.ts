@@ -3,7 +3,8 @@ import type { PlacedStage, RingWish } from '@pippa/protocol';
 import type { CarriedOver } from '../carry-over.ts';
 import { planRelink, replayable } from '../chain/plan-relink.ts';
 import { RingChain, type ChainLoss } from '../chain/ring-chain.ts';
-import type { StageConnection } from '../chain/stage-connection.ts';
+import type { StageConnection, StageOpening } from '../chain/stage-connection.ts';
+import { placedStage, Spares } from './spares.ts';
 import { planWithShape } from './choose-shape.ts';
 import { closeAll, realise, type RealiseOutcome } from './realise.ts';
 import { PlacementRefusedError, type PlannedRing, type PlanRequest, type RingPlanner, type RingShape } from './ring-planner.ts';
@@ -17,6 +18,8 @@ export interface StageSetParts {
   readonly clock: Clock;
   /** How long a stage may take to open its way to the next one. */
   readonly linkMs: number;
+  /** Other spares than before. */
+  readonly onSparesChanged: () => void;
 }
 
 type ReportProgress = (fraction: number, message: string) => void;
@@ -24,6 +27,7 @@ type ReportProgress = (fraction: number, message: string) => void;
 /** The stages of a ring wherever they are: planned, opened, linked from epoch to epoch, and given up. */
 export class StageSet {
   readonly #parts: StageSetParts;
+  readonly spares: Spares;
   #connections: readonly StageConnection[] = [];
   #planned: PlannedRing | undefined;
   #shape: RingShape | undefined;
@@ -33,6 +37,7 @@ export class StageSet {
 
   constructor(parts: StageSetParts) {
     this.#parts = parts;
+    this.spares = new Spares({ ...parts, onChange: parts.onSparesChanged });
   }
 
   get connections(): readonly StageConnection[] {
@@ -90,6 +95,7 @@ export class StageSet {
       const planned = this.#planAround(this.#connections, excluded);
       const outcome = await this.#realise(planned, this.#connections, signal);
       this.#connections = outcome.connections;
+      this.spares.release(outcome.connections);
       if (outcome.kind === 'ready') {
         this.#planned = planned;
         return;
@@ -107,7 +113,12 @@ export class StageSet {
     const staying = before.filter((connection) => connection.peer !== peer);
     const planned = this.#planAround(staying, new Set([peer]));
     const outcome = await this.#realise(planned, staying, signal);
-    const discard = (): void => closeAll(outcome.connections.filter((connection) => !this.#connections.includes(connection)));
+    const discard = (): void =>
+      closeAll(
+        outcome.connections.filter(
+          (connection) => !this.#connections.includes(connection) && !this.spares.connections.includes(connection),
+        ),
+      );
     if (outcome.kind === 'short') {
       discard();
       throw outcome.failures[0]?.error;
@@ -116,6 +127,7 @@ export class StageSet {
       adopt: () => {
         const leaving = this.#connections.filter((connection) => !outcome.connections.includes(connection));
         this.#connections = outcome.connections;
+        this.spares.release(outcome.connections);
         this.#planned = planned;
         return leaving;
       },
@@ -194,16 +206,48 @@ export class StageSet {
     this.#connections = this.#connections.filter((_, index) => states[index] === there);
   }
 
+  /**
+   * Loads one more second copy where the planner wants one, and unloads those that are of no use any more; what runs goes on meanwhile.
+   * Throws the signal's reason.
+   */
+  async arrangeSpares(signal: AbortSignal): Promise<void> {
+    const { planner, mesh } = this.#parts;
+    const placement = this.#connections.map(placedStage);
+    this.spares.prune(placement);
+    const request = this.#request(this.#requireShape(), new Set(this.spares.refusing));
+    // Without its conductor there is no ring, whoever has a copy of the first stage.
+    const [planned] = planner
+      .spares({ ...request, placement, spares: this.spares.placed })
+      .filter((spare) => !placement.some((stage) => stage.from === spare.from && stage.peer === mesh.self));
+    if (planned === undefined) return;
+    const { peer, from, to } = planned;
+    const opening: StageOpening = {
+      ...this.#opening(),
+      from,
+      to,
+      index: placement.findIndex((stage) => stage.from === from),
+      stageCount: placement.length,
+      stagesHere: placement.filter((stage) => stage.peer === peer).length + 1,
+      expectedBytes: Math.round(planned.bytes),
+      spare: true,
+    };
+    await this.spares.open(planned, opening, signal);
+  }
+
   /** Unloads them all. */
   close(reason?: PippaError): void {
+    this.spares.close();
     closeAll(this.#connections, reason);
     this.#connections = [];
   }
 
   #planAround(kept: readonly StageConnection[], excluded: ReadonlySet<PeerId>): PlannedRing {
     const { planner, mesh, manifest } = this.#parts;
-    const stages = kept.map(({ peer, info }): PlacedStage => ({ peer, from: info.from, to: info.to }));
-    const planned = planner.repair({ ...this.#request(this.#requireShape(), excluded), kept: stages });
+    const planned = planner.repair({
+      ...this.#request(this.#requireShape(), excluded),
+      kept: kept.map(placedStage),
+      spares: this.spares.placed.filter(({ peer }) => !excluded.has(peer)),
+    });
     if (planned.stages[0]?.peer === mesh.self) return planned;
     throw new PlacementRefusedError(`The first layers of ${manifest.name} have no place on the node that conducts it.`);
   }
@@ -234,25 +278,31 @@ export class StageSet {
     signal: AbortSignal,
     onProgress?: ReportProgress,
   ): Promise<RealiseOutcome> {
-    const { ring, manifest, wish, mesh } = this.#parts;
-    const { contextTokens, parallelSequences, maxRows } = this.#requireShape();
     return realise({
-      mesh,
+      mesh: this.#parts.mesh,
       planned: planned.stages,
       stageBytes: planned.stageBytes,
       existing,
-      opening: {
-        ring,
-        epoch: this.#epoch,
-        model: { id: manifest.id, name: manifest.name },
-        layerCount: manifest.layers.length,
-        contextCells: contextTokens * parallelSequences,
-        parallelSequences,
-        maxRows,
-        activations: wish.activations,
-      },
+      spares: this.spares.connections,
+      opening: this.#opening(),
       ...(onProgress === undefined ? {} : { onProgress }),
       signal,
     });
+  }
+
+  /** What the orders of all stages say. */
+  #opening(): Omit<StageOpening, 'from' | 'to' | 'index' | 'stageCount' | 'stagesHere' | 'expectedBytes' | 'spare'> {
+    const { ring, manifest, wish } = this.#parts;
+    const { contextTokens, parallelSequences, maxRows } = this.#requireShape();
+    return {
+      ring,
+      epoch: this.#epoch,
+      model: { id: manifest.id, name: manifest.name },
+      layerCount: manifest.layers.length,
+      contextCells: contextTokens * parallelSequences,
+      parallelSequences,
+      maxRows,
+      activations: wish.activations,
+    };
   }
 }

@@ -1,6 +1,6 @@
 import type { Mesh, PeerId } from '@pippa/core';
 import type { PlacedStage } from '@pippa/protocol';
-import { PlacementRefusedError, type PlannedRing, type PlanRequest, type RingPlanner } from '../../src/index.ts';
+import { PlacementRefusedError, type PlannedRing, type PlannedSpare, type PlanRequest, type RingPlanner } from '../../src/index.ts';
 
 /** Layers in equal parts over this node and its living peers, at most `perNode` on each; lost layers go whole to whoever has room. */
 export class EvenPlanner implements RingPlanner {
@@ -16,23 +16,23 @@ export class EvenPlanner implements RingPlanner {
     return this.repair({ ...request, kept: [] });
   }
 
-  repair({ manifest, wish, excluded, kept }: PlanRequest & { readonly kept: readonly PlacedStage[] }): PlannedRing {
+  repair({
+    manifest,
+    wish,
+    excluded,
+    kept,
+    spares = [],
+  }: PlanRequest & { readonly kept: readonly PlacedStage[]; readonly spares?: readonly PlacedStage[] }): PlannedRing {
     const layers = manifest.layers.length;
-    const nodes = [
-      this.#mesh.self,
-      ...this.#mesh
-        .peers()
-        .filter((peer) => peer.state === 'alive')
-        .map((peer) => peer.id),
-    ].filter((node) => !excluded.has(node));
-    const free = new Map(nodes.map((node) => [node, this.#perNode]));
-    for (const stage of kept) free.set(stage.peer, (free.get(stage.peer) ?? 0) - (stage.to - stage.from));
+    const nodes = this.#nodes(excluded);
+    const free = this.#free(nodes, kept);
     const stages: PlacedStage[] = [];
     const parts = wish.stageCount ?? Math.ceil(layers / this.#perNode);
     let at = 0;
     while (at < layers) {
       const from = at;
-      const there = kept.find((stage) => stage.from === from);
+      const isFree = (stage: PlacedStage): boolean => ![...stages, ...kept].some(({ peer }) => peer === stage.peer);
+      const there = kept.find((stage) => stage.from === from) ?? spares.find((stage) => stage.from === from && isFree(stage));
       if (there !== undefined) {
         stages.push(there);
         at = there.to;
@@ -49,5 +49,38 @@ export class EvenPlanner implements RingPlanner {
       at = to;
     }
     return { stages, stageBytes: stages.map(() => 0), predictedTokensPerSecond: 10, reasons: ['evenly'] };
+  }
+
+  spares({
+    excluded,
+    placement,
+    spares,
+  }: PlanRequest & { readonly placement: readonly PlacedStage[]; readonly spares: readonly PlacedStage[] }): PlannedSpare[] {
+    const nodes = this.#nodes(excluded);
+    const free = this.#free(nodes, [...placement, ...spares]);
+    const uncovered = placement.filter((stage) => !spares.some(({ from }) => from === stage.from) && stage.from > 0);
+    return uncovered.flatMap(({ from, to }) => {
+      const peer = nodes.find((node) => (free.get(node) ?? 0) >= to - from);
+      if (peer === undefined) return [];
+      free.set(peer, (free.get(peer) ?? 0) - (to - from));
+      return [{ peer, from, to, bytes: 0, reason: 'there is room' }];
+    });
+  }
+
+  #nodes(excluded: ReadonlySet<PeerId>): PeerId[] {
+    return [
+      this.#mesh.self,
+      ...this.#mesh
+        .peers()
+        .filter((peer) => peer.state === 'alive')
+        .map((peer) => peer.id),
+    ].filter((node) => !excluded.has(node));
+  }
+
+  /** Layers that each node may still hold. */
+  #free(nodes: readonly PeerId[], held: readonly PlacedStage[]): Map<PeerId, number> {
+    const free = new Map(nodes.map((node) => [node, this.#perNode]));
+    for (const stage of held) free.set(stage.peer, (free.get(stage.peer) ?? 0) - (stage.to - stage.from));
+    return free;
   }
 }

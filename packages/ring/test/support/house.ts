@@ -55,6 +55,8 @@ export const wish: RingWish = { model: MODEL, parallelSequences: 4, lane: 'inter
 
 export interface MemberOptions {
   readonly perNode?: number;
+  /** Layers that really fit on a node; left out: as many as one likes. */
+  readonly room?: number;
   readonly settings?: Partial<RingSettings>;
   readonly journal?: JournalSettings;
   readonly wish?: Partial<RingWish>;
@@ -91,7 +93,7 @@ export class House {
 
 export class Member {
   readonly mesh: MemoryMesh;
-  readonly loader = new SimulatedLoader();
+  readonly loader: SimulatedLoader;
   readonly host: StageHost;
   readonly manager: RingManager;
   readonly router: RingRouter;
@@ -100,9 +102,10 @@ export class Member {
 
   constructor(
     mesh: MemoryMesh,
-    { clock, perNode = 4, settings = {}, journal, wish: wished = {} }: MemberOptions & { readonly clock: Clock },
+    { clock, perNode = 4, room = Infinity, settings = {}, journal, wish: wished = {} }: MemberOptions & { readonly clock: Clock },
   ) {
     this.mesh = mesh;
+    this.loader = new SimulatedLoader(room);
     const planner = new EvenPlanner(mesh, perNode);
     const logger = silentLogger;
     this.host = new StageHost({
@@ -119,7 +122,7 @@ export class Member {
       manifestOf: async () => manifest,
       clock,
       logger,
-      settings: { ...DEFAULT_RING_SETTINGS, retryMs: 5, recoverMs: 5000, ...settings },
+      settings: { ...DEFAULT_RING_SETTINGS, retryMs: 5, recoverMs: 5000, keepsSpares: false, lookMs: 5, ...settings },
       newRingId: () => `${mesh.self}-${(this.#rings += 1)}`,
       onRingsChanged: (rings) => mesh.updateCard({ rings }),
     });

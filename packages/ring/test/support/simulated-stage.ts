@@ -1,4 +1,12 @@
-import type { Slot, StageInfo, StageRunner, StageRunnerOutput, StageTiming, Step } from '@pippa/core';
+import {
+  PippaError,
+  type Slot,
+  type StageInfo,
+  type StageRunner,
+  type StageRunnerOutput,
+  type StageTiming,
+  type Step,
+} from '@pippa/core';
 import type { StageLoader, StageOrder, LoadControl } from '../../src/index.ts';
 import { END_TOKEN, nextToken } from './simulated-chain.ts';
 
@@ -163,13 +171,24 @@ export class SimulatedStage implements StageRunner {
   }
 }
 
+class NoRoomError extends PippaError {
+  readonly code = 'out_of_memory';
+}
+
 export class SimulatedLoader implements StageLoader {
   readonly faults: StageFaults = { refuseWith: undefined, failNextStep: false, poison: false, stall: false };
   loaded = 0;
   loads = 0;
   readonly failures: StepFailure[] = [];
+  readonly #layers: number;
+  #heldLayers = 0;
   /** All that were ever loaded. */
   readonly stages: SimulatedStage[] = [];
+
+  /** `layers`: how many fit. */
+  constructor(layers: number) {
+    this.#layers = layers;
+  }
 
   async load(order: StageOrder, { onProgress, signal }: LoadControl): Promise<StageRunner> {
     signal.throwIfAborted();
@@ -177,9 +196,15 @@ export class SimulatedLoader implements StageLoader {
     await new Promise<void>((resolve) => setImmediate(resolve));
     signal.throwIfAborted();
     if (this.faults.refuseWith !== undefined) throw this.faults.refuseWith;
+    const layers = order.to - order.from;
+    if (this.#heldLayers + layers > this.#layers) throw new NoRoomError(`There is no room for ${layers} layers.`);
+    this.#heldLayers += layers;
     this.loaded += 1;
     this.loads += 1;
-    const stage = new SimulatedStage(order, this, () => (this.loaded -= 1));
+    const stage = new SimulatedStage(order, this, () => {
+      this.loaded -= 1;
+      this.#heldLayers -= layers;
+    });
     this.stages.push(stage);
     return stage;
   }

@@ -40,7 +40,11 @@ export async function simulateRound(seed: number): Promise<RoundReport> {
   const house = new House(time);
   const everybody: Member[] = [];
   const add = async (name: string): Promise<Member> => {
-    const member = await house.add(name, { perNode: PER_NODE, settings: { overdueMs: 50, retryMs: 20, recoverMs: 20_000 } });
+    const member = await house.add(name, {
+      perNode: PER_NODE,
+      room: PER_NODE,
+      settings: { overdueMs: 50, retryMs: 20, recoverMs: 20_000, keepsSpares: seed % 2 === 0, lookMs: 20 },
+    });
     everybody.push(member);
     return member;
   };
