@@ -1,13 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { peerId, systemClock } from '@pippa/core';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bulkKey } from '../src/bulk/bulk-keys.ts';
 import { BulkListener } from '../src/bulk/bulk-listener.ts';
 import { connectBulk } from '../src/bulk/connect-bulk.ts';
+import { ASKED, PieceReceiver } from '../src/bulk/piece-receiver.ts';
 import { HELLO_PIECE, RecordOpener, RecordSealer } from '../src/bulk/sealed-records.ts';
 import { Disk } from './support/disk.ts';
 import { House, total } from './support/house.ts';
@@ -167,8 +168,23 @@ describe('the swarm over direct connections', () => {
     await disk[Symbol.asyncDispose]();
   });
 
+  /** Slow until the direct connection stands: threads take their time to start. */
+  async function pair(direct: { host: string; addresses: () => readonly string[] }, isDirect: boolean) {
+    const path = await disk.model('studio/models/big.gguf', 1, SHAPE);
+    const laptop = await house.node('laptop', { direct });
+    const isConnected = (): boolean => laptop.store.traffic.receivedBytes > total(laptop.received);
+    const uploadBytesPerSecond = (): number => (!isDirect || isConnected() ? Infinity : 2_000_000);
+    const studio = await house.node('studio', { direct, uploadBytesPerSecond });
+    const [card] = studio.store.list();
+    if (card === undefined) throw new Error('There is no model.');
+    await studio.store.prepare(card.id);
+    return { path, laptop, studio, card };
+  }
+
+  const LOOPBACK = { host: '127.0.0.1', addresses: () => ['127.0.0.1'] };
+
   it.each([
-    ['brings most of the bytes past the mesh', { host: '127.0.0.1', addresses: () => ['127.0.0.1'] }, true],
+    ['brings most of the bytes past the mesh', LOOPBACK, true],
     [
       'tries all addresses until one leads to the peer',
       { host: '127.0.0.1', addresses: () => ['127.0.0.2', '127.0.0.1', '::1'] },
@@ -176,15 +192,96 @@ describe('the swarm over direct connections', () => {
     ],
     ['falls back to the stream where no address leads to it', { host: '127.0.0.1', addresses: () => ['127.0.0.3'] }, false],
   ])('%s', async (_what, direct, isDirect) => {
-    const path = await disk.model('studio/models/big.gguf', 1, SHAPE);
-    const studio = await house.node('studio', { direct });
-    const laptop = await house.node('laptop', { direct });
-    const [card] = studio.store.list();
-    if (card === undefined) throw new Error('There is no model.');
-    await studio.store.prepare(card.id);
+    const { path, laptop, studio, card } = await pair(direct, isDirect);
     const { model } = await laptop.store.ensureShard({ id: card.id, from: 0, to: 12 });
     expect((await readFile(model.files[0]?.path ?? '')).equals(await readFile(path))).toBe(true);
     if (isDirect) expect(total(laptop.received)).toBeLessThan(card.fileBytes);
     else expect(total(laptop.received)).toBe(card.fileBytes);
+    expect(laptop.store.traffic.receivedBytes).toBe(card.fileBytes);
+    expect(studio.store.traffic.sentBytes).toBe(card.fileBytes);
+  });
+
+  it('finds out a copy that was damaged on disk since it was hashed, names its owner, and ends with the right bytes', async () => {
+    const { path, laptop, studio, card } = await pair(LOOPBACK, true);
+    const good = await readFile(path);
+    await disk.model('server/models/big.gguf', 1, SHAPE);
+    const server = await house.node('server', { direct: LOOPBACK });
+    await server.store.prepare(card.id);
+    await laptop.store.header(card.id);
+    const damaged = Buffer.from(good);
+    damaged[damaged.length - 100] = (damaged[damaged.length - 100] ?? 0) ^ 4;
+    damaged[damaged.length >> 1] = (damaged[damaged.length >> 1] ?? 0) ^ 4;
+    await writeFile(path, damaged);
+    const { model } = await laptop.store.ensureShard({ id: card.id, from: 0, to: 12 });
+    expect((await readFile(model.files[0]?.path ?? '')).equals(good)).toBe(true);
+    const dropped = laptop.warnings.filter((warning) => warning.startsWith('a peer is dropped'));
+    for (const warning of dropped) expect(warning).toContain(`"name":"${studio.name}"`);
+  });
+});
+
+describe('a thread that takes pieces in', () => {
+  const PIECE_BYTES = 1024;
+  let disk: Disk;
+  beforeEach(async () => {
+    disk = await Disk.create();
+  });
+  afterEach(() => disk[Symbol.asyncDispose]());
+
+  /** A model of two and a half pieces, of which the first two are asked for. */
+  async function receiving() {
+    const bytes = randomBytes(2.5 * PIECE_BYTES);
+    const pieces = [0, 1, 2].map((piece) => bytes.subarray(piece * PIECE_BYTES, (piece + 1) * PIECE_BYTES));
+    const path = disk.path('model.gguf');
+    await writeFile(path, Buffer.alloc(bytes.length));
+    const hashes = Buffer.concat(pieces.map((piece) => createHash('sha256').update(piece).digest()));
+    const asked = new Uint8Array(new SharedArrayBuffer(3));
+    asked.set([ASKED.yes, ASKED.yes]);
+    const told: unknown[] = [];
+    const target = { pieceBytes: PIECE_BYTES, fileBytes: [bytes.length], paths: [path], hashes, asked };
+    const receiver = new PieceReceiver(target, (piece, outcome) => void told.push([piece, outcome]));
+    const send = (piece: number, from: Uint8Array = pieces[piece] ?? new Uint8Array(0)): void => {
+      receiver.take(piece, 0, from.subarray(0, 1000));
+      receiver.take(piece, 1000, from.subarray(1000));
+    };
+    return { bytes, pieces, path, asked, told, target, receiver, send };
+  }
+
+  it('writes pieces that are right to their place, and tells of wrong ones without writing', async () => {
+    const { bytes, path, told, receiver, send } = await receiving();
+    send(1);
+    send(0, bytes.subarray(1, PIECE_BYTES + 1));
+    receiver.close();
+    expect(told).toEqual([
+      [1, 'stored'],
+      [0, 'wrong'],
+    ]);
+    const written = await readFile(path);
+    expect(written.subarray(PIECE_BYTES, 2 * PIECE_BYTES).equals(bytes.subarray(PIECE_BYTES, 2 * PIECE_BYTES))).toBe(true);
+    expect(written.subarray(0, PIECE_BYTES).every((byte) => byte === 0)).toBe(true);
+  });
+
+  it('drops what was cancelled, and tells of a disk that takes nothing', async () => {
+    const { path, pieces, asked, told, target, receiver, send } = await receiving();
+    asked[0] = ASKED.cancelled;
+    send(0);
+    receiver.close();
+    await rm(path);
+    const second = new PieceReceiver(target, (piece, outcome) => void told.push([piece, outcome]));
+    second.take(1, 0, pieces[1] ?? new Uint8Array(0));
+    expect(told).toMatchObject([[0, 'dropped'], [1, { code: 'ENOENT' }]]);
+  });
+
+  it.each<[string, (receiver: PieceReceiver, piece: Uint8Array) => void]>([
+    ['nobody asked for', (receiver, piece) => receiver.take(2, 0, piece.subarray(0, 512))],
+    ['nobody asked for', (receiver, piece) => receiver.take(3, 0, piece)],
+    ['nobody asked for', (receiver, piece) => [1, 2].forEach(() => receiver.take(0, 0, piece))],
+    ['do not follow', (receiver, piece) => receiver.take(0, 1, piece.subarray(1))],
+    ['do not follow', (receiver, piece) => [0, 1].forEach((each) => receiver.take(each, 0, piece.subarray(0, 512)))],
+    ['do not follow', (receiver, piece) => receiver.take(0, 0, Buffer.concat([piece, piece]))],
+    ['do not follow', (receiver) => receiver.take(0, 0, new Uint8Array(0))],
+  ])('refuses bytes that %s (%#)', async (why, meddle) => {
+    const { receiver, pieces } = await receiving();
+    expect(() => meddle(receiver, pieces[0] ?? new Uint8Array(0))).toThrow(why);
+    receiver.close();
   });
 });

@@ -5,7 +5,7 @@ import { blankCard } from '@pippa/testing';
 import { createMesh, memoryMeshState, membershipOf } from '@pippa/mesh';
 import { silentLogger, systemClock } from '@pippa/core';
 import { createLibrary, createModelStore } from '@pippa/models';
-import { serveDirect, serveSockets, serveStreams, type Meeting } from './ways.ts';
+import { serveDirect, serveFile, serveSockets, serveStreams, type Meeting } from './ways.ts';
 
 interface Order {
   readonly way: string;
@@ -23,6 +23,8 @@ async function serve(order: Order): Promise<object> {
     case 'tcp':
     case 'tls':
       return serveSockets(order.way, order.totalBytes);
+    case 'file':
+      return serveFile(join(order.folder, 'models/bench.gguf'));
     case 'direct':
       return order.threads === 1 ? serveDirect(order.connections, order.totalBytes) : serveInThreads(order);
     default:

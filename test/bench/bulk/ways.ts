@@ -1,4 +1,5 @@
 /** Ways to move bytes from one process to another. Each side of each way is a function; both agree on `CHUNK_BYTES` and a total. */
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { peerId, systemClock, type FrameStream, type Mesh } from '@pippa/core';
@@ -8,6 +9,7 @@ import { connectBulk } from '../../../packages/models/src/bulk/connect-bulk.ts';
 export const CHUNK_BYTES = 262_144;
 export const LIBP2P_WAY = '/bench/bulk/1';
 const HOST = '127.0.0.1';
+const FILE_READ_BYTES = 2 ** 20;
 
 /** What a sender tells a receiver, as JSON. */
 export type Meeting =
@@ -31,6 +33,48 @@ function pumpSocket(socket: Socket, totalBytes: number): Promise<void> {
   return pump(totalBytes, (chunk) =>
     socket.write(chunk) ? undefined : new Promise<void>((resolve) => void socket.once('drain', resolve)),
   );
+}
+
+/** What a copy over the network costs at least: a file read into a buffer and written to a socket. */
+export function serveFile(path: string): Promise<Meeting> {
+  const server = createServer({ highWaterMark: FILE_READ_BYTES }, (socket) => {
+    socket.on('error', () => {});
+    const file = openSync(path, 'r');
+    const send = async (): Promise<void> => {
+      // Two, in turns: what was written may still be under way.
+      const buffers = [Buffer.alloc(FILE_READ_BYTES), Buffer.alloc(FILE_READ_BYTES)];
+      for (let turn = 0; ; turn += 1) {
+        const buffer = buffers[turn % 2] ?? Buffer.alloc(0);
+        const read = readSync(file, buffer, 0, FILE_READ_BYTES, null);
+        if (read === 0) break;
+        await new Promise<void>((resolve) => void socket.write(buffer.subarray(0, read), () => resolve()));
+      }
+      socket.end();
+    };
+    void send().finally(() => closeSync(file));
+  });
+  return new Promise((resolve) => {
+    server.listen(0, HOST, () => resolve({ kind: 'port', port: (server.address() as AddressInfo).port }));
+  });
+}
+
+/** The other side of it: each read of the socket is written to a file. Settles with the bytes. */
+export function receiveFile(port: number, path: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const file = openSync(path, 'w');
+    let got = 0;
+    const took = (bytes: number, buffer: Uint8Array): boolean => {
+      for (let done = 0; done < bytes;) done += writeSync(file, buffer, done, bytes - done);
+      got += bytes;
+      return true;
+    };
+    const socket = connect({ host: HOST, port, onread: { buffer: new Uint8Array(FILE_READ_BYTES), callback: took } });
+    socket.on('error', reject);
+    socket.on('close', () => {
+      closeSync(file);
+      resolve(got);
+    });
+  });
 }
 
 /** Bare TCP, or TLS with a key that both know: AES-128-GCM as OpenSSL does it. */

@@ -8,7 +8,7 @@ import { HELLO_PIECE, RecordSealer } from './sealed-records.ts';
 /** Connections that have not proven yet that they know a token. */
 const MAX_STRANGERS = 32;
 /** A connection says its token within so long, and a token is good for so long. */
-const TOKEN_MS = 10_000;
+export const TOKEN_MS = 10_000;
 /** A peer tries all addresses at once; more connections for one token are refused. */
 const MAX_TRIES = 16;
 export const MAX_ADDRESSES = 16;
@@ -185,7 +185,7 @@ class SocketConnection implements BulkConnection {
 }
 
 /** Addresses of the network first, this machine's own last. Link-local ones need an interface that the peer would have to guess. */
-function interfaceAddresses(): readonly string[] {
+export function interfaceAddresses(): readonly string[] {
   const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
   const outward = all.filter((item) => !item.internal && !/^fe80:/i.test(item.address)).map((item) => item.address);
   return [...outward.slice(0, MAX_ADDRESSES - 1), '127.0.0.1'];

@@ -137,14 +137,19 @@ export class PieceFile {
     const hash = this.table.hashes.slice(piece * HASH_BYTES, (piece + 1) * HASH_BYTES);
     const { isRight, buffer } = await pieceThreads.store({ path: this.paths[file] as string, offset }, bytes, hash);
     if (!isRight) throw wrong();
+    await this.stored(piece);
+    return buffer;
+  }
+
+  /** The piece was checked and is written. Settles at once or, when it is time for that, when what was written is on disk. */
+  async stored(piece: number): Promise<void> {
     // Two may have brought it.
-    if (this.present.has(piece)) return buffer;
+    if (this.present.has(piece)) return;
     this.present.add(piece);
     this.#unsynced.push(piece);
-    this.#unsyncedBytes += length;
+    this.#unsyncedBytes += this.map.place(piece).length;
     const isDue = this.#unsyncedBytes >= this.#mostUnsyncedBytes || this.#clock.nowMs() - this.#lastFlushMs >= UNSYNCED_MS;
     if (isDue) await this.flush();
-    return buffer;
   }
 
   /** Somebody uses what is here: it is kept longer than what nobody does. */

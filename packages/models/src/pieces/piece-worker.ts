@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
+import { lowerPriority } from '../threads/lower-priority.ts';
 import type { PieceJob, PieceOutcome } from './piece-threads.ts';
 
 /** Files stay open between pieces; a node has few models under way. */
@@ -53,6 +54,7 @@ function store(job: Extract<PieceJob, { kind: 'store' }>): boolean {
   return true;
 }
 
+lowerPriority();
 parentPort?.on('message', (job: PieceJob) => {
   let outcome: PieceOutcome;
   try {

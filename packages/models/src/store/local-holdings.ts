@@ -6,6 +6,7 @@ import type { LibraryModel } from '../library/library-entry.ts';
 import { readExactly } from '../pieces/build-table.ts';
 import { fileSource } from './file-source.ts';
 import type { PieceFile } from '../pieces/piece-file.ts';
+import type { PieceMap } from '../pieces/piece-map.ts';
 import { headerPieces, isPiece, mapOf, tableDigest, type PieceTable } from '../pieces/piece-table.ts';
 import type { HeldPieces, Holding, Holdings } from '../swarm/holding.ts';
 import type { PartialModels } from './partial-models.ts';
@@ -70,10 +71,16 @@ function partialHolding(file: PieceFile): Holding {
     map: file.map,
     has: (piece) => file.present.has(piece),
     read: (piece, offset, length, into) => file.read(piece, offset, length, into),
+    place: (piece) => placeAmong(file.paths, file.map, piece),
     recheck: (piece) => file.recheck(piece),
     // The file stays open for others.
     close: async () => {},
   };
+}
+
+function placeAmong(paths: readonly string[], map: PieceMap, piece: number): ReturnType<Holding['place']> {
+  const { file, offset, length } = map.place(piece);
+  return { path: paths[file] ?? '', offset, length };
 }
 
 async function openWhole(model: LibraryModel, table: PieceTable): Promise<Holding> {
@@ -98,6 +105,7 @@ async function openWhole(model: LibraryModel, table: PieceTable): Promise<Holdin
     map,
     has: (piece) => piece < map.count && !damaged.has(piece),
     read,
+    place: (piece) => placeAmong(model.paths, map, piece),
     async recheck(piece) {
       const isRight = await isPiece(table, piece, await read(piece, 0, map.pieceBytes));
       if (!isRight) damaged.add(piece);

@@ -12,7 +12,7 @@ import {
 } from '@pippa/core';
 import { layerCount, modelFingerprint, readGgufModel, type GgufModel } from '@pippa/gguf';
 import { ModelNotHereError, NoSuchModelError, OtherCopyError, WrongModelError } from '../errors.ts';
-import { BulkListener } from '../bulk/bulk-listener.ts';
+import { DirectListener } from '../bulk/direct-listener.ts';
 import type { Library } from '../library/library.ts';
 import type { PieceFile } from '../pieces/piece-file.ts';
 import { headerPieces } from '../pieces/piece-table.ts';
@@ -149,9 +149,10 @@ class DiskModelStore implements ModelStore {
     if (mesh === undefined) return;
     const pacer = new Pacer(clock, this.#options.uploadBytesPerSecond ?? (() => Infinity));
     const { direct = { host: '::' } } = this.#options;
-    const bulk = direct === false ? undefined : new BulkListener({ clock, ...direct });
-    this.#stops.push(servePieces({ mesh, holdings: this.#holdings, pacer, bulk, logger, traffic: this.traffic }), () =>
-      bulk?.stop(),
+    const listener = direct === false ? undefined : new DirectListener(direct);
+    const { traffic } = this;
+    this.#stops.push(servePieces({ mesh, holdings: this.#holdings, pacer, direct: listener, logger, traffic }), () =>
+      listener?.stop(),
     );
     this.#changed();
   }

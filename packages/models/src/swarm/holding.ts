@@ -10,6 +10,8 @@ export interface Holding {
   has(piece: number): boolean;
   /** Bytes `[offset, offset + length)` of a piece; fewer at the piece's end; in `into` where that is given. */
   read(piece: number, offset: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
+  /** Where the piece lies. */
+  place(piece: number): { readonly path: string; readonly offset: number; readonly length: number };
   /** Reads the piece again and gives it up when it has been damaged. */
   recheck(piece: number): Promise<boolean>;
   close(): Promise<void>;

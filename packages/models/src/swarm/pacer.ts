@@ -18,6 +18,11 @@ export class Pacer {
     this.#bytesPerSecond = bytesPerSecond;
   }
 
+  /** Somebody else uses the link, or whoever set the rate wants it so. */
+  get isLimited(): boolean {
+    return this.#bytesPerSecond() !== Infinity;
+  }
+
   /** Settles when so many bytes may go. Rejects with the signal's reason. */
   async take(bytes: number, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();

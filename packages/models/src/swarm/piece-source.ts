@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import type { Clock, FrameStream, PeerId, PippaError } from '@pippa/core';
+import type { FrameStream, PeerId, PippaError } from '@pippa/core';
 import { MODELS_LIMITS, parsePieceReply, ProtocolError, type PieceReply, type PieceRequest } from '@pippa/protocol';
 import { SECRET_BYTES } from '../bulk/bulk-keys.ts';
-import { connectBulk, type BulkReceiver } from '../bulk/connect-bulk.ts';
+import { directReceivers, type DirectReceiver } from '../bulk/direct-receivers.ts';
+import { ASKED, type PieceOutcome, type ReceiveTarget } from '../bulk/piece-receiver.ts';
 import type { PieceMap } from '../pieces/piece-map.ts';
 import type { PieceSet } from '../pieces/piece-set.ts';
 
@@ -19,6 +20,8 @@ interface Transfer {
 export interface PieceSourceEvents {
   /** All bytes of a piece came; they are not checked yet. */
   onPiece(source: PieceSource, piece: number, bytes: Uint8Array<ArrayBuffer>): void;
+  /** A thread took the piece in over a direct connection, checked it and wrote it. */
+  onStored(source: PieceSource, piece: number, bytes: number, outcome: Exclude<PieceOutcome, 'dropped'>): void;
   /** The peer does not have it (any more). */
   onMissing(source: PieceSource, piece: number): void;
   /** The stream is over; `breach` when the peer broke the rules. Called once. */
@@ -54,9 +57,9 @@ export class PieceSource {
   #isPaused = false;
   /** What was sent when a direct connection was asked for. */
   #directSecret: Uint8Array | undefined;
-  #direct: BulkReceiver | undefined;
+  #direct: DirectReceiver | undefined;
   #self: PeerId | undefined;
-  #clock: Clock | undefined;
+  #target: ReceiveTarget | undefined;
 
   constructor(stream: FrameStream, map: PieceMap, have: PieceSet, events: PieceSourceEvents) {
     this.peer = stream.peer;
@@ -107,6 +110,7 @@ export class PieceSource {
     for (const piece of pieces) {
       const { length } = this.#map.place(piece);
       this.#transfers.set(piece, { length, buffer: undefined, startedMs: nowMs, received: 0, cancelled: false });
+      this.#mark(piece, 'yes');
     }
     this.#send({ kind: 'want', pieces: [...pieces] });
   }
@@ -115,13 +119,14 @@ export class PieceSource {
     const transfer = this.#transfers.get(piece);
     if (transfer === undefined || transfer.cancelled) return;
     transfer.cancelled = true;
+    this.#mark(piece, 'cancelled');
     this.#send({ kind: 'cancel', pieces: [piece] });
     if (transfer.received > 0) return;
     // What has not begun never comes, unless it crosses this message.
     this.#transfers.delete(piece);
     this.#crossing.set(piece, transfer);
     const [oldest] = this.#crossing.keys();
-    if (this.#crossing.size > MODELS_LIMITS.wantedPieces && oldest !== undefined) this.#crossing.delete(oldest);
+    if (this.#crossing.size > MODELS_LIMITS.wantedPieces && oldest !== undefined) this.#forget(oldest);
   }
 
   wrong(piece: number): void {
@@ -140,12 +145,17 @@ export class PieceSource {
     this.#direct?.resume();
   }
 
-  /** Asks for a direct connection, once: pieces come over it as soon as it stands, and over the stream until then. */
-  goDirect(self: PeerId, clock: Clock): void {
+  /**
+   * Asks for a direct connection, once: pieces come over it as soon as it stands, and over the stream until then. `target`: where they
+   * go, without what is asked for.
+   */
+  goDirect(self: PeerId, target: Omit<ReceiveTarget, 'asked'>): void {
     if (this.#directSecret !== undefined) return;
     this.#directSecret = new Uint8Array(randomBytes(SECRET_BYTES));
     this.#self = self;
-    this.#clock = clock;
+    this.#target = { ...target, asked: new Uint8Array(new SharedArrayBuffer(this.#map.count)) };
+    for (const [piece, { cancelled }] of this.#transfers) this.#mark(piece, cancelled ? 'cancelled' : 'yes');
+    for (const piece of this.#crossing.keys()) this.#mark(piece, 'cancelled');
     this.#send({ kind: 'direct', secret: this.#directSecret });
   }
 
@@ -200,29 +210,39 @@ export class PieceSource {
 
   async #connect({ port, addresses, token, secret }: Extract<PieceReply, { kind: 'direct' }>): Promise<void> {
     const openerSecret = this.#directSecret;
-    const [self, clock] = [this.#self, this.#clock];
+    const [self, target] = [this.#self, this.#target];
     // No port: the stream has to do.
-    if (port === undefined || openerSecret === undefined || self === undefined || clock === undefined) return;
-    const receiver = await connectBulk({
-      agreement: { opener: self, server: this.peer, openerSecret, serverSecret: secret, token },
-      port,
-      addresses,
-      clock,
-      events: {
-        onRecord: (piece, offset, payload) => {
-          if (!this.#hasEnded) this.#data(piece, offset, payload);
-        },
+    if (port === undefined || openerSecret === undefined || self === undefined || target === undefined) return;
+    const agreement = { opener: self, server: this.peer, openerSecret, serverSecret: secret, token };
+    const receiver = await directReceivers.connect(
+      { agreement, port, addresses, target },
+      {
+        onBytes: (bytes) => this.#count(bytes),
+        onPiece: (piece, outcome) => this.#stored(piece, outcome),
         onEnd: (reason, breach) => this.end(reason, breach),
       },
-    });
+    );
     if (receiver === undefined) return;
     if (this.#hasEnded) return receiver.close();
     this.#direct = receiver;
     if (this.#isPaused) receiver.pause();
   }
 
+  /** A thread took the piece in. What was asked for is told by the one that asked: a peer that makes up pieces has none there. */
+  #stored(piece: number, outcome: PieceOutcome): void {
+    const transfer = this.#transfers.get(piece);
+    this.#forget(piece);
+    if (this.#hasEnded || transfer === undefined || transfer.cancelled || outcome === 'dropped') return;
+    this.#events.onStored(this, piece, transfer.length, outcome);
+  }
+
+  #mark(piece: number, state: keyof typeof ASKED): void {
+    if (this.#target !== undefined) Atomics.store(this.#target.asked, piece, ASKED[state]);
+  }
+
   #forget(piece: number): void {
     if (!this.#transfers.delete(piece)) this.#crossing.delete(piece);
+    if (!this.#transfers.has(piece) && !this.#crossing.has(piece)) this.#mark(piece, 'no');
   }
 
   #count(bytes: number): void {

@@ -10,7 +10,7 @@ import {
   type PieceReply,
 } from '@pippa/protocol';
 import { ModelNotHereError } from '../errors.ts';
-import type { BulkConnection, BulkListener } from '../bulk/bulk-listener.ts';
+import type { DirectConnection, DirectListener } from '../bulk/direct-listener.ts';
 import { SECRET_BYTES, TOKEN_BYTES } from '../bulk/bulk-keys.ts';
 import { HASH_BYTES, tableDigest } from '../pieces/piece-table.ts';
 import type { Holding, Holdings } from './holding.ts';
@@ -28,7 +28,7 @@ export interface ServePiecesOptions {
   /** Counts what is sent. */
   readonly traffic?: SwarmTraffic;
   /** Where peers may connect directly; left out: everything goes over streams of the mesh. */
-  readonly bulk?: BulkListener | undefined;
+  readonly direct?: DirectListener | undefined;
   readonly logger: Logger;
 }
 
@@ -93,7 +93,7 @@ class Upload {
   #isSending = false;
   #hasOffered = false;
   #buffer: Uint8Array | undefined;
-  #direct: BulkConnection | undefined;
+  #direct: DirectConnection | undefined;
 
   constructor(stream: FrameStream, options: ServePiecesOptions) {
     this.#stream = stream;
@@ -174,27 +174,48 @@ class Upload {
 
   async #sendPiece(holding: Holding, piece: number): Promise<void> {
     if (piece >= holding.map.count || !holding.has(piece)) return this.#reply({ kind: 'missing', piece });
-    // Whatever was sent from it before is under way by copies now: `send` has settled.
-    this.#buffer ??= new Uint8Array(holding.map.pieceBytes);
-    const bytes = await holding.read(piece, 0, holding.map.pieceBytes, this.#buffer);
     // A piece goes one way from its first byte to its last.
-    const direct = this.#direct?.isOpen === true ? this.#direct : undefined;
-    for (let offset = 0; offset < bytes.length; offset += MODELS_LIMITS.chunkBytes) {
-      const chunk = bytes.subarray(offset, offset + MODELS_LIMITS.chunkBytes);
-      await this.#options.pacer.take(chunk.length, this.#abort.signal);
-      await (direct === undefined ? this.#reply({ kind: 'data', piece, offset }, chunk) : direct.write(piece, offset, chunk));
-      if (this.#options.traffic !== undefined) this.#options.traffic.sentBytes += chunk.length;
+    return this.#direct?.isOpen === true ? this.#sendDirect(this.#direct, holding, piece) : this.#sendFrames(holding, piece);
+  }
+
+  /** A thread reads, seals and sends it. */
+  async #sendDirect(connection: DirectConnection, holding: Holding, piece: number): Promise<void> {
+    const { path, offset: start, length } = holding.place(piece);
+    const { pacer } = this.#options;
+    for (let offset = 0; offset < length;) {
+      // Where there is a rate the link is shared with others, who want their turn.
+      const bytes = Math.min(length - offset, pacer.isLimited ? MODELS_LIMITS.chunkBytes : length);
+      await pacer.take(bytes, this.#abort.signal);
+      await connection.send({ path, position: start + offset, piece, offset, bytes });
+      this.#count(bytes);
+      offset += bytes;
     }
   }
 
+  async #sendFrames(holding: Holding, piece: number): Promise<void> {
+    // Whatever was sent from it before is under way by copies now: `send` has settled.
+    this.#buffer ??= new Uint8Array(holding.map.pieceBytes);
+    const bytes = await holding.read(piece, 0, holding.map.pieceBytes, this.#buffer);
+    for (let offset = 0; offset < bytes.length; offset += MODELS_LIMITS.chunkBytes) {
+      const chunk = bytes.subarray(offset, offset + MODELS_LIMITS.chunkBytes);
+      await this.#options.pacer.take(chunk.length, this.#abort.signal);
+      await this.#reply({ kind: 'data', piece, offset }, chunk);
+      this.#count(chunk.length);
+    }
+  }
+
+  #count(bytes: number): void {
+    if (this.#options.traffic !== undefined) this.#options.traffic.sentBytes += bytes;
+  }
+
   async #offer(openerSecret: Uint8Array): Promise<void> {
-    const { bulk, mesh, logger } = this.#options;
+    const { direct, mesh, logger } = this.#options;
     try {
-      if (bulk === undefined) {
+      if (direct === undefined) {
         const none = { addresses: [], token: new Uint8Array(TOKEN_BYTES), secret: new Uint8Array(SECRET_BYTES) };
         return await this.#reply({ kind: 'direct', ...none });
       }
-      const offer = await bulk.offer({ opener: this.#stream.peer, server: mesh.self, openerSecret }, (connection) => {
+      const offer = await direct.offer({ opener: this.#stream.peer, server: mesh.self, openerSecret }, (connection) => {
         if (this.#abort.signal.aborted) connection.close();
         else this.#direct = connection;
       });

@@ -271,6 +271,8 @@ export class SwarmDownload {
     takeBuffer: (length: number): Uint8Array<ArrayBuffer> => this.#buffers.take(length),
     giveBuffer: (buffer: ArrayBuffer): void => this.#buffers.give(buffer),
     onPiece: (source: PieceSource, piece: number, bytes: Uint8Array<ArrayBuffer>): void => void this.#store(source, piece, bytes),
+    onStored: (source: PieceSource, piece: number, bytes: number, outcome: 'stored' | 'wrong' | Error): void =>
+      void this.#stored(source, piece, bytes, outcome),
     onMissing: (): void => {
       this.#queue = undefined;
       this.#fill();
@@ -303,20 +305,34 @@ export class SwarmDownload {
     this.#queue = undefined;
   }
 
-  async #store(source: PieceSource, piece: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    // The buffer is elsewhere while it is written.
-    const { length } = bytes;
-    const { file, mesh, traffic } = this.#options;
-    if (traffic !== undefined) traffic.receivedBytes += length;
+  /** A piece that came over a stream: it is to be checked and written. */
+  #store(source: PieceSource, piece: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    return this.#keep(source, piece, bytes.length, async () => {
+      this.#buffers.give(await this.#options.file.store(piece, bytes));
+    });
+  }
+
+  /** A piece that a thread took in: it is checked and written, or not. */
+  #stored(source: PieceSource, piece: number, bytes: number, outcome: 'stored' | 'wrong' | Error): Promise<void> {
+    return this.#keep(source, piece, bytes, async () => {
+      if (outcome === 'wrong') throw new WrongPieceError('The thread found another hash than the table has.');
+      if (outcome !== 'stored') throw outcome;
+      await this.#options.file.stored(piece);
+    });
+  }
+
+  async #keep(source: PieceSource, piece: number, bytes: number, work: () => Promise<void>): Promise<void> {
+    const { mesh, traffic } = this.#options;
+    if (traffic !== undefined) traffic.receivedBytes += bytes;
     this.#writing.add(piece);
-    this.#unwrittenBytes += length;
+    this.#unwrittenBytes += bytes;
     this.#pauseIfFull();
     this.#fill();
     try {
-      this.#buffers.give(await file.store(piece, bytes));
+      await work();
       this.#writing.delete(piece);
       for (const other of this.#sources.values()) other.cancel(piece);
-      this.#arrived(piece, length);
+      this.#arrived(piece, bytes);
     } catch (error) {
       this.#writing.delete(piece);
       if (error instanceof WrongPieceError) {
@@ -329,7 +345,7 @@ export class SwarmDownload {
         this.#fail(error);
       }
     }
-    this.#unwrittenBytes -= length;
+    this.#unwrittenBytes -= bytes;
     this.#pauseIfFull();
     this.#fill();
   }
@@ -368,7 +384,7 @@ export class SwarmDownload {
     const totalRate = sources.reduce((sum, source) => sum + source.bytesPerSecond, 0);
     const isMuch = queue.length * this.#options.file.map.pieceBytes >= DIRECT_FROM_BYTES;
     for (const source of sources) {
-      if (isMuch && this.#options.isDirect) source.goDirect(mesh.self, clock);
+      if (isMuch && this.#options.isDirect) source.goDirect(mesh.self, receiveTarget(this.#options.file));
       // Towards the end nobody takes more than it brings in the time that the others need for theirs.
       const share = totalRate === 0 ? 1 / sources.length : source.bytesPerSecond / totalRate;
       const fair = Math.max(source.asked.size === 0 ? 1 : 0, Math.ceil(queue.length * share));
@@ -426,6 +442,10 @@ export class SwarmDownload {
     }
     for (const [piece, item] of seen) yield { piece, ...item };
   }
+}
+
+function receiveTarget({ map, paths, table }: PieceFile): Parameters<PieceSource['goDirect']>[1] {
+  return { pieceBytes: map.pieceBytes, fileBytes: map.fileBytes, paths, hashes: table.hashes };
 }
 
 /** Takes the first pieces that the peer has out of the queue. */

@@ -1,0 +1,193 @@
+/** Each way measured once: a sender in a process of its own, the receiver in this one. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { silentLogger, systemClock, type Mesh } from '@pippa/core';
+import { createMesh, memoryMeshState, membershipOf } from '@pippa/mesh';
+import { createLibrary, createModelStore } from '@pippa/models';
+import { blankCard } from '@pippa/testing';
+import { benchDirectory } from '../harness/bench-model.ts';
+import { receiveDirect, receiveFile, receiveSocket, receiveStreams, type Meeting } from './ways.ts';
+
+const SENDER = fileURLToPath(new URL('sender.ts', import.meta.url));
+const TOTAL_BYTES = 2 ** 29;
+const KEY = new Uint8Array(16).fill(7);
+/** In memory where there is such a folder: what a disk takes is its own matter. */
+export const FOLDER = existsSync('/dev/shm') ? '/dev/shm/pippa-bench-bulk' : join(benchDirectory, 'bulk');
+
+interface Sender<Met> {
+  readonly met: Met;
+  readonly child: ChildProcess;
+}
+
+const senders = new Set<ChildProcess>();
+/** Of those that have ended. */
+let endedMs = 0;
+
+async function startSender<Met>(order: object): Promise<Sender<Met>> {
+  const full = { way: 'mesh', totalBytes: TOTAL_BYTES, connections: 1, threads: 1, folder: '', direct: false, ...order };
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', SENDER, JSON.stringify(full)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  senders.add(child);
+  const [line]: unknown[] = await once(child.stdout ?? child, 'data');
+  return { met: JSON.parse(String(line)) as Met, child };
+}
+
+function stopSender({ child }: Sender<unknown>): void {
+  endedMs += processorMs(child);
+  senders.delete(child);
+  child.kill('SIGKILL');
+}
+
+function processorMs({ pid }: ChildProcess): number {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    return (Number(fields[11]) + Number(fields[12])) * 10;
+  } catch {
+    return 0;
+  }
+}
+
+/** Processor milliseconds of all senders so far, so that they don't count as disturbance. */
+export function sendersMs(): number {
+  return [...senders].reduce((sum, child) => sum + processorMs(child), endedMs);
+}
+
+/** Megabytes (10^6) a second. */
+async function rateOf(bytes: number, work: () => Promise<void>): Promise<number> {
+  const startedMs = performance.now();
+  const [own, theirs] = [process.cpuUsage(), sendersMs()];
+  await work();
+  const rate = bytes / 1e3 / (performance.now() - startedMs);
+  const { user, system } = process.cpuUsage(own);
+  lastCost = { receiver: (user + system) / 1e6 / (bytes / 1e9), sender: (sendersMs() - theirs) / 1e3 / (bytes / 1e9) };
+  return rate;
+}
+
+/** Processor seconds a gigabyte (10^9) of the last measurement: what stays true on a busy machine. */
+export let lastCost = { receiver: 0, sender: 0 };
+
+export async function overSockets(kind: 'tcp' | 'tls', readBytes: number): Promise<number> {
+  const sender = await startSender<Meeting & { kind: 'port' }>({ way: kind });
+  try {
+    return await rateOf(TOTAL_BYTES, () => receiveSocket(kind, sender.met.port, TOTAL_BYTES, readBytes));
+  } finally {
+    stopSender(sender);
+  }
+}
+
+/** From a file into a file, nothing else. */
+export async function overFiles(): Promise<number> {
+  const sender = await startSender<Meeting & { kind: 'port' }>({ way: 'file', folder: FOLDER });
+  const path = join(FOLDER, 'copy');
+  try {
+    const { size } = await stat(join(FOLDER, 'models/bench.gguf'));
+    return await rateOf(size, async () => void (await receiveFile(sender.met.port, path)));
+  } finally {
+    stopSender(sender);
+    await rm(path, { force: true });
+  }
+}
+
+export async function overDirect(connections: number, threads: number): Promise<number> {
+  const sender = await startSender<Meeting & { kind: 'direct' }>({ way: 'direct', connections, threads });
+  try {
+    if (threads === 1) return await rateOf(TOTAL_BYTES, () => receiveDirect(sender.met, TOTAL_BYTES));
+    const workers = await Promise.all(
+      sender.met.ports.map(async (port) => {
+        const meeting = { kind: 'direct', ports: [port] };
+        const worker = new Worker(new URL('bulk/receiving-worker.ts', import.meta.url), {
+          workerData: { meeting, totalBytes: TOTAL_BYTES / threads },
+        });
+        await once(worker, 'message');
+        return worker;
+      }),
+    );
+    const rate = await rateOf(TOTAL_BYTES, async () => {
+      await Promise.all(
+        workers.map((worker) => {
+          worker.postMessage('go');
+          return once(worker, 'message');
+        }),
+      );
+    });
+    await Promise.all(workers.map((worker) => worker.terminate()));
+    return rate;
+  } finally {
+    stopSender(sender);
+  }
+}
+
+async function withMesh<Result>(
+  order: object,
+  work: (mesh: Mesh & { readonly stop: () => Promise<void> }) => Promise<Result>,
+): Promise<Result> {
+  const sender = await startSender<{ readonly addresses: readonly string[] }>(order);
+  const { peer: _peer, version: _version, protocolVersion: _protocol, ...card } = blankCard('receiver');
+  const mesh = createMesh({
+    state: await memoryMeshState({ membership: membershipOf(KEY, 0) }),
+    card,
+    listen: { hosts: ['127.0.0.1'] },
+    discovery: false,
+    peers: sender.met.addresses,
+  });
+  await mesh.start();
+  try {
+    await new Promise<void>((resolve) => {
+      const look = (): void => {
+        if (mesh.peers().some((peer) => peer.state === 'alive' && peer.card !== undefined)) resolve();
+      };
+      mesh.onPeersChanged(look);
+      look();
+    });
+    return await work(mesh);
+  } finally {
+    await mesh.stop();
+    stopSender(sender);
+  }
+}
+
+/** The product from end to end: asked for, got, checked, written, journalled, synced. */
+export async function overStore(direct: boolean): Promise<number> {
+  return withMesh({ folder: FOLDER, direct }, async (mesh) => {
+    const folder = join(FOLDER, 'receiver');
+    await rm(folder, { recursive: true, force: true });
+    const library = createLibrary({
+      places: [{ kind: 'own', directory: join(folder, 'own') }],
+      memoryPath: join(folder, 'library.json'),
+      clock: systemClock,
+      logger: silentLogger,
+    });
+    const store = createModelStore({
+      library,
+      mesh,
+      piecesDirectory: join(folder, 'pieces'),
+      tablesDirectory: join(folder, 'tables'),
+      ownDirectory: join(folder, 'own'),
+      clock: systemClock,
+      logger: silentLogger,
+      random: () => 0,
+      direct: direct && { host: '127.0.0.1', addresses: () => ['127.0.0.1'] },
+    });
+    await store.start();
+    const [model] = mesh.peers().flatMap((peer) => peer.card?.models ?? []);
+    if (model === undefined) throw new Error('The sender has no model.');
+    await store.header(model.id);
+    const rate = await rateOf(
+      model.fileBytes,
+      async () => void (await store.ensureShard({ id: model.id, from: 0, to: model.layerCount })),
+    );
+    await store.stop();
+    await rm(folder, { recursive: true, force: true });
+    return rate;
+  });
+}
+
+export function overStreams(streams: number): Promise<number> {
+  return withMesh({}, (mesh) => rateOf(TOTAL_BYTES, () => receiveStreams(mesh, streams, TOTAL_BYTES)));
+}
