@@ -6,6 +6,7 @@ import { shardSource, wholeModelSource } from '../engine/stage-sources.ts';
 import { usefulThreads } from '../engine/useful-threads.ts';
 import { ruleOf } from '../library/model-file.ts';
 import type { ModelFiles } from './model-files.ts';
+import type { StageActivity } from './stage-activity.ts';
 
 export interface NodeStageLoaderOptions {
   readonly files: ModelFiles;
@@ -15,6 +16,8 @@ export interface NodeStageLoaderOptions {
   readonly threads: number | { readonly atMost: number };
   /** Where layer ranges for CPU backends are kept as files. */
   readonly shardDirectory: string;
+  /** Told of every step. */
+  readonly activity: StageActivity;
 }
 
 /** Share of a stage's progress that writing its layers to a file has. */
@@ -138,11 +141,19 @@ export class NodeStageLoader implements StageLoader {
       if (isCounted) this.#takenBytes -= bytes;
       isCounted = false;
     };
+    const { activity } = this.#options;
     return {
       info: runner.info,
-      submit: (step, hidden, timings) => runner.submit(step, hidden, timings),
+      submit(step, hidden, timings) {
+        activity.note();
+        runner.submit(step, hidden, timings);
+      },
       reset: () => runner.reset(),
-      onOutput: (consumer) => runner.onOutput(consumer),
+      onOutput: (consumer) =>
+        runner.onOutput((output) => {
+          activity.note();
+          consumer(output);
+        }),
       onLoss: (callback) =>
         runner.onLoss((error) => {
           giveBack();

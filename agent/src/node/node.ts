@@ -33,6 +33,7 @@ import type { ModelFiles, NamedModel } from './model-files.ts';
 import { NodeEmbedders } from './node-embedders.ts';
 import { NodeStageLoader } from './node-stage-loader.ts';
 import { openSpillFile } from './spill-file.ts';
+import { StageActivity } from './stage-activity.ts';
 
 /** How rings that this node asks for are to be. */
 export interface WishSettings {
@@ -100,6 +101,7 @@ export class Node implements Startable {
   readonly embedders: NodeEmbedders;
   readonly #options: NodeOptions;
   readonly #loader: NodeStageLoader;
+  readonly #activity = new StageActivity(systemClock);
   readonly #fronts = new Map<string, Promise<Front>>();
   readonly #models = new Map<string, MeshModel>();
   #bringBack: BringBack | undefined;
@@ -111,7 +113,7 @@ export class Node implements Startable {
     const clock = systemClock;
     this.#options = options;
     this.mesh = mesh;
-    this.#loader = new NodeStageLoader(options);
+    this.#loader = new NodeStageLoader({ ...options, activity: this.#activity });
     this.embedders = new NodeEmbedders({
       files,
       reserve: async (bytes, what) => {
@@ -149,6 +151,11 @@ export class Node implements Startable {
       ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
     });
     this.router = new RingRouter({ mesh, manager: this.manager, planner, manifestOf, clock, logger });
+  }
+
+  /** Stages of this node compute, for a ring of its own or of others. */
+  get isComputing(): boolean {
+    return this.#activity.isComputing;
   }
 
   async start(): Promise<void> {

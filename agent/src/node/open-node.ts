@@ -32,7 +32,7 @@ export interface OpenedNode {
 /** Binds the parts of a node by its settings. Nothing is started. */
 export function openNode(settings: Settings, surroundings: OpenNodeSurroundings): OpenedNode {
   const { mesh, paths, machine, logger, library, asked, onStep } = surroundings;
-  const transferRate = (): number => transferBytesPerSecond(mesh, settings.transferLimit);
+  const transferRate = (): number => transferBytesPerSecond(mesh, settings.transferLimit, node.isComputing);
   const store = createModelStore({
     library,
     mesh,
@@ -46,7 +46,7 @@ export function openNode(settings: Settings, surroundings: OpenNodeSurroundings)
     downloadBytesPerSecond: transferRate,
     quotaBytes: settings.diskQuota === undefined ? undefined : settings.diskQuota * GIB,
   });
-  const node = new Node({
+  const node: Node = new Node({
     mesh,
     files: new StoreFiles(store, asked),
     budgetBytes: memoryBudget(settings.memory, machine),

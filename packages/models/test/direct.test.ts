@@ -268,7 +268,10 @@ describe('a thread that takes pieces in', () => {
     await rm(path);
     const second = new PieceReceiver(target, (piece, outcome) => void told.push([piece, outcome]));
     second.take(1, 0, pieces[1] ?? new Uint8Array(0));
-    expect(told).toMatchObject([[0, 'dropped'], [1, { code: 'ENOENT' }]]);
+    expect(told).toMatchObject([
+      [0, 'dropped'],
+      [1, { code: 'ENOENT' }],
+    ]);
   });
 
   it.each<[string, (receiver: PieceReceiver, piece: Uint8Array) => void]>([

@@ -6,11 +6,11 @@ import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { silentLogger, systemClock, type Mesh } from '@pippa/core';
+import type { Mesh } from '@pippa/core';
 import { createMesh, memoryMeshState, membershipOf } from '@pippa/mesh';
-import { createLibrary, createModelStore } from '@pippa/models';
 import { blankCard } from '@pippa/testing';
 import { benchDirectory } from '../harness/bench-model.ts';
+import { openStore } from './open-store.ts';
 import { receiveDirect, receiveFile, receiveSocket, receiveStreams, type Meeting } from './ways.ts';
 
 const SENDER = fileURLToPath(new URL('sender.ts', import.meta.url));
@@ -157,23 +157,7 @@ export async function overStore(direct: boolean): Promise<number> {
   return withMesh({ folder: FOLDER, direct }, async (mesh) => {
     const folder = join(FOLDER, 'receiver');
     await rm(folder, { recursive: true, force: true });
-    const library = createLibrary({
-      places: [{ kind: 'own', directory: join(folder, 'own') }],
-      memoryPath: join(folder, 'library.json'),
-      clock: systemClock,
-      logger: silentLogger,
-    });
-    const store = createModelStore({
-      library,
-      mesh,
-      piecesDirectory: join(folder, 'pieces'),
-      tablesDirectory: join(folder, 'tables'),
-      ownDirectory: join(folder, 'own'),
-      clock: systemClock,
-      logger: silentLogger,
-      random: () => 0,
-      direct: direct && { host: '127.0.0.1', addresses: () => ['127.0.0.1'] },
-    });
+    const store = openStore(mesh, folder, undefined, direct);
     await store.start();
     const [model] = mesh.peers().flatMap((peer) => peer.card?.models ?? []);
     if (model === undefined) throw new Error('The sender has no model.');

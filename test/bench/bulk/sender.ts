@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { blankCard } from '@pippa/testing';
 import { createMesh, memoryMeshState, membershipOf } from '@pippa/mesh';
-import { silentLogger, systemClock } from '@pippa/core';
-import { createLibrary, createModelStore } from '@pippa/models';
+import { openStore } from './open-store.ts';
 import { serveDirect, serveFile, serveSockets, serveStreams, type Meeting } from './ways.ts';
 
 interface Order {
@@ -57,23 +56,7 @@ async function serveMesh(order: Order): Promise<object> {
   await mesh.start();
   serveStreams(mesh);
   if (order.folder !== '') {
-    const library = createLibrary({
-      places: [{ kind: 'folder', directory: join(order.folder, 'models') }],
-      memoryPath: join(order.folder, 'library.json'),
-      clock: systemClock,
-      logger: silentLogger,
-    });
-    const store = createModelStore({
-      library,
-      mesh,
-      piecesDirectory: join(order.folder, 'pieces'),
-      tablesDirectory: join(order.folder, 'tables'),
-      ownDirectory: join(order.folder, 'own'),
-      clock: systemClock,
-      logger: silentLogger,
-      random: () => 0,
-      direct: order.direct && { host: '127.0.0.1', addresses: () => ['127.0.0.1'] },
-    });
+    const store = openStore(mesh, order.folder, undefined, order.direct);
     await store.start();
     for (const model of store.list()) await store.prepare(model.id);
     mesh.updateCard({ models: store.list() });

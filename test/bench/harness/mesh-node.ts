@@ -2,12 +2,14 @@
  * A node of a mesh in a process of its own, driven by its parent over IPC: what runs on every machine of a house, without HTTP. Started by
  * `mesh-ring.ts`.
  */
-import { DEFAULT_SAMPLER_SETTINGS, silentLogger, type GenerationUsage, type TokenLogprob } from '@pippa/core';
+import { DEFAULT_SAMPLER_SETTINGS, silentLogger, type GenerationUsage, type Mesh, type TokenLogprob } from '@pippa/core';
 import { createMesh, memoryMeshState, type Membership } from '@pippa/mesh';
 import { firstCard } from '../../../agent/src/mesh/first-card.ts';
 import type { NamedModel } from '../../../agent/src/node/model-files.ts';
 import { Node } from '../../../agent/src/node/node.ts';
 import { SingleFile } from '../../../agent/src/node/single-file.ts';
+import { transferBytesPerSecond } from '../../../agent/src/node/transfer-rate.ts';
+import { openStore } from '../bulk/open-store.ts';
 import type { Generated } from './local-ring.ts';
 
 export interface MeshNodeOptions {
@@ -20,6 +22,8 @@ export interface MeshNodeOptions {
   readonly contextTokens: number;
   readonly parallelSequences: number;
   readonly exactReplay?: boolean;
+  /** A folder whose models this node gives to others, at the rate that the agent would. */
+  readonly shareDirectory?: string;
 }
 
 export type NodeCommand =
@@ -137,7 +141,15 @@ async function start(options: MeshNodeOptions): Promise<readonly string[]> {
     logger: silentLogger,
   });
   await node.start();
+  if (options.shareDirectory !== undefined) await share(mesh, node, options.shareDirectory);
   return mesh.addresses;
+}
+
+async function share(mesh: Mesh, busy: Node, directory: string): Promise<void> {
+  const store = openStore(mesh, directory, () => transferBytesPerSecond(mesh, undefined, busy.isComputing));
+  await store.start();
+  for (const model of store.list()) await store.prepare(model.id);
+  mesh.updateCard({ models: store.list() });
 }
 
 async function generate(

@@ -11,6 +11,8 @@ const ENTRY = join(import.meta.dirname, 'mesh-node.ts');
 /** A node in another process. */
 export class RemoteNode implements AsyncDisposable {
   readonly name: string;
+  /** Where other nodes find it, once it has started. */
+  addresses: readonly string[] = [];
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   #nextId = 0;
@@ -82,11 +84,15 @@ export interface MeshRingOptions {
   readonly parallelSequences: number;
   /** What models may take on each node. */
   readonly budgetBytes: number;
+  /** A new mesh when left out. */
+  readonly membership?: Membership;
+  /** A folder of models that the nodes give to others. */
+  readonly shareDirectory?: string;
 }
 
 /** Nodes in processes of their own that know each other, over libp2p and noise on loopback; each computes with one thread. */
 export async function openMeshNodes(options: MeshRingOptions): Promise<readonly RemoteNode[]> {
-  const membership: Membership = foundMesh();
+  const membership = options.membership ?? foundMesh();
   const modelPath = await benchModelPath();
   const nodes: RemoteNode[] = [];
   let addresses: readonly string[] = [];
@@ -95,11 +101,13 @@ export async function openMeshNodes(options: MeshRingOptions): Promise<readonly 
     const node = new RemoteNode(name);
     nodes.push(node);
     const { contextTokens, parallelSequences, budgetBytes } = options;
-    const start = { name, modelPath, membership, peers: addresses, budgetBytes, contextTokens, parallelSequences };
+    const share = options.shareDirectory === undefined ? {} : { shareDirectory: options.shareDirectory };
+    const start = { ...share, name, modelPath, membership, peers: addresses, budgetBytes, contextTokens, parallelSequences };
     const found = (await node.ask({
       kind: 'start',
       options: { ...start, shardDirectory: join(benchDirectory, 'shards') },
     })) as readonly string[];
+    node.addresses = found;
     if (index === 0) addresses = found;
   }
   for (const node of nodes) {

@@ -57,6 +57,11 @@ export class DirectListener {
     this.#options = options;
   }
 
+  /** Starts the thread: an offer is likely to come. */
+  warm(): void {
+    this.#thread ??= this.#start();
+  }
+
   /** Makes an offer to a peer. `onConnected` is called at most once. Throws when no port can be listened on. */
   async offer(agreed: Agreed, onConnected: (connection: DirectConnection) => void): Promise<BulkOffer> {
     const { addresses = interfaceAddresses } = this.#options;

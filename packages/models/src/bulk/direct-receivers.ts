@@ -57,6 +57,11 @@ class DirectReceivers {
   readonly #threads: Receiving[] = [];
   #next = 0;
 
+  /** Starts a thread that will soon be needed: that takes a tenth of a second and more. */
+  warm(): void {
+    if (this.#threads.length === 0) this.#start();
+  }
+
   /** Undefined when no address leads to the peer. */
   async connect(
     order: Omit<Extract<ReceiveOrder, { kind: 'connect' }>, 'kind' | 'number'>,

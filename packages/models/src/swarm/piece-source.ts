@@ -151,6 +151,7 @@ export class PieceSource {
    */
   goDirect(self: PeerId, target: Omit<ReceiveTarget, 'asked'>): void {
     if (this.#directSecret !== undefined) return;
+    directReceivers.warm();
     this.#directSecret = new Uint8Array(randomBytes(SECRET_BYTES));
     this.#self = self;
     this.#target = { ...target, asked: new Uint8Array(new SharedArrayBuffer(this.#map.count)) };

@@ -119,6 +119,7 @@ class Upload {
       switch (request.kind) {
         case 'open':
           if (this.#opening !== undefined) throw new ProtocolError('A peer opened a stream of pieces twice.');
+          this.#options.direct?.warm();
           this.#opening = this.#open(request.model, request.digest);
           this.#opening.catch((error: unknown) => void this.#refuse(error));
           break;
