@@ -1,34 +1,15 @@
 import { spawn } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { admissionsMs, machines, stop, TYPES } from './support/machines.ts';
 import { MeshMachine } from './support/mesh-machine.ts';
 import { TestNetwork, whyNoNetworks } from './support/network.ts';
 
 const WIRED = { interface: 'eth0', ipv4: '10.77.0', ipv6: 'fd77' };
-const TYPES = { eth0: 'wired', wifi0: 'wifi', tb0: 'thunderbolt' };
-
-/** The first machine founds the mesh, the others come with its code. */
-async function machines(network: TestNetwork, count: number, options: Record<string, unknown> = {}): Promise<MeshMachine[]> {
-  const first = await MeshMachine.start(network, 1, { types: TYPES, ...options });
-  const code = await first.tell('found');
-  const others = await Promise.all(
-    Array.from({ length: count - 1 }, async (_, index) =>
-      MeshMachine.start(network, index + 2, { types: TYPES, code, ...options }),
-    ),
-  );
-  const all = [first, ...others];
-  await Promise.all(all.flatMap((one) => all.filter((other) => other !== one).map(async (other) => one.sees(other, 'alive'))));
-  return all;
-}
-
-async function stop(all: readonly MeshMachine[]): Promise<void> {
-  await Promise.all(all.map(async (machine) => machine[Symbol.asyncDispose]()));
-}
-
 const reason = await whyNoNetworks();
 
 describe.skipIf(reason !== undefined)('three nodes on a network of their own', () => {
   let network: TestNetwork;
-  let all: MeshMachine[];
+  let all: readonly MeshMachine[];
   let near: MeshMachine;
   let far: MeshMachine;
   beforeAll(async () => {
@@ -42,27 +23,16 @@ describe.skipIf(reason !== undefined)('three nodes on a network of their own', (
   });
 
   it('find and admit each other by multicast, without a multicast route', async () => {
-    const waits: number[] = [];
-    for (const one of all)
-      for (const other of all) {
-        if (one === other) continue;
-        const later = Math.max(...[one, other].map(({ events }) => events.find(({ event }) => event === 'ready')?.atMs ?? 0));
-        waits.push((await one.sees(other, 'alive')).atMs - later);
-      }
-    const median = waits.toSorted((a, b) => a - b)[waits.length >> 1] ?? 0;
-    console.log(`discovered and admitted after ${waits.join(', ')} ms; median ${median} ms`);
-    // 300 ms where there is room; on a machine that is busy with other tests it says little.
-    expect(median).toBeLessThan(10_000);
+    const waits = (await admissionsMs(all)).toSorted((a, b) => a - b);
+    // How soon is the bench's business (`mesh-network`): here other tests have the machine, too.
+    console.log(`discovered and admitted after ${waits.join(', ')} ms`);
     expect(await near.tell('echo', far.self)).toBe('echo');
   });
 
   it('hear of a changed card', async () => {
     const changedMs = Date.now();
     await near.tell('load', '0.5');
-    const heard = await Promise.all(
-      all.slice(1).map(async (machine) => machine.until(({ load }) => load === 0.5, { sinceMs: changedMs })),
-    );
-    expect(Math.max(...heard.map(({ atMs }) => atMs)) - changedMs).toBeLessThan(5_000);
+    await Promise.all(all.slice(1).map(async (machine) => machine.until(({ load }) => load === 0.5, { sinceMs: changedMs })));
   });
 
   it('suspect a frozen process after a second, give it up after three, and take it back', async () => {

@@ -92,7 +92,7 @@ class LibP2pMesh implements MeshNode {
       self: this.self,
       logger,
       linksOf: (peer) => this.#manager.linksOf(peer),
-      connect: async (peer, signal) => this.#manager.connect(peer, signal),
+      connect: async (peer, signal) => this.#manager.keeper.connect(peer, signal),
       isAdmitted: async (connection) => this.#gate.isAdmitted(connection),
     });
     this.#membership = new MembershipService({
@@ -320,7 +320,7 @@ class LibP2pMesh implements MeshNode {
       settings: this.#settings,
       random: this.#options.random ?? Math.random,
       isConnected: (peer) => this.#manager.isConnected(peer),
-      wants: (peer) => this.#manager.wants(peer),
+      wants: (peer) => this.#manager.shape.wants(peer),
       onFailed: (peer) => this.#manager.unreachable(peer),
       onSelf: (address) => this.#metSelf(address),
     });
@@ -386,13 +386,14 @@ class LibP2pMesh implements MeshNode {
     return new Discovery({
       clock: this.#clock,
       intervalMs: this.#settings.discoveryMs,
+      random: this.#options.random ?? Math.random,
       port: typeof discovery === 'object' ? discovery.port : MULTICAST_PORT,
       interfaces: () => this.#addresses.usable,
       announcement: () => this.#announcement(),
       onHeard: (announcement) => this.#heard(announcement),
       onAddressesChanged: () => {
         this.#ownCard.touch();
-        this.#manager.localAddressesChanged();
+        this.#manager.keeper.localAddressesChanged();
       },
       onError: (error, local) => {
         const { code, message, hint } = multicastProblem(error, local?.name ?? '');

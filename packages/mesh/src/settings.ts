@@ -4,7 +4,10 @@ const duration = (fallback: number) => z.number().min(10).max(600_000).default(f
 
 /** Times of a mesh, in milliseconds, and its shape. All nodes of a mesh should run the same. */
 export const meshSettings = z.strictObject({
-  heartbeatMs: duration(250),
+  /** How often a peer is asked whether it is there: one that streams are open to, and the two neighbours in the order of ids. */
+  heartbeatMs: duration(400),
+  /** How often the others are asked, whose neighbours watch them. */
+  idleMs: z.int().min(10).max(60_000).default(5_000),
   /** Silence after which a peer is `suspect`: longer than the stalls that Wi-Fi has every day. */
   suspectMs: duration(1_000),
   /** Silence after which it is `dead` and its streams are given up. */

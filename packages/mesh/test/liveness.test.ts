@@ -19,10 +19,11 @@ async function throughProxy(nodes: TestNodes, settings = SETTINGS): Promise<{ ne
   return { near, far, proxy };
 }
 
-function statesOf(mesh: MeshNode): PeerState[] {
+function statesOf(mesh: MeshNode, of?: MeshNode): PeerState[] {
   const states: PeerState[] = [];
-  mesh.onPeersChanged(({ state }) => {
-    if (states.at(-1) !== state) states.push(state);
+  mesh.onPeersChanged(({ id, state }) => {
+    if (of !== undefined && of.self !== id) return;
+    if ((states.at(-1) ?? 'alive') !== state) states.push(state);
   });
   return states;
 }
@@ -88,6 +89,27 @@ describe('liveness', () => {
     await connected(near, far);
     far.answer('test/echo', async (question) => question);
     expect(await near.request(far.self, 'test/echo', 5)).toBe(5);
+  });
+
+  it('is told by the two who watch a node to all who do not', async () => {
+    await using nodes = new TestNodes();
+    // Nobody but its neighbours would ask `far` within the time of this test.
+    const settings = { ...SETTINGS, idleMs: 60_000 };
+    const others: MeshNode[] = [];
+    for (const name of ['a', 'b', 'c', 'd', 'e']) others.push(await nodes.start(name, { settings }));
+    await connected(...others);
+    const proxies = await Promise.all(others.map(async (node) => Proxy.to(node.addresses[0] ?? '')));
+    try {
+      const far = await nodes.start('far', { settings, peers: proxies.map(({ address }) => address), listen: { hosts: [] } });
+      await connected(far, ...others);
+      await Promise.all(others.map(async (node) => untilPeer(node, far.self, ({ link }) => link.roundTripMs.p50 > 0)));
+      const states = others.map((node) => statesOf(node, far));
+      for (const proxy of proxies) proxy.hold();
+      await Promise.all(others.map(async (node) => untilPeer(node, far.self, ({ state }) => state === 'dead')));
+      for (const seen of states) expect(seen.filter((state) => state !== 'suspect')).toEqual(['dead']);
+    } finally {
+      await Promise.all(proxies.map(async (proxy) => proxy[Symbol.asyncDispose]()));
+    }
   });
 
   it('tells those who stop from those who break', async () => {

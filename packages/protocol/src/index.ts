@@ -109,10 +109,13 @@ export { cardStatement } from './mesh/card-statement.ts';
 export {
   CONTROL_PROTOCOL,
   controlMessage,
-  heartbeat,
   INSTANCE_BYTES,
   MAX_CARDS_A_MESSAGE,
   MAX_MEMBERS,
+  ping,
+  pong,
+  ROUND_TRIP_UNIT_MS,
   type ControlMessage,
-  type Heartbeat,
+  type Ping,
+  type Pong,
 } from './mesh/control-messages.ts';

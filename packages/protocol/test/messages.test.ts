@@ -7,7 +7,8 @@ import {
   BadMessageError,
   cardStatement,
   controlMessage,
-  heartbeat,
+  ping,
+  pong,
   nodeCard,
   parseMessage,
   PROTOCOL_VERSION,
@@ -18,7 +19,7 @@ describe('messages of the mesh', () => {
   it('are what they say or a BadMessageError, whatever comes', () => {
     fc.assert(
       fc.property(fc.anything({ withTypedArray: true, withNullPrototype: true }), (value) => {
-        for (const schema of [admissionOpening, controlMessage, heartbeat, nodeCard, streamMessage]) {
+        for (const schema of [admissionOpening, controlMessage, ping, pong, nodeCard, streamMessage]) {
           try {
             parseMessage(schema, value, 'a test');
           } catch (error) {

@@ -71,6 +71,13 @@ export class TestNetwork implements AsyncDisposable {
     else await ip('-n', this.#machine(number), 'addr', 'flush', 'dev', name);
   }
 
+  /** What a machine has sent over a segment so far, bytes on the wire: Ethernet, IP and TCP headers and acknowledgements included. */
+  async sentBytes(number: number, segment: number): Promise<number> {
+    const counter = `/sys/class/net/${this.#segment(segment).interface}/statistics/tx_bytes`;
+    const { stdout } = await run('ip', ['netns', 'exec', this.#machine(number), 'cat', counter], { timeout: 10_000 });
+    return Number(stdout);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const name of [...this.#machines, this.#switch]) await ip('netns', 'del', name).catch(() => {});
   }

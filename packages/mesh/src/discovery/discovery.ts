@@ -16,6 +16,8 @@ const NEARBY_TTL_MS = 90_000;
 export interface DiscoveryParts {
   readonly clock: Clock;
   readonly intervalMs: number;
+  /** `0 <= n < 1` */
+  readonly random: () => number;
   /** 5353, but for tests. */
   readonly port: number;
   /** Those to send over and to accept peers in. */
@@ -100,8 +102,7 @@ export class Discovery {
     this.#send(encodeQuestion());
     this.#asked++;
     const first = FIRST_WAITS_MS[this.#asked];
-    if (first === undefined) this.#intervalMs = Math.min(this.#intervalMs * 1.5, Math.max(MAX_INTERVAL_MS, this.#parts.intervalMs));
-    this.#later('ask', first ?? this.#intervalMs, () => this.#ask());
+    this.#later('ask', first ?? this.#nextInterval(), () => this.#ask());
   }
 
   #answer(): void {
@@ -116,6 +117,18 @@ export class Discovery {
     this.#send(encodeAnnouncement(announcement));
   }
 
+  /** Another node asked what this one is about to ask: the answers come to all. */
+  #letAsk(): void {
+    if (this.#asked < FIRST_WAITS_MS.length) return;
+    // Not all of them at once next time.
+    this.#later('ask', this.#nextInterval() * (1 + this.#parts.random() / 2), () => this.#ask());
+  }
+
+  #nextInterval(): number {
+    this.#intervalMs = Math.min(this.#intervalMs * 1.5, Math.max(MAX_INTERVAL_MS, this.#parts.intervalMs));
+    return this.#intervalMs;
+  }
+
   #send(bytes: Uint8Array): void {
     for (const channel of this.#channels.values()) channel.send(bytes);
   }
@@ -123,8 +136,10 @@ export class Discovery {
   #take(bytes: Uint8Array): void {
     if (this.#stopped) return;
     const heard = hear(bytes);
-    if (heard?.kind === 'question') this.#answer();
-    else if (heard?.kind === 'announcement') this.#meet(heard.announcement);
+    if (heard?.kind === 'question') {
+      this.#answer();
+      this.#letAsk();
+    } else if (heard?.kind === 'announcement') this.#meet(heard.announcement);
   }
 
   #meet(heard: Announcement): void {

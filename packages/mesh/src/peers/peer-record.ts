@@ -5,7 +5,6 @@ import type { Link } from './link.ts';
 
 const NO_LINK: LinkFacts = { tier: 3, interfaceType: 'unknown', roundTripMs: { p50: 0, p99: 0 }, throughput: 0 };
 
-const SILENT_MS = 1_000;
 const SILENCE_COST = 100_000;
 
 /** What this node knows of one member. */
@@ -15,6 +14,7 @@ export class PeerRecord implements Peer {
   known: KnownCard | undefined;
   /** Of the process that it runs as now, hexadecimal. */
   instance: string | undefined;
+  instanceSinceMs = 0;
   readonly links = new Set<Link>();
   /** Bytes a second, of the last probe over the link in use. */
   throughput = 0;
@@ -22,6 +22,8 @@ export class PeerRecord implements Peer {
   cardWork: Promise<void> = Promise.resolve();
   /** Of this machine, over which links to the peer ran until they were lost. */
   readonly goneAddresses = new Set<string>();
+  /** The others know that it does not answer, from this node or from whom this node knows it. */
+  silenceTold = false;
   /** When a better address was last looked for. */
   improvedMs = Number.NEGATIVE_INFINITY;
   /** It asked for the cards of others, for as long as there are links to it. */
@@ -50,9 +52,8 @@ export class PeerRecord implements Peer {
   get usableLinks(): readonly Link[] {
     const open = [...this.links].filter((link) => link.connection.status === 'open');
     const lasting = open.filter((link) => !link.retiring);
-    const heardMs = Math.max(...open.map((link) => link.lastHeardMs));
-    // A link that has been silent for long while another one speaks is likely broken, whatever its speed.
-    const cost = (link: Link): number => link.cost + (heardMs - link.lastHeardMs > SILENT_MS ? SILENCE_COST : 0);
+    // A link that does not answer is likely broken, whatever its speed.
+    const cost = (link: Link): number => link.cost + (link.isSilent ? SILENCE_COST : 0);
     return (lasting.length > 0 ? lasting : open).toSorted((a, b) => cost(a) - cost(b));
   }
 

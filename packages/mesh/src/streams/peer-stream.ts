@@ -12,6 +12,7 @@ import {
 } from '@pippa/protocol';
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface';
 import { StreamAbortedError } from '../errors.ts';
+import { calmWindows } from '../transport/calm-windows.ts';
 import { StreamSender } from './sender.ts';
 
 /** How long a goodbye may take to be written out, and then the other side to answer it, before the stream is torn down. */
@@ -53,6 +54,7 @@ export class PeerStream implements FrameStream {
     this.peer = options.peer;
     this.#protocol = options.protocol;
     this.#stream = stream;
+    calmWindows(stream);
     this.#limits = options.limits;
     this.#onNegotiation = options.onNegotiation;
     this.#sender = new StreamSender(stream);

@@ -12,6 +12,8 @@ const MAX_CONNECTIONS = 300;
 /** Connections from one address a second: many agents on one host come back at once, a flood doesn't get further. */
 const INBOUND_CONNECTIONS_PER_SECOND = 64;
 const MAX_PENDING_CONNECTIONS = 64;
+/** yamux measures the round trip for its windows at once; after that it asks no more than this: heartbeats do more. */
+const KEEP_ALIVE_MS = 600_000;
 /** Streams a peer may have open at once; a front opens one a request. */
 const MAX_STREAMS = 512;
 
@@ -40,6 +42,7 @@ export async function createTransport({ privateKey, listen }: TransportOptions):
       yamux({
         maxInboundStreams: MAX_STREAMS,
         maxOutboundStreams: MAX_STREAMS,
+        keepAliveInterval: KEEP_ALIVE_MS,
         streamOptions: {
           initialStreamWindowSize: 4 * MIB,
           maxStreamWindowSize: 16 * MIB,

@@ -12,12 +12,21 @@ export const MAX_MEMBERS = 512;
 /** Also bounded by the size of a frame: large cards go fewer at a time. */
 export const MAX_CARDS_A_MESSAGE = 16;
 
+const sequence = z.int().min(0).max(127);
+const upTo16Bits = z.int().min(0).max(65_535);
+/** Unit of the round trips that are told, milliseconds. */
+export const ROUND_TRIP_UNIT_MS = 0.01;
+
 /**
- * `[sequence, echo, heldMicroseconds]`, four times a second each way: a number of its own, the last number it got from the other side,
- * and how long ago that was, from which the other side has the round trip. Echo -1 before it got one.
+ * `[sequence, nextMs, roundTrip]`: "are you there?" Answered at once. The asker asks again after `nextMs` at the latest unless it hears
+ * something, and tells the last round trip that it measured in units of `ROUND_TRIP_UNIT_MS`, 0 for none, so that one side measures
+ * for both.
  */
-export const heartbeat = z.tuple([z.int().min(0), z.int().min(-1), z.int().min(0)]);
-export type Heartbeat = z.infer<typeof heartbeat>;
+export const ping = z.tuple([sequence, upTo16Bits, upTo16Bits]);
+export type Ping = z.infer<typeof ping>;
+/** `[sequence]` of the question that it answers. */
+export const pong = z.tuple([sequence]);
+export type Pong = z.infer<typeof pong>;
 
 export const controlMessage = z.discriminatedUnion('kind', [
   /** First on the stream, from both sides. */
@@ -36,6 +45,8 @@ export const controlMessage = z.discriminatedUnion('kind', [
   }),
   /** Cards of others, handed on: each is signed by whom it is of. */
   z.strictObject({ kind: z.literal('cards'), cards: z.array(signedCard).max(MAX_CARDS_A_MESSAGE) }),
+  /** A peer has not answered the sender for a while: whoever has a link to it should ask it now. */
+  z.strictObject({ kind: z.literal('silent'), peer: peerIdText }),
   /** The sender lost its links to a peer whose card was of `version`: whoever has none should look for itself. */
   z.strictObject({ kind: z.literal('gone'), peer: peerIdText, version: z.int().min(0) }),
   /** The sender goes, and not because it broke: `stopped` may come back, `left` gave up its key. */

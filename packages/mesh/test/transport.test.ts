@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { connected, TestNodes } from './support/nodes.ts';
+
+describe('the transport', () => {
+  it('sends nothing back for small messages that nobody answers', async () => {
+    await using nodes = new TestNodes();
+    const near = await nodes.start('near');
+    const far = await nodes.start('far');
+    await connected(near, far);
+    const messages = 2_000;
+    const arrived = new Promise<void>((resolve) => {
+      let count = 0;
+      far.handle('test/many', (stream) =>
+        stream.onFrame(() => {
+          if (++count === messages) resolve();
+        }),
+      );
+    });
+    const stream = await near.open(far.self, 'test/many');
+    const before = far.traffic.sentBytes;
+    for (let i = 0; i < messages; i++) await stream.send(i);
+    await arrived;
+    // Room that is told of after every message takes 30 bytes each time.
+    expect(far.traffic.sentBytes - before).toBeLessThan(messages * 3);
+  });
+
+  it('goes on when the window was used up', async () => {
+    await using nodes = new TestNodes();
+    const near = await nodes.start('near');
+    const far = await nodes.start('far');
+    await connected(near, far);
+    const chunk = new Uint8Array(1024 * 1024);
+    const chunks = 40;
+    const arrived = new Promise<void>((resolve) => {
+      let count = 0;
+      far.handle('test/bulk', (stream) =>
+        stream.onFrame(() => {
+          // A consumer that rests now and then.
+          stream.pause();
+          queueMicrotask(() => stream.resume());
+          if (++count === chunks) resolve();
+        }),
+      );
+    });
+    const stream = await near.open(far.self, 'test/bulk');
+    for (let i = 0; i < chunks; i++) await stream.send(i, chunk);
+    await arrived;
+  });
+});
