@@ -4,7 +4,7 @@
  */
 export const LAYERS: readonly (readonly string[])[] = [
   ['core'],
-  ['protocol', 'gguf', 'planner'],
+  ['protocol', 'gguf', 'planner', 'direct'],
   ['hardware', 'llama', 'models', 'mesh', 'ring', 'chat', 'dashboard'],
   ['gateway'],
   ['agent'],

@@ -14,5 +14,6 @@ export * from './cleanup.ts';
 export * from './manifest.ts';
 export * from './node-card.ts';
 export * from './mesh.ts';
+export * from './direct.ts';
 export * from './nearest.ts';
 export * from './waiting.ts';
