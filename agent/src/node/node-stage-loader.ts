@@ -137,13 +137,16 @@ export class NodeStageLoader implements StageLoader {
   /** The same runner, giving its memory back to the budget when it is unloaded or lost. */
   #track(runner: StageRunner, bytes: number): StageRunner {
     let isCounted = true;
+    const { activity } = this.#options;
+    const stopWatching = activity.watch(() => runner.ways?.stepsTaken ?? 0);
     const giveBack = (): void => {
       if (isCounted) this.#takenBytes -= bytes;
       isCounted = false;
+      stopWatching();
     };
-    const { activity } = this.#options;
     return {
       info: runner.info,
+      ...(runner.ways === undefined ? {} : { ways: runner.ways }),
       submit(step, hidden, timings) {
         activity.note();
         runner.submit(step, hidden, timings);

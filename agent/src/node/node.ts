@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import {
   GIB,
   systemClock,
+  type ActivationFormat,
   type CardRing,
   type CardStage,
   type Logger,
@@ -11,6 +12,7 @@ import {
   type Startable,
   type TokenGenerator,
 } from '@pippa/core';
+import { openDirect } from '@pippa/direct';
 import {
   DEFAULT_JOURNAL_SETTINGS,
   DEFAULT_RING_SETTINGS,
@@ -22,7 +24,6 @@ import {
   type JournalSettings,
   type RingSettings,
 } from '@pippa/ring';
-import type { ActivationFormat } from '@pippa/protocol';
 import type { StepObservation } from '@pippa/gateway';
 import { openFront, type Front } from './front.ts';
 import { MeshModel, type KnownFacts } from './mesh-model.ts';
@@ -146,6 +147,7 @@ export class Node implements Startable {
       logger,
       settings: { ...DEFAULT_RING_SETTINGS, ...options.ring },
       newRingId: () => randomUUID(),
+      door: { open: openDirect },
       onRingsChanged: (rings) => this.#tellRings(rings),
       ...(options.journal === undefined ? {} : { journal: options.journal }),
       ...(options.onStep === undefined ? {} : { onStep: options.onStep }),

@@ -1,3 +1,4 @@
+import type { DirectOffer } from './direct.ts';
 import type { Slot, TokenId } from './ids.ts';
 import type { SamplerSettings, TokenLogprob } from './sampling.ts';
 
@@ -127,6 +128,8 @@ export type StageRunnerOutput =
       readonly step: Step;
       readonly hidden: Float32Array<ArrayBuffer>;
       readonly timings: readonly StageTiming[];
+      /** The next stage has it already, over a direct way: this is a copy for the journal. */
+      readonly delivered?: boolean;
     }
   | { readonly kind: 'result'; readonly result: StepResult }
   | { readonly kind: 'failure'; readonly stepId: number; readonly code: string; readonly message: string };
@@ -142,4 +145,45 @@ export interface StageRunner extends AsyncDisposable {
   onOutput(consumer: (output: StageRunnerOutput) => void): void;
   /** Calls back once if the stage ends without having been asked to. */
   onLoss(callback: (error: Error) => void): void;
+  /** Left out where steps come and go through the calling thread alone. */
+  readonly ways?: StageWays;
+}
+
+/** How hidden states travel; `protocol` says what each is. */
+export type ActivationFormat = 'f32' | 'f16' | 'bf16';
+
+/** One end of a stage's direct ways broke, or something came over it that is no step of the stage. */
+export interface WayTrouble {
+  readonly way: 'in' | 'out';
+  readonly epoch: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+/**
+ * Direct ways of a stage to its neighbours, past the thread that drives it: a token through a ring waits for one thread a node to wake
+ * instead of three. One of each kind at a time.
+ */
+export interface StageWays {
+  /** How many steps have come over direct ways so far. */
+  readonly stepsTaken: number;
+  /** Steps of the epoch come over a direct connection, whose offer is for the stage before. Rejects where there is nothing to listen on. */
+  take(options: { readonly epoch: number; readonly activations: ActivationFormat }): Promise<DirectOffer>;
+  /**
+   * What the stage makes of the epoch's steps goes to whoever made the offer, but for steps with an id below `heldBelow`; with `copies` the
+   * hidden states come out here, too. False: nobody can be reached there, and all goes on coming out here alone.
+   */
+  hand(
+    offer: DirectOffer,
+    options: {
+      readonly epoch: number;
+      readonly activations: ActivationFormat;
+      readonly copies: boolean;
+      readonly heldBelow: number;
+    },
+  ): Promise<boolean>;
+  /** Ends the ways there are; what is still under way on them is nobody's. */
+  close(): void;
+  /** Sets the one consumer. Ends that `close` brought about are no trouble. */
+  onTrouble(consumer: (trouble: WayTrouble) => void): void;
 }

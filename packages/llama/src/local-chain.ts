@@ -2,7 +2,7 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { StageError, type StageChain, type StageInfo, type Step, type StepResult } from '@pippa/core';
 import { loadStage, type StageHandle } from './stage-handle.ts';
 import type { StageOptions } from './stage-options.ts';
-import type { StageFrame } from './worker-messages.ts';
+import type { StageInputFrame, StageOutputFrame } from './worker-messages.ts';
 
 interface Waiting {
   readonly resolve: (result: StepResult) => void;
@@ -28,19 +28,19 @@ export class LocalChain implements StageChain, AsyncDisposable {
     }
     this.#toFirst = (channels[0] as MessageChannel).port1;
     this.#fromLast = (channels.at(-1) as MessageChannel).port2;
-    this.#fromLast.on('message', (frame: StageFrame) => this.#onFrame(frame));
+    this.#fromLast.on('message', (frame: StageOutputFrame) => this.#onFrame(frame));
   }
 
   submit(step: Step): Promise<StepResult> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       this.#waiting.set(step.id, { resolve, reject });
-      const frame: StageFrame = { kind: 'step', step, timings: [] };
+      const frame: StageInputFrame = { kind: 'step', step, timings: [] };
       this.#toFirst.postMessage(frame);
     });
   }
 
-  #onFrame(frame: StageFrame): void {
+  #onFrame(frame: StageOutputFrame): void {
     if (frame.kind === 'result') {
       this.#waiting.get(frame.result.id)?.resolve(frame.result);
       this.#waiting.delete(frame.result.id);

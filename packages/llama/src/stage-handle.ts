@@ -1,10 +1,10 @@
 import { Worker, type MessagePort } from 'node:worker_threads';
-import { StoppedError, type Slot, type StageInfo } from '@pippa/core';
+import { StoppedError, type Slot, type StageInfo, type StageWays, type WayTrouble } from '@pippa/core';
 import { openEngine } from './engine.ts';
 import { ModelLoadError } from './errors.ts';
 import type { StageOptions } from './stage-options.ts';
 import { reviveFailure } from './worker-failure.ts';
-import type { StageWorkerCommand, StageWorkerData, StageWorkerReport } from './worker-messages.ts';
+import type { StageRequest, StageWorkerCommand, StageWorkerData, StageWorkerReport } from './worker-messages.ts';
 import { workerUrl } from './worker-url.ts';
 
 /** A stage that runs in its own worker thread. */
@@ -20,6 +20,7 @@ export interface StageHandle extends AsyncDisposable {
    */
   exportSlot(slot: Slot): Promise<Uint8Array<ArrayBuffer>>;
   importSlot(slot: Slot, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  readonly ways: StageWays;
 }
 
 /** Starts a thread and loads the stage in it. Throws what `Stage` throws, or the signal's reason. */
@@ -31,7 +32,8 @@ export async function loadStage(
   // Backends register once a process and not thread-safely: before any worker opens the libraries.
   openEngine();
   const cancelled = new SharedArrayBuffer(1);
-  const data: StageWorkerData = { options, cancelled };
+  const stepsTaken = new SharedArrayBuffer(4);
+  const data: StageWorkerData = { options, cancelled, stepsTaken };
   const worker = new Worker(workerUrl('stage-worker'), { workerData: data, name: `stage ${options.from}-${options.to}` });
   const cancel = (): void => void Atomics.store(new Uint8Array(cancelled), 0, 1);
   control.signal?.addEventListener('abort', cancel, { once: true });
@@ -42,7 +44,8 @@ export async function loadStage(
         if (report.kind === 'progress') control.onProgress?.(report.fraction);
         else if (report.kind === 'loaded') resolve(report.info);
         else if (report.kind === 'failed') reject(reviveFailure(report.failure));
-        else if (report.kind === 'slot') handle?.exchanged(report);
+        else if (report.kind === 'answer') handle?.answered(report);
+        else if (report.kind === 'trouble') handle?.trouble(report.trouble);
       });
       worker.on('error', (error: Error) => {
         reject(error);
@@ -53,7 +56,7 @@ export async function loadStage(
         handle?.exited(code);
       });
     });
-    handle = new WorkerStage(worker, info);
+    handle = new WorkerStage(worker, info, new Uint32Array(stepsTaken));
     if (control.signal?.aborted === true) {
       await handle[Symbol.asyncDispose]();
       control.signal.throwIfAborted();
@@ -74,46 +77,68 @@ class WorkerStage implements StageHandle {
   #resolveEnded: () => void = () => {};
   #closing = false;
   #reportLoss: ((error: Error) => void) | undefined;
-  readonly #exchanges = new Map<number, { resolve: (bytes: Uint8Array<ArrayBuffer>) => void; reject: (error: Error) => void }>();
-  #nextExchange = 0;
+  readonly #asked = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
+  #nextRequest = 0;
+  #onTrouble: (trouble: WayTrouble) => void = () => {};
+  readonly ways: StageWays;
 
-  constructor(worker: Worker, info: StageInfo) {
+  constructor(worker: Worker, info: StageInfo, stepsTaken: Uint32Array) {
     this.info = info;
     this.#worker = worker;
     this.#ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
+    this.ways = {
+      get stepsTaken() {
+        return Atomics.load(stepsTaken, 0);
+      },
+      take: (options) => this.#ask({ kind: 'take', options }) as ReturnType<StageWays['take']>,
+      hand: (offer, options) => this.#ask({ kind: 'hand', offer, options }) as ReturnType<StageWays['hand']>,
+      close: () => this.#tell({ kind: 'close-ways' }),
+      onTrouble: (consumer) => {
+        this.#onTrouble = consumer;
+      },
+    };
   }
 
   exited(code: number): void {
     if (!this.#closing) this.lose(new Error(`The thread of stage ${this.info.from}-${this.info.to} ended with code ${code}.`));
-    for (const exchange of this.#exchanges.values()) exchange.reject(new StoppedError('The stage has stopped.'));
-    this.#exchanges.clear();
+    for (const { reject } of this.#asked.values()) reject(new StoppedError('The stage has stopped.'));
+    this.#asked.clear();
     this.#resolveEnded();
   }
 
   exportSlot(slot: Slot): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#exchange((id) => ({ kind: 'export', id, slot }));
+    return this.#ask({ kind: 'export', slot }) as Promise<Uint8Array<ArrayBuffer>>;
   }
 
   async importSlot(slot: Slot, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    await this.#exchange((id) => ({ kind: 'import', id, slot, bytes }));
+    await this.#ask({ kind: 'import', slot, bytes });
   }
 
-  #exchange(command: (id: number) => StageWorkerCommand): Promise<Uint8Array<ArrayBuffer>> {
+  /** What the worker answers is as the request says. */
+  #ask(request: StageRequest): Promise<unknown> {
     if (this.#closing) return Promise.reject(new StoppedError('The stage has stopped.'));
     return new Promise((resolve, reject) => {
-      this.#nextExchange += 1;
-      this.#exchanges.set(this.#nextExchange, { resolve, reject });
-      this.#worker.postMessage(command(this.#nextExchange));
+      this.#nextRequest += 1;
+      this.#asked.set(this.#nextRequest, { resolve, reject });
+      this.#tell({ kind: 'request', id: this.#nextRequest, request });
     });
   }
 
-  exchanged({ id, bytes, failure }: Extract<StageWorkerReport, { kind: 'slot' }>): void {
-    const exchange = this.#exchanges.get(id);
-    this.#exchanges.delete(id);
-    if (failure === undefined) exchange?.resolve(bytes ?? new Uint8Array(0));
-    else exchange?.reject(reviveFailure(failure));
+  answered(report: Extract<StageWorkerReport, { kind: 'answer' }>): void {
+    const asked = this.#asked.get(report.id);
+    this.#asked.delete(report.id);
+    if ('failure' in report) asked?.reject(reviveFailure(report.failure));
+    else asked?.resolve(report.value);
+  }
+
+  trouble(trouble: WayTrouble): void {
+    this.#onTrouble(trouble);
+  }
+
+  #tell(command: StageWorkerCommand): void {
+    this.#worker.postMessage(command);
   }
 
   connect(input: MessagePort, output: MessagePort): void {
@@ -133,8 +158,7 @@ class WorkerStage implements StageHandle {
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#closing) {
       this.#closing = true;
-      const command: StageWorkerCommand = { kind: 'close' };
-      this.#worker.postMessage(command);
+      this.#tell({ kind: 'close' });
     }
     // The worker finishes the step it is in, frees its native memory and ends; nothing is torn from under libllama.
     await this.#ended;

@@ -1,8 +1,16 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { StageError, type StageInfo, type StageRunner, type StageRunnerOutput, type StageTiming, type Step } from '@pippa/core';
+import {
+  StageError,
+  type StageInfo,
+  type StageRunner,
+  type StageRunnerOutput,
+  type StageTiming,
+  type StageWays,
+  type Step,
+} from '@pippa/core';
 import { loadStage, type StageHandle } from './stage-handle.ts';
 import type { StageOptions } from './stage-options.ts';
-import type { StageFrame } from './worker-messages.ts';
+import type { StageInputFrame, StageOutputFrame } from './worker-messages.ts';
 
 /** Loads a stage in a thread of its own, to be driven from this one. Throws what `loadStage` throws. */
 export async function loadStageRunner(
@@ -14,6 +22,7 @@ export async function loadStageRunner(
 
 class WorkerStageRunner implements StageRunner {
   readonly info: StageInfo;
+  readonly ways: StageWays;
   readonly #handle: StageHandle;
   readonly #toStage: MessagePort;
   readonly #fromStage: MessagePort;
@@ -22,21 +31,22 @@ class WorkerStageRunner implements StageRunner {
   constructor(handle: StageHandle) {
     this.#handle = handle;
     this.info = handle.info;
+    this.ways = handle.ways;
     const input = new MessageChannel();
     const output = new MessageChannel();
     handle.connect(input.port2, output.port1);
     this.#toStage = input.port1;
     this.#fromStage = output.port2;
-    this.#fromStage.on('message', (frame: StageFrame) => this.#deliver(frame));
+    this.#fromStage.on('message', (frame: StageOutputFrame) => this.#deliver(frame));
   }
 
   submit(step: Step, hidden: Float32Array<ArrayBuffer> | undefined, timings: readonly StageTiming[]): void {
-    const frame: StageFrame = hidden === undefined ? { kind: 'step', step, timings } : { kind: 'step', step, hidden, timings };
+    const frame: StageInputFrame = hidden === undefined ? { kind: 'step', step, timings } : { kind: 'step', step, hidden, timings };
     this.#toStage.postMessage(frame, hidden === undefined ? [] : [hidden.buffer]);
   }
 
   reset(): void {
-    const frame: StageFrame = { kind: 'reset' };
+    const frame: StageInputFrame = { kind: 'reset' };
     this.#toStage.postMessage(frame);
   }
 
@@ -55,9 +65,10 @@ class WorkerStageRunner implements StageRunner {
     this.#fromStage.close();
   }
 
-  #deliver(frame: StageFrame): void {
-    if (frame.kind === 'step' && frame.hidden !== undefined) {
-      this.#consumer({ kind: 'hidden', step: frame.step, hidden: frame.hidden, timings: frame.timings });
+  #deliver(frame: StageOutputFrame): void {
+    if (frame.kind === 'step') {
+      const { step, hidden, timings, delivered = false } = frame;
+      this.#consumer({ kind: 'hidden', step, hidden, timings, delivered });
     } else if (frame.kind === 'result') {
       this.#consumer({ kind: 'result', result: frame.result });
     } else if (frame.kind === 'failure') {

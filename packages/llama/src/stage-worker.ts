@@ -1,20 +1,32 @@
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { StoppedError } from '@pippa/core';
+import type { StageInput } from '@pippa/protocol';
+import { DirectWays } from './direct-ways.ts';
 import { Stage } from './stage.ts';
-import type { StageFrame, StageWorkerCommand, StageWorkerData, StageWorkerReport } from './worker-messages.ts';
+import type {
+  StageInputFrame,
+  StageOutputFrame,
+  StageRequest,
+  StageWorkerCommand,
+  StageWorkerData,
+  StageWorkerReport,
+} from './worker-messages.ts';
 import { describeFailure } from './worker-failure.ts';
 
 /**
- * A stage in a thread of its own. Frames come over one port and leave over another, straight to the next stage: the main thread is
- * not in between, and a long step blocks nobody but this stage.
+ * A stage in a thread of its own. Frames come over one port and leave over another, or over direct ways to the neighbours on other nodes: the
+ * main thread is not in between, and a long step blocks nobody but this stage.
  */
 const owner = parentPort;
 if (owner === null) throw new Error('stage-worker.ts runs as a worker thread only.');
-const { options, cancelled } = workerData as StageWorkerData;
+const { options, cancelled, stepsTaken } = workerData as StageWorkerData;
+const stepsCounted = new Uint32Array(stepsTaken);
 const cancelFlag = new Uint8Array(cancelled);
 const report = (message: StageWorkerReport, transfer: ArrayBuffer[] = []): void => owner.postMessage(message, transfer);
 
 let stage: Stage | undefined;
+let ways: DirectWays | undefined;
+let output: MessagePort | undefined;
 try {
   let lastReported = 0;
   stage = new Stage(options, {
@@ -25,6 +37,7 @@ try {
       report({ kind: 'progress', fraction });
     },
   });
+  ways = new DirectWays(stage.info, computeCounted, (trouble) => report({ kind: 'trouble', trouble }));
   report({ kind: 'loaded', info: stage.info });
 } catch (error) {
   report({ kind: 'failed', failure: describeFailure(error) });
@@ -33,62 +46,87 @@ try {
 
 let input: MessagePort | undefined;
 owner.on('message', (command: StageWorkerCommand) => {
-  if (command.kind === 'connect') {
-    input = command.input;
-    input.on('message', (frame: StageFrame) => forward(frame, command.output));
-    return;
+  switch (command.kind) {
+    case 'connect':
+      input = command.input;
+      output = command.output;
+      input.on('message', take);
+      break;
+    case 'request':
+      void respond(command.id, command.request);
+      break;
+    case 'close-ways':
+      ways?.close();
+      break;
+    case 'close':
+    default:
+      input?.close();
+      ways?.close();
+      stage?.[Symbol.dispose]();
+      stage = undefined;
+      report({ kind: 'closed' });
+      owner.close();
   }
-  if (command.kind !== 'close') {
-    exchangeSlot(command);
-    return;
-  }
-  input?.close();
-  stage?.[Symbol.dispose]();
-  stage = undefined;
-  report({ kind: 'closed' });
-  owner.close();
 });
 
-function exchangeSlot(command: Extract<StageWorkerCommand, { kind: 'export' | 'import' }>): void {
-  const { id } = command;
+async function respond(id: number, request: StageRequest): Promise<void> {
   try {
-    if (stage === undefined) throw new StoppedError('The stage has stopped.');
-    if (command.kind === 'export') {
-      const bytes = stage.exportSlot(command.slot);
-      report({ kind: 'slot', id, bytes }, [bytes.buffer]);
-    } else {
-      stage.importSlot(command.slot, command.bytes);
-      report({ kind: 'slot', id });
-    }
+    const value = await answer(request);
+    report({ kind: 'answer', id, value }, value instanceof Uint8Array ? [value.buffer as ArrayBuffer] : []);
   } catch (error) {
-    report({ kind: 'slot', id, failure: describeFailure(error) });
+    report({ kind: 'answer', id, failure: describeFailure(error) });
   }
 }
 
-function forward(frame: StageFrame, output: MessagePort): void {
-  if (frame.kind === 'reset') {
-    stage?.reset();
-    return;
+function answer(request: StageRequest): unknown {
+  if (stage === undefined || ways === undefined) throw new StoppedError('The stage has stopped.');
+  switch (request.kind) {
+    case 'export':
+      return stage.exportSlot(request.slot);
+    case 'import':
+      return stage.importSlot(request.slot, request.bytes);
+    case 'take':
+      return ways.take(request.options);
+    case 'hand':
+    default:
+      return ways.hand(request.offer, request.options);
   }
-  if (frame.kind !== 'step' || stage === undefined) {
-    output.postMessage(frame);
-    return;
-  }
-  const { step } = frame;
+}
+
+function take(frame: StageInputFrame | StageOutputFrame): void {
+  if (frame.kind === 'reset') stage?.reset();
+  else if (frame.kind === 'step') compute(frame);
+  else output?.postMessage(frame);
+}
+
+function computeCounted(input: StageInput): void {
+  Atomics.add(stepsCounted, 0, 1);
+  compute(input);
+}
+
+function compute({
+  step,
+  hidden,
+  timings,
+}: Pick<StageInput, 'step' | 'timings'> & { readonly hidden?: StageInput['hidden'] }): void {
+  if (stage === undefined) return;
   try {
     const started = performance.now();
-    const produced = stage.run(step, frame.hidden);
-    const timings = [...frame.timings, { computeMs: performance.now() - started }];
+    const produced = stage.run(step, hidden);
+    const spent = [...timings, { computeMs: performance.now() - started }];
     if (produced.kind === 'hidden') {
-      const next: StageFrame = { kind: 'step', step, hidden: produced.hidden, timings };
-      output.postMessage(next, [produced.hidden.buffer]);
+      emit({ kind: 'step', step, hidden: produced.hidden, timings: spent });
     } else {
       const { samples, samplerFailures } = produced;
-      const next: StageFrame = { kind: 'result', result: { id: step.id, epoch: step.epoch, samples, samplerFailures, timings } };
-      output.postMessage(next);
+      emit({ kind: 'result', result: { id: step.id, epoch: step.epoch, samples, samplerFailures, timings: spent } });
     }
   } catch (error) {
-    const next: StageFrame = { kind: 'failure', stepId: step.id, failure: describeFailure(error) };
-    output.postMessage(next);
+    output?.postMessage({ kind: 'failure', stepId: step.id, failure: describeFailure(error) } satisfies StageOutputFrame);
   }
+}
+
+function emit(frame: StageOutputFrame): void {
+  const left = ways === undefined ? frame : ways.deliver(frame);
+  if (left === undefined) return;
+  output?.postMessage(left, left.kind === 'step' ? [left.hidden.buffer] : []);
 }

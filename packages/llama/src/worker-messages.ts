@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { Slot, StageInfo, StageTiming, Step, StepResult } from '@pippa/core';
+import type { DirectOffer, Slot, StageInfo, StageTiming, StageWays, Step, StepResult, WayTrouble } from '@pippa/core';
 import type { StageOptions } from './stage-options.ts';
 
 /** An error that crossed a thread: its class is lost, its name and words are not. */
@@ -14,6 +14,8 @@ export interface StageWorkerData {
   readonly options: StageOptions;
   /** One byte; set to 1 to cancel loading: the worker cannot take messages while it loads. */
   readonly cancelled: SharedArrayBuffer;
+  /** An unsigned word that the worker counts steps over direct ways in. */
+  readonly stepsTaken: SharedArrayBuffer;
 }
 
 /** Stage worker to its owner. */
@@ -21,26 +23,50 @@ export type StageWorkerReport =
   | { readonly kind: 'progress'; readonly fraction: number }
   | { readonly kind: 'loaded'; readonly info: StageInfo }
   | { readonly kind: 'failed'; readonly failure: WorkerFailure }
-  /** What became of an export (with `bytes`) or an import. */
-  | { readonly kind: 'slot'; readonly id: number; readonly bytes?: Uint8Array<ArrayBuffer>; readonly failure?: WorkerFailure }
+  /** What became of a request. */
+  | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
+  | { readonly kind: 'answer'; readonly id: number; readonly failure: WorkerFailure }
+  | { readonly kind: 'trouble'; readonly trouble: WayTrouble }
   | { readonly kind: 'closed' };
 
 /** Owner to stage worker. */
 export type StageWorkerCommand =
   | { readonly kind: 'connect'; readonly input: MessagePort; readonly output: MessagePort }
-  | { readonly kind: 'export'; readonly id: number; readonly slot: Slot }
-  | { readonly kind: 'import'; readonly id: number; readonly slot: Slot; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'request'; readonly id: number; readonly request: StageRequest }
+  | { readonly kind: 'close-ways' }
   | { readonly kind: 'close' };
 
-/** What travels from the conductor through the stages and back to it. */
-export type StageFrame =
+/** What a worker answers. */
+export type StageRequest =
+  /** Answered by the slot's state, a `Uint8Array<ArrayBuffer>`. */
+  | { readonly kind: 'export'; readonly slot: Slot }
+  | { readonly kind: 'import'; readonly slot: Slot; readonly bytes: Uint8Array<ArrayBuffer> }
+  /** Answered by a `DirectOffer`. */
+  | { readonly kind: 'take'; readonly options: Parameters<StageWays['take']>[0] }
+  /** Answered by whether somebody was reached. */
+  | { readonly kind: 'hand'; readonly offer: DirectOffer; readonly options: Parameters<StageWays['hand']>[1] };
+
+/** To a stage's thread, in order. */
+export type StageInputFrame =
   | {
       readonly kind: 'step';
       readonly step: Step;
+      /** The previous stage's output; left out on the first stage. */
       readonly hidden?: Float32Array<ArrayBuffer>;
       readonly timings: readonly StageTiming[];
     }
+  /** The stage forgets its KV cache and samplers. */
+  | { readonly kind: 'reset' };
+
+/** What a stage makes of them: that of one is the next one's input. */
+export type StageOutputFrame =
+  | {
+      readonly kind: 'step';
+      readonly step: Step;
+      readonly hidden: Float32Array<ArrayBuffer>;
+      readonly timings: readonly StageTiming[];
+      /** See `StageRunnerOutput`. */
+      readonly delivered?: boolean;
+    }
   | { readonly kind: 'result'; readonly result: StepResult }
-  /** The stage forgets its KV cache and samplers. Goes no further. */
-  | { readonly kind: 'reset' }
   | { readonly kind: 'failure'; readonly stepId: number; readonly failure: WorkerFailure };

@@ -5,7 +5,6 @@ export {
   bytesPerActivation,
   packActivations,
   unpackActivations,
-  type ActivationFormat,
   type PackedActivations,
 } from './ring/activations.ts';
 export { readStageInput, type StageInput } from './ring/stage-input.ts';
@@ -16,6 +15,7 @@ export {
   isStepHeader,
   parseConductorMessage,
   parseHostMessage,
+  parseStepsDirect,
   parseStepsHello,
   RESULT_HEADER,
   STAGE_PROTOCOL,
@@ -24,6 +24,7 @@ export {
   type ConductorMessage,
   type HostMessage,
   type StageOpenMessage,
+  type StepsDirect,
   type StepsHello,
 } from './ring/stage-control.ts';
 export {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { packActivations, unpackActivations, type ActivationFormat } from '../src/index.ts';
+import type { ActivationFormat } from '@pippa/core';
+import { packActivations, unpackActivations } from '../src/index.ts';
 
 const roundTrip = (format: ActivationFormat, ...values: number[]): number[] => [
   ...unpackActivations(packActivations(Float32Array.from(values), format).bytes, format),

@@ -3,6 +3,8 @@ import { decodeMessage, encodeMessage, STREAM_FRAME_LIMITS } from '@pippa/protoc
 
 /** Bytes under way before `send` makes its caller wait. */
 const WINDOW_BYTES = 4 * 1024 * 1024;
+/** What a header counts for. */
+const HEADER_BYTES = 256;
 
 /** One end of a stream of a node to itself. Frames are copied, so that either side may change its own. */
 class LocalStream implements FrameStream {
@@ -35,9 +37,9 @@ class LocalStream implements FrameStream {
   async send(header: unknown, payload: Uint8Array = new Uint8Array(0)): Promise<void> {
     const other = this.#other;
     if (this.#ended || other === undefined) throw this.#closedError();
-    const encoded = encodeMessage(header);
-    const frame = { header: decodeMessage(encoded, STREAM_FRAME_LIMITS), payload: new Uint8Array(payload) };
-    other.#take(frame, encoded.length + payload.length);
+    // What nobody can change needs no copy: steps come with such a header, and a token waits for each.
+    const copied = Object.isFrozen(header) ? header : decodeMessage(encodeMessage(header), STREAM_FRAME_LIMITS);
+    other.#take({ header: copied, payload: new Uint8Array(payload) }, HEADER_BYTES + payload.length);
     if (other.#incomingBytes < WINDOW_BYTES) return;
     await new Promise<void>((resolve) => {
       other.#waiting.push(resolve);

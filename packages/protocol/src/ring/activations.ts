@@ -1,11 +1,10 @@
-import { InvalidInputError } from '@pippa/core';
+import { InvalidInputError, type ActivationFormat } from '@pippa/core';
 
 /**
  * How hidden states travel between stages. `f32` is exact. `f16` keeps 11 bits of each value and reaches 65,504; `bf16` keeps 8 bits
  * and reaches as far as f32.
  */
-export const ACTIVATION_FORMATS = ['f32', 'f16', 'bf16'] as const;
-export type ActivationFormat = (typeof ACTIVATION_FORMATS)[number];
+export const ACTIVATION_FORMATS = ['f32', 'f16', 'bf16'] as const satisfies readonly ActivationFormat[];
 
 export interface PackedActivations {
   /** Little-endian, value by value in the order of the hidden states. For `f32` a view of them, not a copy. */

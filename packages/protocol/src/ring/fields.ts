@@ -28,3 +28,14 @@ export const positionField = z.int().min(0).max(RING_LIMITS.contextTokens);
 export const messageField = z.string().transform((text) => text.slice(0, RING_LIMITS.messageCharacters));
 export const codeField = z.string().min(1).max(RING_LIMITS.idCharacters);
 export const activationsField = z.enum(['f32', 'f16', 'bf16']);
+/** Where a direct connection is taken. */
+export const offerField = z.object({
+  port: z.int().min(1).max(65_535),
+  addresses: z
+    .array(z.union([z.ipv4(), z.ipv6()]))
+    .min(1)
+    .max(16)
+    .readonly(),
+  identity: z.string().min(1).max(64),
+  key: z.custom<Uint8Array>((key) => key instanceof Uint8Array && key.length === 32, 'it has not 32 bytes'),
+});

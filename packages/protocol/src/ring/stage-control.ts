@@ -8,6 +8,7 @@ import {
   messageField,
   modelIdField,
   nameField,
+  offerField,
   peerField,
   positionField,
   ringField,
@@ -66,6 +67,8 @@ const conductorMessage = z.discriminatedUnion('kind', [
     firstStep: countField,
     /** Replayed steps go no further: the stages behind have what they would bring. */
     endsReplay: z.boolean(),
+    /** Where the last stage's results go if that can be reached; else, and for all others, null. */
+    results: offerField.nullable(),
   }),
   /**
    * The stage sends what it journaled on again: of each slot positions `[0, to)`, in steps whose ids end right before `firstStep` of the
@@ -106,21 +109,33 @@ const hostMessage = z.discriminatedUnion('kind', [
 ]);
 
 /** `from`: where the stage that the steps are for begins, which tells it from others of the ring on the same node. */
-const helloMessage = z.object({ kind: z.literal('hello'), ring: ringField, epoch: epochField, from: layerField });
+const helloMessage = z.object({
+  kind: z.literal('hello'),
+  ring: ringField,
+  epoch: epochField,
+  from: layerField,
+  /** Whether steps may come over a direct connection: then the other side answers with a `direct`. */
+  direct: z.boolean(),
+});
+
+/** Where steps are to come; null: over this stream. */
+const directMessage = z.object({ kind: z.literal('direct'), offer: offerField.nullable() });
 
 export type StageOpenMessage = z.output<typeof openMessage>;
 export type ConductorMessage = z.output<typeof conductorMessage>;
 export type HostMessage = z.output<typeof hostMessage>;
 export type StepsHello = z.output<typeof helloMessage>;
+export type StepsDirect = z.output<typeof directMessage>;
 
 export const parseConductorMessage = (header: unknown): ConductorMessage => parseMessage('stage command', conductorMessage, header);
 export const parseHostMessage = (header: unknown): HostMessage => parseMessage('stage report', hostMessage, header);
+export const parseStepsDirect = (header: unknown): StepsDirect => parseMessage('steps answer', directMessage, header);
 export const parseStepsHello = (header: unknown): StepsHello => parseMessage('steps hello', helloMessage, header);
 
 /** Header of a frame whose payload is `encodeStep`'s. */
-export const STEP_HEADER = { kind: 'step' } as const;
+export const STEP_HEADER = Object.freeze({ kind: 'step' });
 /** Header of a frame whose payload is `encodeResult`'s. */
-export const RESULT_HEADER = { kind: 'result' } as const;
+export const RESULT_HEADER = Object.freeze({ kind: 'result' });
 
 export const isStepHeader = (header: unknown): boolean => hasKind(header, STEP_HEADER.kind);
 export const isResultHeader = (header: unknown): boolean => hasKind(header, RESULT_HEADER.kind);

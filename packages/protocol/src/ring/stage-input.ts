@@ -1,6 +1,6 @@
-import { InvalidInputError, type StageInfo, type Step, type StageTiming } from '@pippa/core';
+import { InvalidInputError, type ActivationFormat, type StageInfo, type Step, type StageTiming } from '@pippa/core';
 import { ProtocolError } from '../errors.ts';
-import { bytesPerActivation, unpackActivations, type ActivationFormat } from './activations.ts';
+import { bytesPerActivation, unpackActivations } from './activations.ts';
 import { decodeStep } from './step-frame.ts';
 
 export interface StageInput {

@@ -1,6 +1,8 @@
 import {
   StageError,
   type Clock,
+  type DirectDoor,
+  type DirectReceiver,
   type PeerId,
   type Slot,
   type StageChain,
@@ -8,6 +10,7 @@ import {
   type Step,
   type StepResult,
 } from '@pippa/core';
+import { decodeResult, STREAM_FRAME_LIMITS } from '@pippa/protocol';
 import type { RelinkPlan } from './plan-relink.ts';
 import { LinkFailedError, type StageConnection, type StageFailure } from './stage-connection.ts';
 
@@ -31,6 +34,8 @@ export interface LinkOptions extends RelinkPlan {
   readonly clock: Clock;
   /** How long a stage may take to open its way to the next one. */
   readonly linkMs: number;
+  /** Where results may come in past the control stream; left out: nowhere. */
+  readonly door?: DirectDoor | undefined;
   readonly onLost: (loss: ChainLoss) => void;
 }
 
@@ -61,19 +66,21 @@ export class RingChain implements StageChain {
   /** What can be replayed into the gap, slot by slot. */
   readonly journal: readonly (readonly [Slot, number])[];
   readonly #replayed = Promise.withResolvers<void>();
+  readonly #results: DirectReceiver | undefined;
   #loss: ChainLoss | undefined;
 
   private constructor(
     connections: readonly StageConnection[],
     epoch: number,
     journal: RingChain['journal'],
-    { gap, onLost }: Pick<LinkOptions, 'gap' | 'onLost'>,
+    { gap, onLost, results }: Pick<LinkOptions, 'gap' | 'onLost'> & { readonly results: DirectReceiver | undefined },
   ) {
     this.#connections = connections;
     this.epoch = epoch;
     this.#onLost = onLost;
     this.#gap = gap;
     this.journal = journal;
+    this.#results = results;
     // Nobody may ever wait for it.
     this.#replayed.promise.catch(() => {});
     this.stages = connections.map((connection) => connection.info);
@@ -89,6 +96,9 @@ export class RingChain implements StageChain {
         if (error !== undefined) this.#break({ error, lost: connection, suspect: connection.peer });
       });
     }
+    void results?.closed.then((error) => {
+      if (error !== undefined) this.#break({ error, lost: undefined, suspect: connections.at(-1)?.peer });
+    });
   }
 
   /**
@@ -96,7 +106,12 @@ export class RingChain implements StageChain {
    * `linkMs`, or why one was lost meanwhile. `onLost` is called once at most.
    */
   static async link(connections: readonly StageConnection[], epoch: number, options: LinkOptions): Promise<RingChain> {
-    const { clock, linkMs, gap } = options;
+    const { clock, linkMs, gap, door } = options;
+    let onResult: (result: StepResult) => void = () => {};
+    const results = await door
+      ?.open({ maxFrameBytes: STREAM_FRAME_LIMITS.headerBytes, onFrame: (frame) => onResult(decodeResult(frame)) })
+      // Then they come the other way.
+      .catch(() => undefined);
     const silent = new Set(connections);
     const late = Promise.withResolvers<never>();
     const cancelTimer = clock.schedule(linkMs, () => {
@@ -110,6 +125,7 @@ export class RingChain implements StageChain {
         index,
         stageCount: connections.length,
         next: next === undefined ? null : { peer: next.peer },
+        results: next === undefined && results !== undefined ? results.offer : null,
         cache: options.caches[index] ?? 'empty',
         journals: options.journals,
         firstStep: options.firstStep,
@@ -122,7 +138,12 @@ export class RingChain implements StageChain {
     try {
       const journals = await Promise.race([Promise.all(links), late.promise]);
       const journal = gap === undefined ? [] : (journals[gap.from - 1] ?? []);
-      return new RingChain(connections, epoch, journal, options);
+      const chain = new RingChain(connections, epoch, journal, { ...options, results });
+      onResult = (result) => chain.#onResult(result);
+      return chain;
+    } catch (error) {
+      results?.close();
+      throw error;
     } finally {
       cancelTimer();
     }
@@ -156,6 +177,11 @@ export class RingChain implements StageChain {
     });
   }
 
+  /** Nobody submits steps to it any more. */
+  close(): void {
+    this.#results?.close();
+  }
+
   /** The steps under way take too long: this stage is given up. */
   giveUp(connection: StageConnection, error: Error): void {
     this.#break({ error, lost: connection, suspect: connection.peer });
@@ -184,6 +210,7 @@ export class RingChain implements StageChain {
     for (const waiting of this.#waiting.values()) waiting.reject(loss.error);
     this.#waiting.clear();
     this.#replayed.reject(loss.error);
+    this.close();
     this.#onLost(loss);
   }
 }

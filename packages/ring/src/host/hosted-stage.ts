@@ -11,28 +11,28 @@ import {
   type StageRunnerOutput,
   type StageTiming,
   type Step,
+  type WayTrouble,
 } from '@pippa/core';
 import {
   bytesPerActivation,
   encodeResult,
-  encodeStep,
   isStepHeader,
   packActivations,
   parseConductorMessage,
   ProtocolError,
   readStageInput,
   RESULT_HEADER,
-  STEP_HEADER,
-  STEPS_PROTOCOL,
   type ConductorMessage,
   type HostMessage,
   type StageOpenMessage,
+  type StepsDirect,
   type StepsHello,
 } from '@pippa/protocol';
 import { Journal } from './journal/journal.ts';
 import type { JournalSettings } from './journal/row-store.ts';
 import type { Orphanage } from './orphanage.ts';
 import type { StageLoader } from './stage-loader.ts';
+import { WayOut } from './way-out.ts';
 
 export interface HostedStageParts {
   readonly mesh: Mesh;
@@ -64,7 +64,7 @@ export class HostedStage {
   /** Its place in the ring as of the last `link`. */
   #index = 0;
   /** The way to the next stage; undefined on the last one. */
-  #next: FrameStream | undefined;
+  #next: WayOut | undefined;
   /** Where steps come from; undefined on the first stage, whose steps come over the control stream. */
   #previous: FrameStream | undefined;
   /** Came before the `link` of its epoch did. */
@@ -119,12 +119,19 @@ export class HostedStage {
     this.#previous = stream;
     const { epoch } = hello;
     stream.onFrame((frame) => this.#guard(() => this.#onStep(frame)));
+    if (hello.direct) void this.#offerWay(stream, epoch);
     void stream.closed.then((error) => {
       if (this.#previous !== stream) return;
       this.#previous = undefined;
       if (epoch === this.#epoch && error !== undefined)
         this.#report(this.#index - 1, 'link_lost', `The way from ${stream.peer} was lost.`);
     });
+  }
+
+  async #offerWay(stream: FrameStream, epoch: number): Promise<void> {
+    const activations = this.#order?.activations ?? 'f32';
+    const offer = (await this.#runner?.ways?.take({ epoch, activations }).catch(() => null)) ?? null;
+    if (this.#previous === stream) this.#forget(stream.send({ kind: 'direct', offer } satisfies StepsDirect));
   }
 
   async close(): Promise<void> {
@@ -168,6 +175,7 @@ export class HostedStage {
       this.#runner = runner;
       runner.onOutput((output) => this.#guard(() => this.#onOutput(output)));
       runner.onLoss((error) => this.#onRunnerLost(runner, error));
+      runner.ways?.onTrouble((trouble) => this.#onTrouble(trouble));
       logger.info({ ...about, adopted: adopted !== undefined }, 'stage loaded');
       this.#send({ kind: 'ready', info: runner.info });
       onChange();
@@ -216,6 +224,8 @@ export class HostedStage {
     if (wasSpare) this.#parts.onChange();
     this.#firstStep = link.firstStep;
     this.#endsReplay = link.endsReplay;
+    // First: nothing of the old epoch may follow what comes now into the stage.
+    runner.ways?.close();
     if (link.cache === 'empty') {
       runner.reset();
       this.#journal?.clear();
@@ -226,25 +236,8 @@ export class HostedStage {
     void this.#next?.close();
     this.#next = undefined;
     try {
-      if (next !== null) {
-        const stream = await this.#parts.mesh.open(next.peer, STEPS_PROTOCOL);
-        if (this.#closed || this.#epoch !== epoch) {
-          await stream.close();
-          return;
-        }
-        this.#next = stream;
-        const hello: StepsHello = { kind: 'hello', ring: order.ring, epoch, from: order.to };
-        this.#forget(stream.send(hello));
-        void stream.closed.then((error) => {
-          if (this.#next !== stream || this.#epoch !== epoch) return;
-          this.#next = undefined;
-          this.#report(
-            index + 1,
-            'link_lost',
-            `The way to ${next.peer} was lost${error === undefined ? '' : `: ${error.message}`}.`,
-          );
-        });
-      }
+      await this.#openWayOut(link, order, runner);
+      if (this.#closed || this.#epoch !== epoch) return;
       const early = this.#early;
       this.#early = undefined;
       if (early?.hello.epoch === epoch) {
@@ -257,6 +250,44 @@ export class HostedStage {
     } catch (error) {
       this.#report(index + 1, 'link_lost', errorMessage(error));
     }
+  }
+
+  async #openWayOut(
+    { epoch, index, next, results, firstStep, endsReplay }: Extract<ConductorMessage, { kind: 'link' }>,
+    { ring, to, activations }: StageOpenMessage,
+    runner: StageRunner,
+  ): Promise<void> {
+    if (next === null) {
+      if (results !== null) await runner.ways?.hand(results, { epoch, activations, copies: false, heldBelow: firstStep });
+      return;
+    }
+    const way = await WayOut.open({
+      mesh: this.#parts.mesh,
+      runner,
+      peer: next.peer,
+      hello: { kind: 'hello', ring, epoch, from: to },
+      activations,
+      copies: this.#journal !== undefined,
+      heldBelow: endsReplay ? firstStep : 0,
+    });
+    if (this.#closed || this.#epoch !== epoch) {
+      await way.close();
+      return;
+    }
+    this.#next = way;
+    void way.closed.then((error) => {
+      if (this.#next !== way || this.#epoch !== epoch) return;
+      this.#next = undefined;
+      this.#report(index + 1, 'link_lost', `The way to ${way.peer} was lost${error === undefined ? '' : `: ${error.message}`}.`);
+    });
+  }
+
+  #onTrouble({ way, epoch, code, message }: WayTrouble): void {
+    if (epoch !== this.#epoch) return;
+    // A way that broke says nothing about what the stages hold.
+    const isLost = code === 'stream_lost';
+    const guilty = way === 'in' ? this.#index - 1 : isLost ? this.#index + 1 : this.#index;
+    this.#report(guilty, isLost ? 'link_lost' : code, message);
   }
 
   #keepJournal(isWanted: boolean, order: StageOpenMessage, runner: StageRunner): void {
@@ -321,7 +352,7 @@ export class HostedStage {
     }
   }
 
-  #onHidden({ step, hidden, timings }: Extract<StageRunnerOutput, { kind: 'hidden' }>): void {
+  #onHidden({ step, hidden, timings, delivered }: Extract<StageRunnerOutput, { kind: 'hidden' }>): void {
     const { bytes, overflows } = packActivations(hidden, this.#order?.activations ?? 'f32');
     if (overflows > 0) {
       this.#report(
@@ -332,6 +363,7 @@ export class HostedStage {
       return;
     }
     this.#journal?.record(step, bytes);
+    if (delivered === true) return;
     if (step.id < this.#firstStep && this.#endsReplay) this.#onReplayed(step.id);
     else this.#forget(this.#sendOn(step, bytes, timings));
   }
@@ -342,7 +374,7 @@ export class HostedStage {
 
   /** To the next stage; settles when more may be sent. */
   async #sendOn(step: Step, activations: Uint8Array, timings: readonly StageTiming[]): Promise<void> {
-    await this.#next?.send(STEP_HEADER, encodeStep(step, { activations, timings }));
+    await this.#next?.send(step, activations, timings);
   }
 
   #report(index: number, code: string, message: string): void {
@@ -386,6 +418,7 @@ export class HostedStage {
     const runner = this.#runner;
     if (error !== undefined && order !== undefined && runner !== undefined && !(error instanceof ProtocolError)) {
       this.#runner = undefined;
+      runner.ways?.close();
       this.#parts.orphanage.add(order, runner);
     }
     void this.#release();

@@ -4,6 +4,7 @@ import {
   untilSettledOrAborted,
   type CardRing,
   type Clock,
+  type DirectDoor,
   type FrameStream,
   type Logger,
   type Mesh,
@@ -43,6 +44,8 @@ export interface RingManagerParts {
   readonly journal?: RingJournal;
   /** Told what every step took. */
   readonly onStep?: (step: RingStep) => void;
+  /** See `RingParts`. */
+  readonly door?: DirectDoor;
 }
 
 /** The rings that somebody wants up until they are taken down, whatever happens to this node. Crash-safe. */
@@ -161,6 +164,7 @@ export class RingManager implements Startable {
         clock,
         logger: this.#parts.logger,
         settings,
+        door: this.#parts.door,
         onChange: () => this.#onChange(ring),
         ...(onStep === undefined ? {} : { onStep }),
       },

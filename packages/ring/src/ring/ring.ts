@@ -6,6 +6,7 @@ import {
   untilFirst,
   type CardRing,
   type Clock,
+  type DirectDoor,
   type Logger,
   type Mesh,
   type ModelManifest,
@@ -34,6 +35,8 @@ export interface RingParts {
   /** Its state, place or load changed: for the node card. */
   readonly onChange: () => void;
   readonly onStep?: (step: RingStep) => void;
+  /** Takes results of stages on other nodes past the mesh; left out: they come over its streams. */
+  readonly door?: DirectDoor | undefined;
 }
 
 export interface RingIdentity {
@@ -91,7 +94,7 @@ export class Ring {
     this.isKept = isKept;
     this.#lastUsedMs = parts.clock.nowMs();
     this.#logger = parts.logger.child({ scope: 'ring', ring: id, model: manifest.name });
-    const { mesh, planner, clock, settings } = parts;
+    const { mesh, planner, clock, settings, door } = parts;
     this.#stages = new StageSet({
       ring: id,
       manifest,
@@ -100,6 +103,7 @@ export class Ring {
       planner,
       clock,
       linkMs: settings.linkMs,
+      door,
       onSparesChanged: () => {
         this.#logger.info({ spares: this.spares }, 'spares changed');
         parts.onChange();

@@ -1,4 +1,13 @@
-import { StageError, type Clock, type Mesh, type ModelManifest, type PeerId, type PippaError, type RingId } from '@pippa/core';
+import {
+  StageError,
+  type Clock,
+  type DirectDoor,
+  type Mesh,
+  type ModelManifest,
+  type PeerId,
+  type PippaError,
+  type RingId,
+} from '@pippa/core';
 import type { PlacedStage, RingWish } from '@pippa/protocol';
 import type { CarriedOver } from '../carry-over.ts';
 import { planRelink, replayable } from '../chain/plan-relink.ts';
@@ -20,6 +29,7 @@ export interface StageSetParts {
   readonly linkMs: number;
   /** Other spares than before. */
   readonly onSparesChanged: () => void;
+  readonly door?: DirectDoor | undefined;
 }
 
 type ReportProgress = (fraction: number, message: string) => void;
@@ -34,6 +44,7 @@ export class StageSet {
   #epoch = 0;
   /** Stages whose caches hold all that the conductor counts on. */
   readonly #holding = new Set<StageConnection>();
+  #chain: RingChain | undefined;
 
   constructor(parts: StageSetParts) {
     this.#parts = parts;
@@ -143,7 +154,8 @@ export class StageSet {
     onLost: (loss: ChainLoss) => void,
     carried: CarriedOver,
   ): Promise<{ readonly chain: RingChain; readonly carried: CarriedOver }> {
-    const { clock, linkMs } = this.#parts;
+    const { clock, linkMs, mesh, door } = this.#parts;
+    this.#chain?.close();
     this.#epoch += 1;
     const connections = this.#connections;
     for (const connection of this.#holding) if (!connections.includes(connection)) this.#holding.delete(connection);
@@ -162,8 +174,10 @@ export class StageSet {
       journals,
       clock,
       linkMs,
+      door: connections.at(-1)?.peer === mesh.self ? undefined : door,
       onLost,
     });
+    this.#chain = chain;
     let { kept } = carried;
     if (plan.gap !== undefined) {
       kept = replayable(kept, chain.journal);
@@ -237,6 +251,7 @@ export class StageSet {
   /** Unloads them all. */
   close(reason?: PippaError): void {
     this.spares.close();
+    this.#chain?.close();
     closeAll(this.#connections, reason);
     this.#connections = [];
   }

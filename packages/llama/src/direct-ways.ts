@@ -1,0 +1,119 @@
+import {
+  errorMessage,
+  PippaError,
+  type DirectOffer,
+  type DirectReceiver,
+  type StageInfo,
+  type StageWays,
+  type WayTrouble,
+} from '@pippa/core';
+import { connectDirect, openDirect, type DirectSender } from '@pippa/direct';
+import {
+  bytesPerActivation,
+  encodeResult,
+  encodeStep,
+  packActivations,
+  readStageInput,
+  STREAM_FRAME_LIMITS,
+  type StageInput,
+} from '@pippa/protocol';
+import type { StageOutputFrame } from './worker-messages.ts';
+
+/** A peer of the house answers within milliseconds; a firewall that drops what it does not like never does. */
+const CONNECT_MS = 1500;
+
+/** The way out of an epoch's steps. */
+interface WayOut {
+  readonly sender: DirectSender;
+  readonly options: Parameters<StageWays['hand']>[1];
+}
+
+/** The direct ways of a stage in its own thread; see `StageWays`. */
+export class DirectWays {
+  readonly #info: StageInfo;
+  readonly #onInput: (input: StageInput) => void;
+  readonly #onTrouble: (trouble: WayTrouble) => void;
+  #receiver: DirectReceiver | undefined;
+  #out: WayOut | undefined;
+
+  constructor(info: StageInfo, onInput: (input: StageInput) => void, onTrouble: (trouble: WayTrouble) => void) {
+    this.#info = info;
+    this.#onInput = onInput;
+    this.#onTrouble = onTrouble;
+  }
+
+  async take({ epoch, activations }: Parameters<StageWays['take']>[0]): Promise<DirectOffer> {
+    this.#receiver?.close();
+    const { maxRows, embeddingLength } = this.#info;
+    const receiver = await openDirect({
+      // Histories and grammars of samplers come beside the hidden states.
+      maxFrameBytes: maxRows * embeddingLength * bytesPerActivation(activations) + STREAM_FRAME_LIMITS.headerBytes,
+      onFrame: (frame) => {
+        if (this.#receiver !== receiver) return;
+        const input = readStageInput(frame, this.#info, activations);
+        if (input.step.epoch === epoch) this.#onInput(input);
+      },
+    });
+    this.#receiver = receiver;
+    void receiver.closed.then((reason) => {
+      if (this.#receiver !== receiver || reason === undefined) return;
+      this.#receiver = undefined;
+      this.#tell('in', epoch, reason);
+    });
+    return receiver.offer;
+  }
+
+  async hand(offer: DirectOffer, options: WayOut['options']): Promise<boolean> {
+    this.#closeOut();
+    const sender = await connectDirect(offer, CONNECT_MS);
+    if (sender === undefined) return false;
+    this.#closeOut();
+    const out = { sender, options };
+    this.#out = out;
+    void sender.closed.then((reason) => {
+      if (this.#out !== out || reason === undefined) return;
+      this.#out = undefined;
+      this.#tell('out', options.epoch, reason);
+    });
+    return true;
+  }
+
+  close(): void {
+    const receiver = this.#receiver;
+    this.#receiver = undefined;
+    receiver?.close();
+    this.#closeOut();
+  }
+
+  /** Hands on what the stage made of a step; returns what is left to come out of the stage the other way. */
+  deliver(frame: StageOutputFrame): StageOutputFrame | undefined {
+    const out = this.#out;
+    if (out === undefined || (frame.kind !== 'step' && frame.kind !== 'result')) return frame;
+    const { sender, options } = out;
+    const { id, epoch } = frame.kind === 'step' ? frame.step : frame.result;
+    if (epoch !== options.epoch || id < options.heldBelow) return frame;
+    if (frame.kind === 'result') {
+      sender.send(encodeResult(frame.result));
+      return undefined;
+    }
+    const { bytes, overflows } = packActivations(frame.hidden, options.activations);
+    if (overflows > 0) {
+      const message = `${overflows} hidden values do not fit 16 bits: use --activations f32 or bf16.`;
+      this.#onTrouble({ way: 'out', epoch, code: 'activation_overflow', message });
+      return undefined;
+    }
+    sender.send(encodeStep(frame.step, { activations: bytes, timings: frame.timings }));
+    return options.copies ? { ...frame, delivered: true } : undefined;
+  }
+
+  #closeOut(): void {
+    const out = this.#out;
+    this.#out = undefined;
+    out?.sender.close();
+  }
+
+  #tell(way: WayTrouble['way'], epoch: number, reason: unknown): void {
+    const code = reason instanceof PippaError ? reason.code : 'stream_lost';
+    this.#onTrouble({ way, epoch, code, message: errorMessage(reason) });
+  }
+}
