@@ -1,3 +1,4 @@
+import { homedir } from 'node:os';
 import { GIB, systemClock, type Logger, type Mesh } from '@pippa/core';
 import { createModelStore, type Library, type LibraryModel, type ModelStore } from '@pippa/models';
 import type { RingStep } from '@pippa/ring';
@@ -15,6 +16,7 @@ import { Node } from './node.ts';
 export interface OpenNodeSurroundings {
   readonly paths: AgentPaths;
   readonly machine: Machine;
+  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly logger: Logger;
   readonly library: Library;
   /** Models that the agent is started for. */
@@ -31,7 +33,7 @@ export interface OpenedNode {
 
 /** Binds the parts of a node by its settings. Nothing is started. */
 export function openNode(settings: Settings, surroundings: OpenNodeSurroundings): OpenedNode {
-  const { mesh, paths, machine, logger, library, asked, onStep } = surroundings;
+  const { mesh, paths, machine, environment, logger, library, asked, onStep } = surroundings;
   const transferRate = (): number => transferBytesPerSecond(mesh, settings.transferLimit, node.isComputing);
   const store = createModelStore({
     library,
@@ -44,6 +46,7 @@ export function openNode(settings: Settings, surroundings: OpenNodeSurroundings)
     random: Math.random,
     uploadBytesPerSecond: transferRate,
     downloadBytesPerSecond: transferRate,
+    ...(settings.autoPull ? { origins: { environment, home: homedir() } } : {}),
     quotaBytes: settings.diskQuota === undefined ? undefined : settings.diskQuota * GIB,
   });
   const node: Node = new Node({

@@ -6,13 +6,14 @@ export { modelPlaces, PLACE_LABELS, type ModelPlace, type PlaceKind, type PlaceO
 export { removeModel } from './library/remove-model.ts';
 export { findByName, looksLikePath } from './library/resolve-name.ts';
 export { ModelNotHereError, OtherCopyError, WrongModelError, WrongPieceError } from './errors.ts';
-export {
-  createModelStore,
-  type ModelStore,
-  type ModelStoreOptions,
-  type ObtainOptions,
-  type ObtainProgress,
-  type ShardRequest,
+export { createModelStore } from './store/disk-model-store.ts';
+export type {
+  ModelStore,
+  ModelStoreOptions,
+  ObtainOptions,
+  ObtainProgress,
+  OriginOptions,
+  ShardRequest,
 } from './store/model-store.ts';
 export { PieceFile, type PieceFileOptions } from './pieces/piece-file.ts';
 export { PieceMap, pieceBytesFor, type PiecePlace } from './pieces/piece-map.ts';

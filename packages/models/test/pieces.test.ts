@@ -98,7 +98,7 @@ describe('a file of pieces', () => {
     return {
       source: await readFile(path),
       directory,
-      file: await PieceFile.create({ directory, id, clock: systemClock }, 'model:Q8_0', table),
+      file: await PieceFile.create({ directory, id, clock: systemClock }, { name: 'model:Q8_0', table }),
     };
   }
 

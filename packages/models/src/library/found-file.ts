@@ -8,6 +8,8 @@ export interface FoundFile extends ModelNames {
   readonly path: string;
   /** Vision or audio projector that belongs to it. */
   readonly projectorPath?: string;
+  /** Where its place says that it was got from, as `pull` takes it: `hf:owner/repository/file.gguf`, `ollama:llama3.2:1b`. */
+  readonly origin?: string;
 }
 
 /** Most model files that one place is searched for. */

@@ -13,6 +13,8 @@ export interface LibraryModel {
   readonly paths: readonly string[];
   /** Vision or audio projector that lies beside it. */
   readonly projectorPath?: string;
+  /** Where it was got from, as `pull` takes it, as far as its place tells. */
+  readonly origin?: string;
   readonly manifest: ModelManifest;
 }
 

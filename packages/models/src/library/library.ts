@@ -171,7 +171,7 @@ function toEntry(file: FoundFile, facts: ModelFacts): LibraryEntry | undefined {
       return brokenEntry(file, facts.error);
     case 'model':
     default: {
-      const { name, place, projectorPath } = file;
+      const { name, place, projectorPath, origin } = file;
       const aliases = [...file.aliases, ...(facts.familyAlias === undefined ? [] : [facts.familyAlias])];
       return {
         kind: 'model',
@@ -181,6 +181,7 @@ function toEntry(file: FoundFile, facts: ModelFacts): LibraryEntry | undefined {
         place,
         paths: facts.paths,
         ...(projectorPath === undefined ? {} : { projectorPath }),
+        ...(origin === undefined ? {} : { origin }),
         manifest: { ...facts.manifest, name },
       };
     }

@@ -2,6 +2,7 @@ import { glob } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MAX_FILES_PER_PLACE, type FoundFile } from './found-file.ts';
 import { namesOfFile, type ModelNames, type Repository } from './model-naming.ts';
+import { originOfPath } from './origin-of-path.ts';
 import type { ModelPlace } from './places.ts';
 
 /** Folder below a model folder, at any of these depths: `author/repository/file.gguf`. */
@@ -38,7 +39,9 @@ export function foundFiles(
     .filter((path) => !LATER_PART.test(path) && !PROJECTOR.test(path))
     .map((path) => {
       const projector = projectors.get(dirname(path));
+      const origin = originOfPath(place, path);
       return {
+        ...(origin === undefined ? {} : { origin }),
         ...((place.kind === 'own' ? pulledFromOllama(path) : undefined) ?? namesOfFile(path, repositoryOfPath(path))),
         place,
         path: join(place.directory, path),

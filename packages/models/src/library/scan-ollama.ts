@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { FoundFile } from './found-file.ts';
+import { originOfPath } from './origin-of-path.ts';
 import type { ModelPlace } from './places.ts';
 import { globFiles } from './scan-folder.ts';
 
@@ -36,7 +37,14 @@ export async function scanOllama(place: ModelPlace): Promise<FoundFile[]> {
     const model = blobOf(OLLAMA_MODEL_LAYER);
     const projectorPath = blobOf(OLLAMA_PROJECTOR_LAYER);
     if (model === undefined) continue;
-    found.push({ ...ollamaNames(path), place, path: model, ...(projectorPath === undefined ? {} : { projectorPath }) });
+    const origin = originOfPath(place, path);
+    found.push({
+      ...ollamaNames(path),
+      place,
+      path: model,
+      ...(projectorPath === undefined ? {} : { projectorPath }),
+      ...(origin === undefined ? {} : { origin }),
+    });
   }
   return found;
 }

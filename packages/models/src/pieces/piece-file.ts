@@ -25,6 +25,13 @@ export interface PieceFileOptions {
   readonly unsyncedBytes?: number;
 }
 
+/** What a file of pieces is begun with. */
+export interface ModelTable {
+  readonly name: string;
+  readonly table: PieceTable;
+  readonly origin?: string;
+}
+
 /**
  * A model of which some pieces are there: sparse files of the full length, and a journal of the pieces that were verified. A piece is
  * written, then synced, then journalled and that synced, so that the journal never says too much, whenever the power fails. Files of a
@@ -34,6 +41,8 @@ export class PieceFile {
   readonly directory: string;
   readonly id: ModelId;
   readonly name: string;
+  /** Where the model was got from, as `pull` takes it; undefined where nobody knows. */
+  readonly origin: string | undefined;
   readonly table: PieceTable;
   readonly digest: string;
   readonly map: PieceMap;
@@ -54,8 +63,7 @@ export class PieceFile {
 
   private constructor(
     options: PieceFileOptions,
-    name: string,
-    table: PieceTable,
+    { name, origin, table }: ModelTable,
     opened: {
       readonly present: PieceSet;
       readonly journal: PieceJournal;
@@ -67,6 +75,7 @@ export class PieceFile {
     this.directory = options.directory;
     this.id = options.id;
     this.name = name;
+    this.origin = origin;
     this.table = table;
     this.digest = tableDigest(table);
     this.map = mapOf(table);
@@ -83,18 +92,19 @@ export class PieceFile {
   /** Goes on with what is in the folder; undefined when nothing usable is. */
   static async resume(options: PieceFileOptions): Promise<PieceFile | undefined> {
     const stored = await readTableFile(join(options.directory, TABLE_FILE));
-    return stored === undefined ? undefined : PieceFile.#open(options, stored.name, stored.table);
+    return stored === undefined ? undefined : PieceFile.#open(options, stored);
   }
 
   /** Begins with nothing; what was in the folder goes. */
-  static async create(options: PieceFileOptions, name: string, table: PieceTable): Promise<PieceFile> {
+  static async create(options: PieceFileOptions, model: ModelTable): Promise<PieceFile> {
     await rm(options.directory, { recursive: true, force: true });
     await mkdir(options.directory, { recursive: true });
-    await writeTableFile(join(options.directory, TABLE_FILE), { name, stamps: [], table });
-    return PieceFile.#open(options, name, table);
+    await writeTableFile(join(options.directory, TABLE_FILE), { ...model, stamps: [] });
+    return PieceFile.#open(options, model);
   }
 
-  static async #open(options: PieceFileOptions, name: string, table: PieceTable): Promise<PieceFile> {
+  static async #open(options: PieceFileOptions, model: ModelTable): Promise<PieceFile> {
+    const { name, table } = model;
     const paths = fileNames(name, table.files.length).map((file) => join(options.directory, file));
     const journalPath = join(options.directory, JOURNAL_FILE);
     // Without its data a journal means nothing.
@@ -112,7 +122,7 @@ export class PieceFile {
       }
       await syncFolder(options.directory);
       const usedMs = (await stat(join(options.directory, TABLE_FILE))).mtimeMs;
-      return new PieceFile(options, name, table, { present, journal, handles, paths, usedMs });
+      return new PieceFile(options, model, { present, journal, handles, paths, usedMs });
     } catch (error) {
       await Promise.allSettled([journal.close(), ...handles.map((handle) => handle.close())]);
       throw error;

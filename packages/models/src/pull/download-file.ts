@@ -2,14 +2,15 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { errorMessage, formatBytes, type Clock, type Logger } from '@pippa/core';
-import { DownloadFailedError, GatedModelError, NotOnHubError, WrongHashError } from '../errors.ts';
-import { sleep } from '../swarm/pacer.ts';
-import { failed, type HttpAnswer, type HttpClient } from './http-client.ts';
+import { formatBytes, type Clock, type Logger } from '@pippa/core';
+import { DownloadFailedError, WrongHashError } from '../errors.ts';
+import { contentRange, getRange, refuse, take } from './get-range.ts';
+import type { HttpClient } from './http-client.ts';
 import { PULL_LIMITS } from './limits.ts';
 import { lockPart } from './part-lock.ts';
 import { PartFile, type Segment } from './part-file.ts';
 import type { PlannedFile } from './pull-plan.ts';
+import { withRetries } from './with-retries.ts';
 
 export interface DownloadOptions {
   readonly client: HttpClient;
@@ -128,26 +129,12 @@ async function getSegment(
     planned.url,
     options,
     async () => {
-      const from = segment.offset + segment.done;
-      const to = segment.offset + segment.length - 1;
-      const headers = { ...planned.headers, range: `bytes=${from}-${to}` };
-      const answer = await options.client.ask(planned.url, { headers, signal: options.signal });
-      try {
-        refuse(answer, planned.url);
-        const range = contentRange(answer);
-        if (answer.status !== 206 || range?.from !== from || range.to !== to || range.total !== part.byteLength)
-          throw new DownloadFailedError(`${answer.url.host} sent another part of the file than was asked for.`);
-        await take(answer, planned.url, options.signal, async (chunk) => {
-          if (segment.done + chunk.length > segment.length)
-            throw new DownloadFailedError(`${answer.url.host} sent more of the file than was asked for.`);
-          await part.write(chunk, segment.offset + segment.done);
-          segment.done += chunk.length;
-          await reporter.came();
-        });
-      } finally {
-        answer.body.destroy();
-      }
-      if (segment.done < segment.length) throw new DownloadFailedError(`${answer.url.host} broke off.`);
+      const range = { from: segment.offset + segment.done, to: segment.offset + segment.length - 1, total: part.byteLength };
+      await getRange(planned, range, options, async (chunk) => {
+        await part.write(chunk, segment.offset + segment.done);
+        segment.done += chunk.length;
+        await reporter.came();
+      });
     },
     () => segment.done,
   );
@@ -177,23 +164,6 @@ async function getWhole(part: PartFile, planned: PlannedFile, options: DownloadO
   });
 }
 
-async function take(answer: HttpAnswer, url: URL, signal: AbortSignal, use: (chunk: Buffer) => Promise<void>): Promise<void> {
-  const chunks = answer.body as AsyncIterable<Buffer>;
-  const iterator = chunks[Symbol.asyncIterator]();
-  for (;;) {
-    let next: IteratorResult<Buffer>;
-    try {
-      next = await iterator.next();
-    } catch (error) {
-      signal.throwIfAborted();
-      throw failed(url, error);
-    }
-    if (next.done === true) return;
-    // What the disk throws is no failure of the network.
-    await use(next.value);
-  }
-}
-
 class Reporter {
   readonly #part: PartFile;
   readonly #options: DownloadOptions;
@@ -216,64 +186,6 @@ class Reporter {
     this.#savedMs = nowMs;
     await this.#part.save();
   }
-}
-
-/** Throws for answers that no further attempt makes better, and for those that one may. */
-function refuse({ status, headers }: HttpAnswer, url: URL): void {
-  if (status === 200 || status === 206) return;
-  if (status === 401 || status === 403) {
-    throw new GatedModelError(`${url.host} does not give this file to just anybody (status ${status}).`, {
-      hint: 'Set HF_TOKEN to a token of an account that has accepted the terms of the model.',
-    });
-  }
-  if (status === 404 || status === 410) throw new NotOnHubError(`The file is not at ${url.host} (any more).`);
-  throw new BusyServerError(`${url.host} answered with status ${status}.`, Number(headers['retry-after']) * 1000 || undefined);
-}
-
-/** 429, 5xx and the like: worth another attempt. */
-class BusyServerError extends DownloadFailedError {
-  readonly retryAfterMs: number | undefined;
-
-  constructor(message: string, retryAfterMs: number | undefined) {
-    super(message, { hint: 'Run the same command again in a while: it goes on where it stopped.' });
-    this.name = 'DownloadFailedError';
-    this.retryAfterMs = retryAfterMs;
-  }
-}
-
-/** Tries again with growing pauses; attempts that brought something do not count. */
-async function withRetries<Result>(
-  url: URL,
-  options: DownloadOptions,
-  attempt: () => Promise<Result>,
-  progress: () => number = () => 0,
-): Promise<Result> {
-  let left: number = PULL_LIMITS.attempts;
-  let pauseMs: number = PULL_LIMITS.firstPauseMs;
-  for (;;) {
-    const before = progress();
-    try {
-      return await attempt();
-    } catch (error) {
-      options.signal.throwIfAborted();
-      if (!(error instanceof DownloadFailedError)) throw error;
-      if (progress() > before) {
-        left = PULL_LIMITS.attempts;
-        pauseMs = PULL_LIMITS.firstPauseMs;
-      }
-      left -= 1;
-      const retryAfterMs = error instanceof BusyServerError ? error.retryAfterMs : undefined;
-      if (left <= 0 || (retryAfterMs ?? 0) > PULL_LIMITS.longestRetryAfterMs) throw error;
-      options.logger.debug({ host: url.host, error: errorMessage(error), attemptsLeft: left }, 'a download is taken up again');
-      await sleep(retryAfterMs ?? pauseMs, options.clock, options.signal);
-      pauseMs = Math.min(PULL_LIMITS.longestPauseMs, pauseMs * 2);
-    }
-  }
-}
-
-function contentRange({ headers }: HttpAnswer): { readonly from: number; readonly to: number; readonly total: number } | undefined {
-  const match = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers['content-range'] ?? '');
-  return match === null ? undefined : { from: Number(match[1]), to: Number(match[2]), total: Number(match[3]) };
 }
 
 /** Throws `WrongHashError`. Without a stated hash the file must at least begin like a model. */

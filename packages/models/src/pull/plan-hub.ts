@@ -134,6 +134,11 @@ function choose(reference: HubReference, entries: readonly TreeEntry[]): readonl
   if (file !== undefined) {
     const found = candidates.find((candidate) => candidate.files.some(({ path }) => path.toLowerCase() === file.toLowerCase()));
     if (found !== undefined) return found.files;
+    // Where pulled files lie here says nothing of folders in the repository.
+    const below = candidates.filter((candidate) =>
+      candidate.files.some(({ path }) => path.toLowerCase().endsWith(`/${file.toLowerCase()}`)),
+    );
+    if (below[0] !== undefined && below.length === 1) return below[0].files;
     const paths = candidates.map((candidate) => candidate.files[0]?.path ?? '');
     throw new NotOnHubError(`${name} has no file ${file}.${didYouMean(file, paths)}`, {
       hint: `There are: ${listing(candidates)}.`,

@@ -2,17 +2,16 @@ import { constants, copyFile, mkdir, rename, rm, statfs } from 'node:fs/promises
 import { basename, dirname, join, resolve } from 'node:path';
 import { formatBytes, type Clock, type Logger } from '@pippa/core';
 import { readGgufModel, splitPaths } from '@pippa/gguf';
-import { BadReferenceError, NotEnoughDiskError } from '../errors.ts';
+import { NotEnoughDiskError } from '../errors.ts';
 import { fileStamp } from '../library/file-stamp.ts';
 import { namesOfFile } from '../library/model-naming.ts';
 import { downloadFile } from './download-file.ts';
-import { HttpClient } from './http-client.ts';
+import type { HttpClient } from './http-client.ts';
 import { PULL_LIMITS } from './limits.ts';
 import { resumableBytes } from './part-file.ts';
-import { planHub, type Environment } from './plan-hub.ts';
-import { planOllama } from './plan-ollama.ts';
-import { planUrl } from './plan-url.ts';
-import { parsePullReference, type PullReference } from './pull-reference.ts';
+import type { Environment } from './plan-hub.ts';
+import { planReference, withClient } from './plan-reference.ts';
+import { parsePullReference } from './pull-reference.ts';
 import { planBytes, type PullPlan } from './pull-plan.ts';
 import { TransferRate } from './transfer-rate.ts';
 
@@ -50,42 +49,16 @@ export interface PulledModel {
 
 /** Finds out what a reference stands for, without getting it. Throws `BadReferenceError` for a path, and what planning throws. */
 export async function planPull(text: string, options: Pick<PullOptions, 'environment' | 'home' | 'signal'>): Promise<PullPlan> {
-  return withClient(options.environment, (client) => plan(parsePullReference(text), client, options));
+  return withClient(options.environment, (client) => planReference(parsePullReference(text), client, options));
 }
 
 /** Gets a model into the agent's own folder. Throws the errors of `errors.ts`, what the disk throws, or the signal's reason. */
 export async function pullModel(text: string, options: PullOptions): Promise<PulledModel> {
   const reference = parsePullReference(text);
   if (reference.kind === 'path') return copyModel(reference.path, options);
-  return withClient(options.environment, async (client) => pullPlan(await plan(reference, client, options), client, options));
-}
-
-async function withClient<Result>(environment: Environment, work: (client: HttpClient) => Promise<Result>): Promise<Result> {
-  const client = new HttpClient(environment);
-  try {
-    return await work(client);
-  } finally {
-    client[Symbol.dispose]();
-  }
-}
-
-async function plan(
-  reference: PullReference,
-  client: HttpClient,
-  options: Pick<PullOptions, 'environment' | 'home' | 'signal'>,
-): Promise<PullPlan> {
-  const hubOptions = { client, ...options };
-  switch (reference.kind) {
-    case 'hub':
-      return planHub(reference, hubOptions);
-    case 'ollama':
-      return planOllama(reference, hubOptions);
-    case 'url':
-      return planUrl(reference.url, hubOptions);
-    case 'path':
-    default:
-      throw new BadReferenceError(`${reference.path} is a file on this machine, nothing to download.`);
-  }
+  return withClient(options.environment, async (client) =>
+    pullPlan(await planReference(reference, client, options), client, options),
+  );
 }
 
 async function pullPlan(planned: PullPlan, client: HttpClient, options: PullOptions): Promise<PulledModel> {

@@ -32,6 +32,10 @@ export class LocalHoldings implements Holdings {
     return file === undefined || model === undefined ? undefined : manifestOf(model, { id, name: file.name });
   }
 
+  origin(id: ModelId): string | undefined {
+    return this.#library.byId(id)?.origin ?? this.#partial.get(id)?.origin;
+  }
+
   async held(id: ModelId): Promise<HeldPieces | undefined> {
     const whole = this.#library.byId(id);
     if (whole !== undefined) return { digest: (await this.#tables.peek(whole))?.digest, pieces: undefined };

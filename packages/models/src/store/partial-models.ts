@@ -1,8 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorMessage, modelId, type Clock, type Logger, type ModelId } from '@pippa/core';
-import { PieceFile, type PieceFileOptions } from '../pieces/piece-file.ts';
-import type { PieceTable } from '../pieces/piece-table.ts';
+import { PieceFile, type ModelTable, type PieceFileOptions } from '../pieces/piece-file.ts';
 
 /** Models of which pieces are here: one folder each, named by id. */
 export class PartialModels {
@@ -50,10 +49,10 @@ export class PartialModels {
   }
 
   /** The model's file of pieces, begun with this table when there is none. */
-  async open(id: ModelId, name: string, table: PieceTable): Promise<PieceFile> {
+  async open(id: ModelId, model: ModelTable): Promise<PieceFile> {
     const known = this.#files.get(id) ?? this.#opening.get(id);
     if (known !== undefined) return known;
-    const opening = PieceFile.create(this.#optionsOf(id), name, table);
+    const opening = PieceFile.create(this.#optionsOf(id), model);
     this.#opening.set(id, opening);
     try {
       const file = await opening;

@@ -27,6 +27,8 @@ export interface HeldPieces {
 /** What this node can give to others. Everything is undefined for a model of which nothing is here. */
 export interface Holdings {
   manifest(id: ModelId): Promise<ModelManifest | undefined>;
+  /** Where the model was got from, as `pull` takes it; undefined where nobody knows, too. */
+  origin(id: ModelId): string | undefined;
   held(id: ModelId): Promise<HeldPieces | undefined>;
   /** A table, or the fraction 0 .. 1 of the hashing that the question has started. */
   table(id: ModelId): Promise<PieceTable | number | undefined>;

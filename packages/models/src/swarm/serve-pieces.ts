@@ -66,6 +66,10 @@ async function answerQuestion(holdings: Holdings, question: unknown): Promise<Pi
       const answer = { kind: 'have', whole: pieces === undefined, pieces: pieces?.toBytes() ?? new Uint8Array(0) } as const;
       return digest === undefined ? answer : { ...answer, digest };
     }
+    case 'origin': {
+      const reference = holdings.origin(asked.model);
+      return { kind: 'origin', ...(reference === undefined ? {} : { reference }) };
+    }
     case 'table':
     default: {
       const table = await holdings.table(asked.model);

@@ -4,31 +4,27 @@ import { ModelNotHereError, OtherCopyError, WrongPieceError } from '../errors.ts
 import { BufferPool } from '../pieces/buffer-pool.ts';
 import type { PieceFile } from '../pieces/piece-file.ts';
 import { headerPieces } from '../pieces/piece-table.ts';
+import { AskAllowance } from './ask-allowance.ts';
 import { orderPieces, slowPiece, type PieceUnderWay } from './choose-pieces.ts';
 import { askHave, holdersOf, nameOf } from './fetch-table.ts';
 import { PieceSource } from './piece-source.ts';
+import { OriginFetch } from './origin-fetch.ts';
+import { PeerBook, type DroppedPeer } from './peer-book.ts';
+import type { PieceOrigin } from './piece-origin.ts';
 import type { SwarmTraffic } from './swarm-traffic.ts';
+import { WantedPieces, type WantOptions } from './wanted-pieces.ts';
 
 /** Peers are looked for, and those with a part asked what they have got meanwhile, this often. */
 const LOOK_MS = 1000;
 /** A peer that owes pieces and sends nothing for so long is left for a while. */
 const STALL_MS = 5000;
 const RETRY_PEER_MS = 10_000;
-/** A peer that sent wrong bytes is not asked again for so long. */
-const DROP_MS = 300_000;
-/** Without any peer for so long the download is given up; what came stays. */
+/** Without anybody who has any of the missing pieces for so long the download is given up; what came stays. */
 const GIVE_UP_MS = 15_000;
 /** Bytes that came and are not checked and written yet: beyond it peers are made to wait. */
 const MAX_UNWRITTEN_BYTES = 64 * 1024 * 1024;
 /** From so much on a direct connection is worth its round trips. */
 const DIRECT_FROM_BYTES = 16 * 1024 * 1024;
-
-export interface SwarmProgress {
-  readonly doneBytes: number;
-  readonly totalBytes: number;
-  /** All peers together, at present. */
-  readonly bytesPerSecond: number;
-}
 
 export interface SwarmDownloadOptions {
   readonly mesh: Mesh;
@@ -43,32 +39,10 @@ export interface SwarmDownloadOptions {
   readonly dropped?: Map<PeerId, DroppedPeer>;
   /** Much is asked for over direct connections. */
   readonly isDirect: boolean;
-  /** Counts what comes. */
+  /** Where the model was got from once: for pieces that no peer has. Left out: not known, or not allowed. */
+  readonly origin?: PieceOrigin;
+  /** Counts what comes from peers. */
   readonly traffic?: SwarmTraffic;
-}
-
-export interface WantOptions {
-  readonly onProgress?: (progress: SwarmProgress) => void;
-  readonly signal?: AbortSignal;
-}
-
-/** A peer that did what no honest one does. */
-export interface DroppedPeer {
-  readonly peer: PeerId;
-  /** Monotonic; then it is asked again: its copy may have been mended. */
-  readonly untilMs: number;
-  readonly name: string;
-  readonly reason: string;
-}
-
-interface Want {
-  readonly remaining: Set<number>;
-  readonly totalBytes: number;
-  remainingBytes: number;
-  readonly options: WantOptions;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-  readonly stopListening: () => void;
 }
 
 /**
@@ -77,12 +51,11 @@ interface Want {
  */
 export class SwarmDownload {
   readonly #options: SwarmDownloadOptions;
-  readonly #wants = new Set<Want>();
+  readonly #wanted: WantedPieces;
   readonly #sources = new Map<PeerId, PieceSource>();
-  /** Shared by the downloads of a model, so that what one found out the next one need not. */
-  readonly #dropped: Map<PeerId, DroppedPeer>;
-  readonly #otherCopies = new Set<PeerId>();
-  readonly #notBeforeMs = new Map<PeerId, number>();
+  readonly #book: PeerBook;
+  readonly #allowance: AskAllowance;
+  readonly #origin: OriginFetch | undefined;
   readonly #buffers: BufferPool;
   readonly #urgent: ReadonlySet<number>;
   readonly #start: number;
@@ -94,65 +67,66 @@ export class SwarmDownload {
   #abort = new AbortController();
   #stopLooking: (() => void) | undefined;
   #isLooking = false;
-  #lastSourceMs = 0;
-  #mayAskAtMs = 0;
-  #cancelAsk: (() => void) | undefined;
+  /** When somebody had any of what is missing. */
+  #lastOwnerMs = 0;
   #lastFailure = '';
 
   constructor(options: SwarmDownloadOptions) {
     this.#options = options;
-    this.#dropped = options.dropped ?? new Map();
-    this.#buffers = new BufferPool(options.file.map.pieceBytes);
-    this.#urgent = new Set(headerPieces(options.file.table, options.file.map));
-    this.#start = Math.floor(options.random() * options.file.map.count);
+    const { file, clock, dropped = new Map(), bytesPerSecond = () => Infinity, origin } = options;
+    this.#wanted = new WantedPieces(file.map, () => this.#wantsChanged());
+    this.#book = new PeerBook(clock, dropped);
+    this.#allowance = new AskAllowance(clock, bytesPerSecond, () => this.#fill());
+    this.#buffers = new BufferPool(file.map.pieceBytes);
+    this.#urgent = new Set(headerPieces(file.table, file.map));
+    this.#start = Math.floor(options.random() * file.map.count);
+    this.#origin =
+      origin === undefined
+        ? undefined
+        : new OriginFetch(origin, options, {
+            onPiece: (piece, bytes) => this.#arrived(piece, bytes),
+            onEnd: () => {
+              this.#queue = undefined;
+              this.#considerOrigin();
+            },
+          });
   }
 
   get dropped(): readonly DroppedPeer[] {
-    return [...this.#dropped.values()];
+    return this.#book.dropped;
   }
 
   /** Settles when all these pieces are here and on disk. Throws `ModelNotHereError`, what writing throws, or the signal's reason. */
   async want(pieces: Iterable<number>, options: WantOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
     const { file } = this.#options;
-    const remaining = new Set([...pieces].filter((piece) => !file.present.has(piece)));
-    const remainingBytes = file.map.bytesOf(remaining);
-    if (remaining.size > 0) {
-      await new Promise<void>((resolve, reject) => {
-        const { signal } = options;
-        const abort = (): void => this.#settle(want, () => reject(signal?.reason));
-        const stopListening = (): void => signal?.removeEventListener('abort', abort);
-        const want: Want = { remaining, remainingBytes, totalBytes: remainingBytes, options, resolve, reject, stopListening };
-        signal?.addEventListener('abort', abort, { once: true });
-        this.#add(want);
-      });
-    }
+    await this.#wanted.wait(new Set([...pieces].filter((piece) => !file.present.has(piece))), options);
     await file.flush();
   }
 
   /** Gives up all that is wanted; what came stays. */
   stop(reason: PippaError = new StoppedError('The download was stopped.')): void {
-    this.#fail(reason);
+    this.#wanted.fail(reason);
   }
 
-  #add(want: Want): void {
-    this.#wants.add(want);
+  #wantsChanged(): void {
     this.#queue = undefined;
-    if (this.#wants.size === 1) this.#begin();
+    if (this.#wanted.isEmpty) this.#end();
+    else if (this.#stopLooking === undefined) this.#begin();
     else this.#fill();
   }
 
   #begin(): void {
     const { mesh, clock } = this.#options;
     this.#abort = new AbortController();
-    this.#lastSourceMs = clock.nowMs();
+    this.#lastOwnerMs = clock.nowMs();
     const stopListening = mesh.onPeersChanged(() => void this.#look());
     let cancel = (): void => {};
     const tick = (): void => {
       cancel = clock.schedule(LOOK_MS, () => {
         this.#checkSources();
         void this.#look();
-        if (this.#wants.size > 0) tick();
+        if (!this.#wanted.isEmpty) tick();
       });
     };
     tick();
@@ -160,41 +134,25 @@ export class SwarmDownload {
     void this.#look();
   }
 
-  #settle(want: Want, how: () => void): void {
-    if (!this.#wants.delete(want)) return;
-    want.stopListening();
-    how();
-    if (this.#wants.size === 0) this.#end();
-    else this.#queue = undefined;
-  }
-
   #end(): void {
     this.#stopLooking?.();
     this.#stopLooking = undefined;
-    this.#cancelAsk?.();
-    this.#cancelAsk = undefined;
+    this.#allowance.stop();
     this.#abort.abort(new StoppedError('The download has ended.'));
     for (const source of this.#sources.values()) source.end(undefined);
     this.#sources.clear();
     this.#queue = undefined;
   }
 
-  #fail(error: unknown): void {
-    for (const want of this.#wants) this.#settle(want, () => want.reject(error));
-  }
-
   /** Finds peers and what they have. */
   async #look(): Promise<void> {
-    if (this.#isLooking || this.#wants.size === 0) return;
+    if (this.#isLooking || this.#wanted.isEmpty) return;
     this.#isLooking = true;
-    const { mesh, file, clock } = this.#options;
+    const { mesh, file } = this.#options;
     try {
       const { signal } = this.#abort;
-      await Promise.all(
-        holdersOf(mesh, file.id)
-          .filter(({ id }) => !this.#isDropped(id) && (this.#notBeforeMs.get(id) ?? 0) <= clock.nowMs())
-          .map(({ id }) => this.#lookAt(id, signal)),
-      );
+      const holders = holdersOf(mesh, file.id).filter(({ id }) => this.#book.mayAsk(id));
+      await Promise.all(holders.map(({ id }) => this.#lookAt(id, signal)));
       this.#checkCopies();
     } finally {
       this.#isLooking = false;
@@ -204,11 +162,11 @@ export class SwarmDownload {
   /** Waiting brings nothing where everybody has another copy than the one that was begun. */
   #checkCopies(): void {
     const { mesh, file } = this.#options;
-    if (this.#sources.size > 0 || this.#otherCopies.size === 0 || this.#wants.size === 0) return;
-    const holders = holdersOf(mesh, file.id).filter((peer) => !this.#isDropped(peer.id));
-    if (!holders.every((peer) => this.#otherCopies.has(peer.id))) return;
+    if (this.#sources.size > 0 || !this.#book.hasOtherCopies || this.#wanted.isEmpty) return;
+    const holders = holdersOf(mesh, file.id).filter((peer) => !this.#book.isDropped(peer.id));
+    if (!holders.every((peer) => this.#book.hasOtherCopy(peer.id))) return;
     const names = holders.map((peer) => nameOf(mesh, peer.id)).join(', ');
-    this.#fail(new OtherCopyError(`The pieces of ${file.name} that are here are of another copy than ${names} has.`));
+    this.#wanted.fail(new OtherCopyError(`The pieces of ${file.name} that are here are of another copy than ${names} has.`));
   }
 
   async #lookAt(peer: PeerId, signal: AbortSignal): Promise<void> {
@@ -219,10 +177,10 @@ export class SwarmDownload {
       const have = await askHave(mesh, peer, file.id, { digest: file.digest, count: file.map.count, signal });
       if (have === 'hashing') return;
       if (have === 'other') {
-        this.#otherCopies.add(peer);
+        this.#book.noteOtherCopy(peer);
         this.#lastFailure = `${nameOf(mesh, peer)} has another copy of the model.`;
         logger.warn({ peer, model: file.name }, 'a peer has another copy of the model: its pieces are not used');
-        this.#notBeforeMs.set(peer, this.#options.clock.nowMs() + RETRY_PEER_MS);
+        this.#book.putOff(peer, RETRY_PEER_MS);
         return;
       }
       if (known === undefined) {
@@ -240,7 +198,7 @@ export class SwarmDownload {
       if (signal.aborted) return;
       this.#lastFailure = `${nameOf(mesh, peer)}: ${errorMessage(error)}`;
       if (error instanceof ProtocolError) this.#drop(peer, errorMessage(error));
-      else this.#notBeforeMs.set(peer, this.#options.clock.nowMs() + LOOK_MS);
+      else this.#book.putOff(peer, LOOK_MS);
       logger.debug({ peer, error: errorMessage(error) }, 'a peer cannot be asked for pieces');
     }
   }
@@ -248,22 +206,40 @@ export class SwarmDownload {
   #checkSources(): void {
     const { clock, mesh } = this.#options;
     const nowMs = clock.nowMs();
-    if (this.#sources.size > 0) this.#lastSourceMs = nowMs;
     for (const source of this.#sources.values()) {
       if (source.asked.size === 0 || this.#arePaused || nowMs - source.lastByteMs < STALL_MS) continue;
-      this.#notBeforeMs.set(source.peer, nowMs + RETRY_PEER_MS);
+      this.#book.putOff(source.peer, RETRY_PEER_MS);
       source.end(new StoppedError(`${nameOf(mesh, source.peer)} has sent nothing for ${STALL_MS / 1000} s.`));
     }
-    if (nowMs - this.#lastSourceMs >= GIVE_UP_MS) this.#fail(this.#nobodyError());
+    this.#considerOrigin();
+    const orphans = this.#orphans();
+    const isComing = this.#wanted.pieces().size > orphans.length || (this.#origin?.asked.size ?? 0) > 0;
+    if (isComing) this.#lastOwnerMs = nowMs;
+    if (nowMs - this.#lastOwnerMs >= GIVE_UP_MS) this.#wanted.fail(this.#nobodyError());
     else this.#fill();
+  }
+
+  /** Missing pieces that no peer has that can be asked. */
+  #orphans(): number[] {
+    const queue = (this.#queue ??= this.#makeQueue());
+    return queue.filter((piece) => ![...this.#sources.values()].some((source) => source.has(piece)));
+  }
+
+  #considerOrigin(): void {
+    if (!this.#wanted.isEmpty) this.#origin?.consider(this.#orphans(), this.#abort.signal);
   }
 
   #nobodyError(): ModelNotHereError {
     const dropped = this.dropped.map(({ name, reason }) => ` ${name} was dropped: ${reason}`).join('');
     const failure = dropped === '' && this.#lastFailure !== '' ? ` ${this.#lastFailure}` : dropped;
-    return new ModelNotHereError(`No node that can be reached has the missing pieces of ${this.#options.file.name}.${failure}`, {
-      hint: 'Start a node that has the model, or get it with pippa-agent pull.',
-    });
+    const { file, origin } = this.#options;
+    const tried = this.#origin === undefined || this.#origin.failure === '' ? '' : ` ${this.#origin.failure}`;
+    const source = file.origin ?? '';
+    const hint =
+      source === ''
+        ? 'Start a node that has the model, or get it with pippa-agent pull.'
+        : `Start a node that has the model, get it with pippa-agent pull ${source}${origin === undefined ? ', or start the agent with --auto-pull' : ''}.`;
+    return new ModelNotHereError(`No node that can be reached has the missing pieces of ${file.name}.${failure}${tried}`, { hint });
   }
 
   readonly #events = {
@@ -279,26 +255,20 @@ export class SwarmDownload {
     },
     onEnd: (source: PieceSource, reason: PippaError | undefined, breach: boolean): void => {
       if (this.#sources.get(source.peer) === source) this.#sources.delete(source.peer);
-      if (this.#wants.size === 0) return;
+      if (this.#wanted.isEmpty) return;
       if (breach) this.#drop(source.peer, errorMessage(reason));
       else if (reason !== undefined) this.#lastFailure = `${nameOf(this.#options.mesh, source.peer)}: ${reason.message}`;
       // Tried again with the next look, unless that was put off.
-      if (!breach && !this.#notBeforeMs.has(source.peer)) this.#notBeforeMs.set(source.peer, this.#options.clock.nowMs() + LOOK_MS);
+      if (!breach && !this.#book.isPutOff(source.peer)) this.#book.putOff(source.peer, LOOK_MS);
       this.#queue = undefined;
       this.#fill();
     },
   };
 
-  #isDropped(peer: PeerId): boolean {
-    const dropped = this.#dropped.get(peer);
-    return dropped !== undefined && this.#options.clock.nowMs() < dropped.untilMs;
-  }
-
   #drop(peer: PeerId, reason: string): void {
     const { mesh, logger, file } = this.#options;
-    if (this.#isDropped(peer)) return;
     const name = nameOf(mesh, peer);
-    this.#dropped.set(peer, { peer, name, reason, untilMs: this.#options.clock.nowMs() + DROP_MS });
+    if (!this.#book.drop(peer, name, reason)) return;
     logger.warn({ peer, name, model: file.name, reason }, 'a peer is dropped from a download');
     // A goodbye, not an abort: the peer should still hear which piece was wrong.
     this.#sources.get(peer)?.end(undefined);
@@ -342,7 +312,7 @@ export class SwarmDownload {
         this.#queue = undefined;
         this.#drop(source.peer, `${nameOf(mesh, source.peer)} sent wrong bytes for piece ${piece}.`);
       } else {
-        this.#fail(error);
+        this.#wanted.fail(error);
       }
     }
     this.#unwrittenBytes -= bytes;
@@ -352,13 +322,11 @@ export class SwarmDownload {
 
   #arrived(piece: number, bytes: number): void {
     const rates = [...this.#sources.values()].map((source) => source.bytesPerSecond);
-    const bytesPerSecond = rates.reduce((sum, rate) => sum + rate, 0);
-    for (const want of this.#wants) {
-      if (!want.remaining.delete(piece)) continue;
-      want.remainingBytes -= bytes;
-      want.options.onProgress?.({ doneBytes: want.totalBytes - want.remainingBytes, totalBytes: want.totalBytes, bytesPerSecond });
-      if (want.remaining.size === 0) this.#settle(want, want.resolve);
-    }
+    this.#wanted.arrived(
+      piece,
+      bytes,
+      rates.reduce((sum, rate) => sum + rate, 0),
+    );
   }
 
   /** Peers wait while the disk is behind. */
@@ -374,7 +342,7 @@ export class SwarmDownload {
 
   /** Gives every peer as much to do as it has room for, the nearest and fastest first. */
   #fill(): void {
-    if (this.#wants.size === 0 || this.#sources.size === 0) return;
+    if (this.#wanted.isEmpty || this.#sources.size === 0) return;
     const { mesh, clock } = this.#options;
     const queue = (this.#queue ??= this.#makeQueue());
     const sources = [...this.#sources.values()].toSorted((a, b) => {
@@ -388,8 +356,8 @@ export class SwarmDownload {
       // Towards the end nobody takes more than it brings in the time that the others need for theirs.
       const share = totalRate === 0 ? 1 / sources.length : source.bytesPerSecond / totalRate;
       const fair = Math.max(source.asked.size === 0 ? 1 : 0, Math.ceil(queue.length * share));
-      const pieces = takeFrom(queue, source, Math.min(source.room, fair, this.#allowance()));
-      this.#spend(pieces.length);
+      const pieces = takeFrom(queue, source, Math.min(source.room, fair, this.#allowance.pieces()));
+      this.#allowance.spend(pieces.length * this.#options.file.map.pieceBytes);
       if (pieces.length === 0 && source.asked.size === 0) {
         const slow = slowPiece(this.#underWay(), source, clock.nowMs());
         if (slow !== undefined) pieces.push(slow);
@@ -398,34 +366,11 @@ export class SwarmDownload {
     }
   }
 
-  /** How many pieces the rate allows to be asked for now; 0 has this come again when there is one. */
-  #allowance(): number {
-    const rate = this.#options.bytesPerSecond?.() ?? Infinity;
-    if (rate === Infinity) return Infinity;
-    const { clock } = this.#options;
-    const waitMs = this.#mayAskAtMs - clock.nowMs();
-    if (waitMs <= 0) return 1;
-    this.#cancelAsk ??= clock.schedule(waitMs, () => {
-      this.#cancelAsk = undefined;
-      this.#fill();
-    });
-    return 0;
-  }
-
-  #spend(pieces: number): void {
-    const rate = this.#options.bytesPerSecond?.() ?? Infinity;
-    if (rate === Infinity || pieces === 0) return;
-    const { clock, file } = this.#options;
-    const takesMs = ((pieces * file.map.pieceBytes) / Math.max(1, rate)) * 1000;
-    this.#mayAskAtMs = Math.max(this.#mayAskAtMs, clock.nowMs()) + takesMs;
-  }
-
   #makeQueue(): number[] {
-    const asked = new Set(this.#writing);
+    const asked = new Set([...this.#writing, ...(this.#origin?.asked ?? [])]);
     for (const source of this.#sources.values())
       for (const [piece, transfer] of source.asked) if (!transfer.cancelled) asked.add(piece);
-    const missing = new Set<number>();
-    for (const want of this.#wants) for (const piece of want.remaining) if (!asked.has(piece)) missing.add(piece);
+    const missing = [...this.#wanted.pieces()].filter((piece) => !asked.has(piece));
     const { count } = this.#options.file.map;
     return orderPieces(missing, [...this.#sources.values()], { urgent: this.#urgent, start: this.#start, count });
   }

@@ -18,6 +18,8 @@ const pieceQuestion = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('have'), model: modelIdField }),
   /** The table: its head, and the hashes from piece `from` on, as many as an answer holds. */
   z.strictObject({ kind: z.literal('table'), model: modelIdField, from: z.int().min(0).max(MODELS_LIMITS.pieces) }),
+  /** Where the model was got from. */
+  z.strictObject({ kind: z.literal('origin'), model: modelIdField }),
 ]);
 
 const pieceAnswer = z.discriminatedUnion('kind', [
@@ -43,6 +45,8 @@ const pieceAnswer = z.discriminatedUnion('kind', [
   }),
   /** The peer is hashing the model for the first time: ask again. */
   z.object({ kind: z.literal('hashing'), fraction: z.number().min(0).max(1) }),
+  /** A reference to the hub or to Ollama's registry, no address; left out where it is not known. */
+  z.object({ kind: z.literal('origin'), reference: z.string().max(MODELS_LIMITS.nameCharacters).exactOptional() }),
 ]);
 
 export type PieceQuestion = z.output<typeof pieceQuestion>;
