@@ -106,7 +106,8 @@ describe('liveness', () => {
       const states = others.map((node) => statesOf(node, far));
       for (const proxy of proxies) proxy.hold();
       await Promise.all(others.map(async (node) => untilPeer(node, far.self, ({ state }) => state === 'dead')));
-      for (const seen of states) expect(seen.filter((state) => state !== 'suspect')).toEqual(['dead']);
+      // After that it may find its way around the proxies, by the addresses in the others' cards.
+      for (const seen of states) expect(seen.find((state) => state !== 'suspect')).toBe('dead');
     } finally {
       await Promise.all(proxies.map(async (proxy) => proxy[Symbol.asyncDispose]()));
     }
