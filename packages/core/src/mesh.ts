@@ -66,6 +66,11 @@ export interface Peer {
 }
 
 export interface OpenStreamOptions {
+  /**
+   * Does not wait for the peer to take the stream: saves a round trip where something is sent at once. A refusal then shows as the end
+   * of the stream.
+   */
+  readonly eager?: boolean;
   readonly signal?: AbortSignal;
 }
 

@@ -91,6 +91,7 @@ class LibP2pMesh implements MeshNode {
     this.#streams = new StreamService({
       self: this.self,
       logger,
+      clock,
       linksOf: (peer) => this.#manager.linksOf(peer),
       connect: async (peer, signal) => this.#manager.keeper.connect(peer, signal),
       isAdmitted: async (connection) => this.#gate.isAdmitted(connection),

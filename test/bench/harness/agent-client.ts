@@ -6,6 +6,8 @@ import { serveAgent, type ServingAgent } from '../../one-node/support/agent-proc
 export interface StreamTimes {
   readonly firstMs: number;
   readonly lastMs: number;
+  /** Of every part with text in it. */
+  readonly arrivedMs: readonly number[];
   readonly generatedTokens: number;
   readonly cachedTokens: number;
   readonly promptTokens: number;
@@ -59,6 +61,7 @@ export class AgentClient implements AsyncDisposable {
       const sentMs = performance.now();
       let firstMs = 0;
       let lastMs = 0;
+      const arrivedMs: number[] = [];
       let tail = '';
       const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
       const call = request(`${this.#agent.url}${path}`, { method: 'POST', agent: this.#connections, headers }, (response) => {
@@ -69,6 +72,7 @@ export class AgentClient implements AsyncDisposable {
           if (!chunk.includes('"index":')) return;
           lastMs = performance.now() - sentMs;
           if (firstMs === 0) firstMs = lastMs;
+          arrivedMs.push(lastMs);
         });
         response.on('end', () => {
           const number = (key: string): number => Number(new RegExp(`"${key}":(\\d+)`).exec(tail)?.[1] ?? 0);
@@ -78,6 +82,7 @@ export class AgentClient implements AsyncDisposable {
             resolve({
               firstMs,
               lastMs,
+              arrivedMs,
               generatedTokens,
               cachedTokens: number('cached_tokens'),
               promptTokens: number('prompt_tokens'),

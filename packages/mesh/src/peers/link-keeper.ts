@@ -141,7 +141,6 @@ export class LinkKeeper {
   /** The side that retired a link closes it when nothing but the control stream is left on it. */
   #closeRetired(record: PeerRecord, link: Link): void {
     if (!link.retiring || this.#parts.self > record.id || record.links.size < 2) return;
-    const open = link.connection.streams.filter((stream) => stream.status === 'open');
-    if (open.length <= 1) link.connection.abort(new StreamLostError('Another connection took over.'));
+    if (link.streamsInUse <= 1) link.connection.abort(new StreamLostError('Another connection took over.'));
   }
 }

@@ -21,6 +21,8 @@ export interface LinkOptions {
   readonly control: PeerStream;
   readonly interfaceType: InterfaceType;
   readonly clock: Clock;
+  /** Streams over the connection that somebody uses, the control stream among them. */
+  readonly streamsInUse: () => number;
 }
 
 /** One admitted connection to a peer and the control stream over it. */
@@ -35,6 +37,7 @@ export class Link {
   /** The process at the other end, hexadecimal, as soon as it said hello. */
   instance: string | undefined;
   readonly #clock: Clock;
+  readonly #streamsInUse: () => number;
   #lastHeardMs: number;
   /** From when on an answer is missed; undefined while none is. */
   #owedSinceMs: number | undefined;
@@ -50,12 +53,13 @@ export class Link {
   #writing = false;
   #unanswered: Pong | undefined;
 
-  constructor({ peer, connection, control, interfaceType, clock }: LinkOptions) {
+  constructor({ peer, connection, control, interfaceType, clock, streamsInUse }: LinkOptions) {
     this.peer = peer;
     this.connection = connection;
     this.control = control;
     this.interfaceType = interfaceType;
     this.#clock = clock;
+    this.#streamsInUse = streamsInUse;
     this.#lastHeardMs = clock.nowMs();
   }
 
@@ -67,7 +71,11 @@ export class Link {
   /** Somebody has a stream over it besides the control stream, or not much is known of it yet. */
   get isBusy(): boolean {
     if (this.roundTrips.count < FIRST_ROUND_TRIPS) return true;
-    return this.connection.streams.filter((stream) => stream.status === 'open').length > 1;
+    return this.streamsInUse > 1;
+  }
+
+  get streamsInUse(): number {
+    return this.#streamsInUse();
   }
 
   get isOwed(): boolean {

@@ -164,11 +164,12 @@ export class PeerManager {
   }
 
   #addLink(connection: Connection, control: PeerStream): void {
-    const { clock, table, classify, ownCard, instance, settings } = this.#parts;
+    const { clock, table, classify, ownCard, instance, settings, streams } = this.#parts;
     if (this.#stopped || connection.status !== 'open') return;
     const record = table.ensure(control.peer);
     const interfaceType = interfaceOf(socketAddresses(connection), classify);
-    const link = new Link({ peer: control.peer, connection, control, interfaceType, clock });
+    const streamsInUse = (): number => streams.inUse(connection);
+    const link = new Link({ peer: control.peer, connection, control, interfaceType, clock, streamsInUse });
     const isFirst = record.links.size === 0;
     record.links.add(link);
     record.hadLink = true;

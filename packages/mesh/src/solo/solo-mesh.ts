@@ -17,7 +17,7 @@ import { StreamService } from '../streams/stream-service.ts';
 export interface SoloMeshOptions {
   readonly card: Omit<NodeCard, 'peer' | 'version' | 'protocolVersion'>;
   readonly logger?: Logger;
-  readonly clock?: Pick<Clock, 'wallMs'>;
+  readonly clock?: Clock;
 }
 
 const SELF = peerId('this-node');
@@ -25,7 +25,7 @@ const SELF = peerId('this-node');
 /** A mesh of this node alone: no network, no identity, streams to itself only. What needs a mesh runs the same with it. */
 export class SoloMesh implements Mesh {
   readonly self: PeerId = SELF;
-  readonly #clock: Pick<Clock, 'wallMs'>;
+  readonly #clock: Clock;
   readonly #streams: StreamService;
   #card: NodeCard;
 
@@ -35,6 +35,7 @@ export class SoloMesh implements Mesh {
     this.#streams = new StreamService({
       self: SELF,
       logger,
+      clock,
       linksOf: () => [],
       connect: async () => [],
       isAdmitted: async () => false,

@@ -6,24 +6,27 @@ import {
   peerId,
   PippaError,
   StreamLostError,
+  type Clock,
   type FrameStream,
   type Logger,
   type OpenStreamOptions,
   type PeerId,
   type RequestOptions,
 } from '@pippa/core';
-import { answerMessage, parseMessage, STREAM_FRAME_LIMITS, STREAM_PROTOCOL, type FrameLimits } from '@pippa/protocol';
+import { answerMessage, parseMessage, STREAM_FRAME_LIMITS, type FrameLimits } from '@pippa/protocol';
 import { UnknownProtocolError } from '../errors.ts';
 import type { Link } from '../peers/link.ts';
 import { localStreamPair } from './local-stream.ts';
 import { PeerStream } from './peer-stream.ts';
+import { SpareStreams } from './spare-streams.ts';
 
-const OPEN_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 10_000;
+const SPARE_DELAY_MS = 50;
 
 export interface StreamServiceParts {
   readonly self: PeerId;
   readonly logger: Logger;
+  readonly clock: Clock;
   /** The connections to a member, best first. */
   linksOf(peer: PeerId): readonly Link[];
   /** Makes a connection to a member that there is none to. Empty when that failed. */
@@ -40,6 +43,8 @@ interface Handler {
 /** Streams by name between members, and questions and answers over them. */
 export class StreamService {
   readonly #parts: StreamServiceParts;
+  readonly #spares = new SpareStreams();
+  readonly #inUse = new WeakMap<Connection, number>();
   readonly #handlers = new Map<string, Handler>();
 
   constructor(parts: StreamServiceParts) {
@@ -63,7 +68,6 @@ export class StreamService {
       stream.abort(new Error('Not a member of this mesh.'));
       return;
     }
-    const patience = AbortSignal.timeout(OPEN_TIMEOUT_MS);
     const incoming = new PeerStream(stream, {
       peer: peerId(connection.remotePeer.toString()),
       protocol: '',
@@ -73,18 +77,19 @@ export class StreamService {
         this.#route(incoming, message.protocol, connection);
       },
     });
-    const giveUp = (): void => {
-      if (incoming.protocol === '') incoming.abort(new StreamLostError('A stream was not opened in time.'));
-    };
-    patience.addEventListener('abort', giveUp, { once: true });
   }
 
-  async open(peer: PeerId, protocol: string, { signal }: OpenStreamOptions = {}): Promise<FrameStream> {
+  async open(peer: PeerId, protocol: string, { signal, eager = false }: OpenStreamOptions = {}): Promise<FrameStream> {
     signal?.throwIfAborted();
     if (peer === this.#parts.self) return this.#openLocal(protocol);
     const stream = await this.#dial(peer, protocol, signal);
-    await stream.accepted;
+    if (!eager) await stream.accepted;
     return stream.stream;
+  }
+
+  /** Streams over a connection that somebody uses, the control stream among them. */
+  inUse(connection: Connection): number {
+    return this.#inUse.get(connection) ?? 0;
   }
 
   async request(peer: PeerId, protocol: string, question: unknown, options: RequestOptions = {}): Promise<unknown> {
@@ -119,13 +124,7 @@ export class StreamService {
     const peer = peerId(connection.remotePeer.toString());
     const { promise: accepted, resolve, reject } = Promise.withResolvers<void>();
     accepted.catch(() => {});
-    const raw = await connection.newStream(STREAM_PROTOCOL, {
-      signal:
-        signal === undefined
-          ? AbortSignal.timeout(OPEN_TIMEOUT_MS)
-          : AbortSignal.any([signal, AbortSignal.timeout(OPEN_TIMEOUT_MS)]),
-      maxOutboundStreams: Number.POSITIVE_INFINITY,
-    });
+    const raw = await this.#spares.take(connection, signal);
     const stream = new PeerStream(raw, {
       peer,
       protocol,
@@ -136,6 +135,7 @@ export class StreamService {
       },
     });
     void stream.closed.then((error) => reject(openFailure(peer, protocol, error)));
+    this.#count(stream, connection);
     await stream.sendControl({ kind: 'open', protocol });
     return { stream, accepted };
   }
@@ -147,6 +147,7 @@ export class StreamService {
     for (const link of (links.length > 0 ? links : await this.#parts.connect(peer, signal)).slice(0, 3)) {
       try {
         const opened = await this.openOn(link.connection, protocol, STREAM_FRAME_LIMITS, signal);
+        this.#prepareNext(opened.stream, link.connection);
         const abort = (): void => opened.stream.abort(new StreamLostError('The opener gave up.'));
         signal?.addEventListener('abort', abort, { once: true });
         const accepted = opened.accepted
@@ -166,6 +167,16 @@ export class StreamService {
     throw new PeerUnreachableError(`${peer} cannot be reached now.`, cause === undefined ? {} : { cause });
   }
 
+  /** Not in the way of what is said over the stream that was asked for. */
+  #prepareNext(stream: FrameStream, connection: Connection): void {
+    const prepare = (): void => {
+      cancel();
+      this.#spares.prepare(connection);
+    };
+    const cancel = this.#parts.clock.schedule(SPARE_DELAY_MS, prepare);
+    void stream.closed.then(prepare);
+  }
+
   #openLocal(protocol: string): FrameStream {
     const handler = this.#handlers.get(protocol);
     if (handler === undefined) throw new UnknownProtocolError(`This node does not speak ${protocol}.`);
@@ -181,8 +192,14 @@ export class StreamService {
       stream.abort(new UnknownProtocolError(`${this.#parts.self} does not speak ${protocol}.`));
       return;
     }
+    this.#count(stream, connection);
     stream.sendControl({ kind: 'accept' }).catch(() => {});
     this.#take(handler, stream, connection);
+  }
+
+  #count(stream: FrameStream, connection: Connection): void {
+    this.#inUse.set(connection, this.inUse(connection) + 1);
+    void stream.closed.then(() => this.#inUse.set(connection, this.inUse(connection) - 1));
   }
 
   #take(handler: Handler, stream: FrameStream, connection: Connection | undefined): void {

@@ -42,7 +42,7 @@ export class RemoteGenerator implements TokenGenerator {
   async #run(request: GenerationRequest, events: EventStream<GenerationEvent>, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const { peer, ring, model } = this.#where;
-    const stream = await this.#mesh.open(peer, GENERATE_PROTOCOL, { signal });
+    const stream = await this.#mesh.open(peer, GENERATE_PROTOCOL, { signal, eager: true });
     let ended = false;
     const onAbort = (): void => {
       events.fail(signal.reason);
