@@ -152,6 +152,8 @@ export class NodeStageLoader implements StageLoader {
         runner.submit(step, hidden, timings);
       },
       reset: () => runner.reset(),
+      exportSlot: (slot, from, to) => runner.exportSlot(slot, from, to),
+      importSlot: (slot, from, bytes) => runner.importSlot(slot, from, bytes),
       onOutput: (consumer) =>
         runner.onOutput((output) => {
           activity.note();

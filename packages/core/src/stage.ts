@@ -141,6 +141,17 @@ export interface StageRunner extends AsyncDisposable {
   submit(step: Step, hidden: Float32Array<ArrayBuffer> | undefined, timings: readonly StageTiming[]): void;
   /** Empties the KV cache and closes all samplers, after the steps submitted so far. */
   reset(): void;
+  /**
+   * What the slot's KV cache holds at positions `[from, to)`, in the engine's own form: for a stage of the same layers, made by the same
+   * engine. Not ordered against steps: the caller knows that the positions are there and stay. Rejects when it cannot be had, as for
+   * models whose cache cannot be cut (`canTruncate`).
+   */
+  exportSlot(slot: Slot, from: number, to: number): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * Puts exported positions behind those that the slot holds, or, `from` 0, in place of them; `bytes` is the stage's from then on. No step
+   * with the slot may be under way. Rejects when they are not taken: what the slot holds is not known then.
+   */
+  importSlot(slot: Slot, from: number, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   /** Sets the one consumer of what comes out. */
   onOutput(consumer: (output: StageRunnerOutput) => void): void;
   /** Calls back once if the stage ends without having been asked to. */

@@ -18,8 +18,8 @@ export interface StageHandle extends AsyncDisposable {
    * What `Stage.exportSlot` and `Stage.importSlot` do, in the stage's thread. They are not ordered against steps: no step with the slot
    * may be under way. Reject with `SlotStateError`, or `StoppedError` when the stage ends first.
    */
-  exportSlot(slot: Slot): Promise<Uint8Array<ArrayBuffer>>;
-  importSlot(slot: Slot, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  exportSlot(slot: Slot, range?: { readonly from: number; readonly to: number }): Promise<Uint8Array<ArrayBuffer>>;
+  importSlot(slot: Slot, bytes: Uint8Array<ArrayBuffer>, from?: number): Promise<void>;
   readonly ways: StageWays;
 }
 
@@ -108,12 +108,12 @@ class WorkerStage implements StageHandle {
     this.#resolveEnded();
   }
 
-  exportSlot(slot: Slot): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#ask({ kind: 'export', slot }) as Promise<Uint8Array<ArrayBuffer>>;
+  exportSlot(slot: Slot, range?: { readonly from: number; readonly to: number }): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#ask({ kind: 'export', slot, ...(range === undefined ? {} : { range }) }) as Promise<Uint8Array<ArrayBuffer>>;
   }
 
-  async importSlot(slot: Slot, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    await this.#ask({ kind: 'import', slot, bytes });
+  async importSlot(slot: Slot, bytes: Uint8Array<ArrayBuffer>, from = 0): Promise<void> {
+    await this.#ask({ kind: 'import', slot, bytes, from });
   }
 
   /** What the worker answers is as the request says. */

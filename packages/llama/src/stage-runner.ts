@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import {
   StageError,
+  type Slot,
   type StageInfo,
   type StageRunner,
   type StageRunnerOutput,
@@ -48,6 +49,14 @@ class WorkerStageRunner implements StageRunner {
   reset(): void {
     const frame: StageInputFrame = { kind: 'reset' };
     this.#toStage.postMessage(frame);
+  }
+
+  exportSlot(slot: Slot, from: number, to: number): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#handle.exportSlot(slot, { from, to });
+  }
+
+  importSlot(slot: Slot, from: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    return this.#handle.importSlot(slot, bytes, from);
   }
 
   onOutput(consumer: (output: StageRunnerOutput) => void): void {

@@ -82,9 +82,9 @@ function answer(request: StageRequest): unknown {
   if (stage === undefined || ways === undefined) throw new StoppedError('The stage has stopped.');
   switch (request.kind) {
     case 'export':
-      return stage.exportSlot(request.slot);
+      return stage.exportSlot(request.slot, request.range);
     case 'import':
-      return stage.importSlot(request.slot, request.bytes);
+      return stage.importSlot(request.slot, request.bytes, request.from);
     case 'take':
       return ways.take(request.options);
     case 'hand':

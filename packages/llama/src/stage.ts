@@ -10,6 +10,9 @@ import { GrammarScratch } from './sampling/grammar.ts';
 import { SlotSampler, type SamplerSurroundings } from './sampling/slot-sampler.ts';
 import type { StageOptions } from './stage-options.ts';
 
+/** LLAMA_MAX_SEQ of the pinned release. */
+const MAX_ENGINE_SLOTS = 256;
+
 /** What a stage hands on for a step. */
 export type StageOutput =
   /** Not the last stage: the rows' hidden states, `rows * embeddingLength` floats, row by row. */
@@ -182,9 +185,22 @@ export class Stage implements Disposable {
 
   /**
    * What the slot's KV cache (and recurrent state) holds, in the engine's own form: about its tokens x the stage's KV bytes a token.
-   * It is for a stage of the same model, layer range, cache types and engine release.
+   * It is for a stage of the same model, layer range, cache types and engine release. `range`: these positions alone, `[from, to)`; not
+   * of a recurrent state.
    */
-  exportSlot(slot: Slot): Uint8Array<ArrayBuffer> {
+  exportSlot(slot: Slot, range?: { readonly from: number; readonly to: number }): Uint8Array<ArrayBuffer> {
+    if (range === undefined) return this.#readState(slot);
+    const scratch = this.#requireScratch();
+    // Shares the cells: nothing is copied.
+    this.#engine.memoryCopy(this.#memory, slot, scratch, range.from, range.to);
+    try {
+      return this.#readState(scratch);
+    } finally {
+      this.#engine.memoryRemove(this.#memory, scratch, -1, -1);
+    }
+  }
+
+  #readState(slot: number): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(Number(this.#engine.stateBytes(this.#context, slot)));
     const written = Number(this.#engine.stateRead(this.#context, bytes, bytes.length, slot));
     if (written !== bytes.length) throw new SlotStateError(`The state of slot ${slot} could not be read.`);
@@ -192,18 +208,42 @@ export class Stage implements Disposable {
   }
 
   /**
-   * Puts an exported state into the slot in place of what it holds; on failure the slot is left empty. Throws `SlotStateError`. The
-   * engine checks the bytes against the model, but they become keys and values as they are: take them from trusted nodes only.
+   * Puts an exported state into the slot in place of what it holds, or behind its positions `[0, from)`; on failure the slot is left empty.
+   * Throws `SlotStateError`. The engine checks the bytes against the model, but they become keys and values as they are: take them from
+   * trusted nodes only.
    */
-  importSlot(slot: Slot, bytes: Uint8Array): void {
+  importSlot(slot: Slot, bytes: Uint8Array, from = 0): void {
     if (slot < 0 || slot >= this.#options.parallelSequences) throw new SlotStateError(`There is no slot ${slot}.`);
-    this.#engine.memoryRemove(this.#memory, slot, -1, -1);
-    const taken = bytes.length === 0 ? -1 : Number(this.#engine.stateWrite(this.#context, bytes, bytes.length, slot));
-    if (taken === bytes.length) return;
+    if (from === 0) {
+      this.#engine.memoryRemove(this.#memory, slot, -1, -1);
+      if (this.#writeState(slot, bytes)) return;
+    } else {
+      const scratch = this.#requireScratch();
+      this.#engine.memoryRemove(this.#memory, slot, from, -1);
+      if (this.#writeState(scratch, bytes)) {
+        this.#engine.memoryCopy(this.#memory, scratch, slot, from, -1);
+        this.#engine.memoryRemove(this.#memory, scratch, -1, -1);
+        return;
+      }
+    }
     this.#engine.memoryRemove(this.#memory, slot, -1, -1);
     throw new SlotStateError(`${bytes.length} bytes are no state that slot ${slot} can hold.`, {
       hint: 'Replay the sequence: its tokens are known.',
     });
+  }
+
+  /** False: they were not taken, and the slot is empty. */
+  #writeState(slot: number, bytes: Uint8Array): boolean {
+    const taken = bytes.length === 0 ? -1 : Number(this.#engine.stateWrite(this.#context, bytes, bytes.length, slot));
+    if (taken === bytes.length) return true;
+    this.#engine.memoryRemove(this.#memory, slot, -1, -1);
+    return false;
+  }
+
+  /** A slot behind the others that holds parts of them while they come or go. */
+  #requireScratch(): number {
+    if (!hasScratch(this.#options)) throw new SlotStateError('Only whole slots of this model can be carried elsewhere.');
+    return this.#options.parallelSequences;
   }
 
   /** Forgets all that the KV cache holds and closes every sampler: the stage is as it was when it was loaded. */
@@ -219,14 +259,15 @@ export class Stage implements Disposable {
 
   #openContext(model: Pointer, onGpu: boolean, isLast: boolean): Pointer {
     const options = this.#options;
+    const slots = options.parallelSequences + (hasScratch(options) ? 1 : 0);
     const context = this.#engine.newContext(model, {
       ...this.#engine.contextDefaults(),
       n_ctx: options.contextCells,
       n_batch: options.maxRows,
       n_ubatch: options.maxRows,
-      n_seq_max: options.parallelSequences,
+      n_seq_max: slots,
       // The last stage needs the logits of one row a sequence; the others must flag every row, or the last layer prunes them.
-      n_outputs_max: isLast ? Math.min(options.maxRows, options.parallelSequences) : options.maxRows,
+      n_outputs_max: isLast ? Math.min(options.maxRows, slots) : options.maxRows,
       n_threads: options.threads,
       n_threads_batch: options.threads,
       offload_kqv: onGpu,
@@ -324,6 +365,11 @@ export class Stage implements Disposable {
     for (const sampler of this.#samplers.values()) sampler[Symbol.dispose]();
     this.#samplers.clear();
   }
+}
+
+/** A recurrent state cannot be cut; and the engine has room for so many slots and no more, and wants a row of outputs for each. */
+function hasScratch({ recurrent, parallelSequences, maxRows }: StageOptions): boolean {
+  return !recurrent && parallelSequences < Math.min(MAX_ENGINE_SLOTS, maxRows);
 }
 
 function endTokens(engine: Engine, vocabulary: Pointer, size: number): ReadonlySet<number> {

@@ -39,8 +39,8 @@ export type StageWorkerCommand =
 /** What a worker answers. */
 export type StageRequest =
   /** Answered by the slot's state, a `Uint8Array<ArrayBuffer>`. */
-  | { readonly kind: 'export'; readonly slot: Slot }
-  | { readonly kind: 'import'; readonly slot: Slot; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'export'; readonly slot: Slot; readonly range?: { readonly from: number; readonly to: number } }
+  | { readonly kind: 'import'; readonly slot: Slot; readonly bytes: Uint8Array<ArrayBuffer>; readonly from: number }
   /** Answered by a `DirectOffer`. */
   | { readonly kind: 'take'; readonly options: Parameters<StageWays['take']>[0] }
   /** Answered by whether somebody was reached. */

@@ -170,6 +170,21 @@ describe('the state of a slot', () => {
     for (const stage of [...first, ...last]) stage[Symbol.dispose]();
   });
 
+  it('comes in parts, behind what is there, and goes on with the same bits', () => {
+    const [there, here] = [0, 1].map(() => new Stage(stageOptions(modelPath, 0, LAYERS, LAYERS))) as [Stage, Stage];
+    const run = (stage: Stage, each: Step): Float32Array => {
+      stage.run(each);
+      return stage.logits(each.outputs[0]?.row as number).slice();
+    };
+    run(there, step(promptRows(1, [1, 5, 77, 200, 33]), { outputs: [output(4, 1)] }));
+    run(here, step(promptRows(3, [1, 2, 9]), { outputs: [output(2, 3)] }));
+    here.importSlot(slot(3), there.exportSlot(slot(1), { from: 0, to: 3 }));
+    here.importSlot(slot(3), there.exportSlot(slot(1), { from: 3, to: 4 }), 3);
+    here.importSlot(slot(3), there.exportSlot(slot(1), { from: 4, to: 5 }), 4);
+    expect(run(here, continuation(3))).toEqual(run(there, continuation(1)));
+    for (const stage of [there, here]) stage[Symbol.dispose]();
+  });
+
   it('is refused where it does not belong, and the slot then is empty', () => {
     const stage = new Stage(stageOptions(modelPath, 0, LAYERS, LAYERS));
     stage.run(step(promptRows(0, [1, 5, 77]), { outputs: [output(2, 0)] }));

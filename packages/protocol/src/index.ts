@@ -13,6 +13,8 @@ export { decodeResult, encodeResult } from './ring/result-frame.ts';
 export {
   isResultHeader,
   isStepHeader,
+  CHECKPOINT_PROTOCOL,
+  parseCheckpointMessage,
   parseConductorMessage,
   parseHostMessage,
   parseStepsDirect,
@@ -21,6 +23,7 @@ export {
   STAGE_PROTOCOL,
   STEP_HEADER,
   STEPS_PROTOCOL,
+  type CheckpointMessage,
   type ConductorMessage,
   type HostMessage,
   type StageOpenMessage,

@@ -6,6 +6,8 @@ import type { Sequence } from './sequence.ts';
 export interface CarriedOver {
   /** By slot, how many positions every stage of the old chain certainly held; the new one's may hold more, which is removed. */
   readonly kept: ReadonlyMap<Slot, number>;
+  /** Of the same slots: changes when a slot holds something else than more of the same. */
+  readonly versions: ReadonlyMap<Slot, number>;
   /** The last step id that was used; the next one is higher. */
   readonly lastStep: number;
   /** Stages shall keep what they send on, so that a lost one can be given it again. */

@@ -180,7 +180,8 @@ class RingConductor implements Conductor {
     const { contextCells, canTruncate } = this.#limits;
     const fixedShapes = this.#settings.fixedShapes !== undefined;
     const kept = planCarryOver({ running: this.#running, contextCells, canTruncate, fixedShapes });
-    return { kept, lastStep: this.#steps.stepId, journals: canTruncate && !fixedShapes };
+    const versions = new Map([...kept.keys()].map((slot) => [slot, this.#slots.all[slot]?.version ?? 0]));
+    return { kept, versions, lastStep: this.#steps.stepId, journals: canTruncate && !fixedShapes };
   }
 
   resume(chain: StageChain, carried?: CarriedOver): void {

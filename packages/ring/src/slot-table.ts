@@ -65,6 +65,8 @@ export class SlotTable {
         state.committed = length;
         table.ledger.append(state.index, length);
       }
+      // More of the same, or something else from here on.
+      state.version = length > 0 ? (before?.version ?? 0) : (before?.version ?? 0) + 1;
       table.#operations.push({ kind: 'remove', slot: state.index, from: length, to: -1 });
     }
     return table;

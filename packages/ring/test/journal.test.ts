@@ -63,7 +63,7 @@ function record(
 
 async function read(of: number, to: number, maxRows = 7): Promise<number[][]> {
   const rows: number[][] = [];
-  for await (const batch of journal.batches([[slot(of), to]], maxRows)) {
+  for await (const batch of journal.batches([[slot(of), 0, to]], maxRows)) {
     expect(batch.slots.length).toBeLessThanOrEqual(maxRows);
     for (const [index, position] of batch.positions.entries()) {
       expect(position).toBe(rows.length);

@@ -45,6 +45,28 @@ describe('the spares of a ring', () => {
     expect(unexplainedFailures(members)).toEqual([]);
   });
 
+  it('are given the caches of their stages, and have only the rest to compute when they stand in', async () => {
+    const members = await houseOf('a', 'b', 'c', 'd');
+    const ring = await at(members, 0).manager.bringUp(wish, undefined, { signal });
+    await expect.poll(() => ring.spares).toHaveLength(1);
+    let killed = false;
+    const answers = await Promise.all(
+      [0, 1].map((salt) =>
+        collect(at(members, 0).generator.generate(request([...PROMPT, salt], 200)), async (count) => {
+          if (count !== 100 || killed) return;
+          killed = true;
+          const spare = at(members, 3).loader.stages[0];
+          await expect.poll(() => spare?.imported).toBeGreaterThan(2 * (PROMPT.length + 50));
+          house.kill(at(members, 1));
+        }),
+      ),
+    );
+    for (const [salt, { tokens }] of answers.entries()) expect(tokens).toEqual(expectedTokens([...PROMPT, salt], 200));
+    // A hundred tokens each were left, and what the spare was behind.
+    expect(at(members, 3).loader.stages[0]?.rows).toBeLessThan(2 * (100 + 60));
+    expect(unexplainedFailures(members)).toEqual([]);
+  });
+
   it('take over from a node that leaves', async () => {
     const members = await houseOf('a', 'b', 'c', 'd');
     const ring = await at(members, 0).manager.bringUp(wish, undefined, { signal });

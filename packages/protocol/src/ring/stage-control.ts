@@ -23,6 +23,9 @@ export const STAGE_PROTOCOL = '/pippa/stage/1';
 /** From a stage's host to the next one's: a `hello`, then steps. */
 export const STEPS_PROTOCOL = '/pippa/steps/1';
 
+/** From the host of a stage to that of its spare: positions of its cache, so that a take-over begins with them. */
+export const CHECKPOINT_PROTOCOL = '/pippa/checkpoint/1';
+
 /** Slots and how many positions of each. */
 const slotLengths = z.array(z.tuple([slotField, positionField])).max(RING_LIMITS.slots);
 
@@ -71,10 +74,29 @@ const conductorMessage = z.discriminatedUnion('kind', [
     results: offerField.nullable(),
   }),
   /**
-   * The stage sends what it journaled on again: of each slot positions `[0, to)`, in steps whose ids end right before `firstStep` of the
-   * epoch's `link`. The stage that ends the replay answers `replayed`.
+   * The stage sends what it journaled on again: of each slot positions `[from, to)`, in steps whose ids end right before `firstStep` of the
+   * epoch's `link`; the first one cuts all caches to `from`. The stage that ends the replay answers `replayed`.
    */
-  z.object({ kind: z.literal('replay'), epoch: epochField, slots: slotLengths.min(1) }),
+  z.object({
+    kind: z.literal('replay'),
+    epoch: epochField,
+    slots: z
+      .array(z.tuple([slotField, positionField, positionField]))
+      .min(1)
+      .max(RING_LIMITS.slots),
+  }),
+  /**
+   * Positions `[from, to)` of a slot, whose steps are through, shall go to the spare of the stage on `peer`. `version` tells what the
+   * slot holds from what it held before or holds later.
+   */
+  z.object({
+    kind: z.literal('checkpoint'),
+    slot: slotField,
+    version: countField,
+    from: positionField,
+    to: positionField,
+    peer: peerField,
+  }),
 ]);
 
 const stageInfoField = z.object({
@@ -100,6 +122,8 @@ const hostMessage = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('refused'), code: codeField, message: messageField, hint: messageField.exactOptional() }),
   /** `journal`: how many positions of each slot can be sent on again, from the first one on. */
   z.object({ kind: z.literal('linked'), epoch: epochField, journal: slotLengths }),
+  /** A spare has so many positions of a slot in its cache; 0: none, and of no other slot either. */
+  z.object({ kind: z.literal('checkpointed'), slot: slotField, version: countField, length: positionField }),
   /** The last of the replayed steps is through. */
   z.object({ kind: z.literal('replayed'), epoch: epochField }),
   /** `encodeResult`'s frame is in the payload. */
@@ -121,6 +145,22 @@ const helloMessage = z.object({
 /** Where steps are to come; null: over this stream. */
 const directMessage = z.object({ kind: z.literal('direct'), offer: offerField.nullable() });
 
+/**
+ * Positions `[start, end)` of a slot for the spare of the stage from layer `from`. The payload is `rowBytes` bytes of journal, if the stage
+ * has one, and what the engine exported.
+ */
+const checkpointMessage = z.object({
+  kind: z.literal('positions'),
+  ring: ringField,
+  from: layerField,
+  slot: slotField,
+  version: countField,
+  start: positionField,
+  end: positionField,
+  rowBytes: countField,
+});
+
+export type CheckpointMessage = z.output<typeof checkpointMessage>;
 export type StageOpenMessage = z.output<typeof openMessage>;
 export type ConductorMessage = z.output<typeof conductorMessage>;
 export type HostMessage = z.output<typeof hostMessage>;
@@ -130,6 +170,7 @@ export type StepsDirect = z.output<typeof directMessage>;
 export const parseConductorMessage = (header: unknown): ConductorMessage => parseMessage('stage command', conductorMessage, header);
 export const parseHostMessage = (header: unknown): HostMessage => parseMessage('stage report', hostMessage, header);
 export const parseStepsDirect = (header: unknown): StepsDirect => parseMessage('steps answer', directMessage, header);
+export const parseCheckpointMessage = (header: unknown): CheckpointMessage => parseMessage('checkpoint', checkpointMessage, header);
 export const parseStepsHello = (header: unknown): StepsHello => parseMessage('steps hello', helloMessage, header);
 
 /** Header of a frame whose payload is `encodeStep`'s. */

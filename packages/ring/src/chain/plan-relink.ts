@@ -21,16 +21,29 @@ export function planRelink(holds: readonly boolean[], isWorthKeeping: boolean): 
   return { caches: holds.map((_, index) => (index < from || index > to ? 'keep' : 'empty')), gap: { from, to } };
 }
 
-/** Positions of each slot that can be given back: what is wanted, as far as the journal has it. Pure. */
-export function replayable(
+/** What the stages of a gap get back of a slot. */
+export interface ReplayedSlot {
+  /** Positions that all of them have already. */
+  readonly from: number;
+  /** What they have then. */
+  readonly to: number;
+}
+
+/**
+ * What the stages of a gap get back: of each slot what is wanted, as far as all of them hold it already (`held`, one map a stage) or the
+ * journal has it. Slots of which nothing can be had are left out. Pure.
+ */
+export function planReplay(
   wanted: ReadonlyMap<Slot, number>,
   journal: readonly (readonly [Slot, number])[],
-): ReadonlyMap<Slot, number> {
+  held: readonly ReadonlyMap<Slot, number>[],
+): ReadonlyMap<Slot, ReplayedSlot> {
   const journaled = new Map(journal);
   return new Map(
     [...wanted].flatMap(([slot, length]) => {
-      const there = Math.min(length, journaled.get(slot) ?? 0);
-      return there > 0 ? [[slot, there] as const] : [];
+      const from = Math.min(length, ...held.map((stage) => stage.get(slot) ?? 0));
+      const to = Math.max(from, Math.min(length, journaled.get(slot) ?? 0));
+      return to > 0 ? [[slot, { from, to }] as const] : [];
     }),
   );
 }

@@ -12,7 +12,7 @@ import {
 } from '@pippa/core';
 import { decodeResult, STREAM_FRAME_LIMITS } from '@pippa/protocol';
 import type { RelinkPlan } from './plan-relink.ts';
-import { LinkFailedError, type StageConnection, type StageFailure } from './stage-connection.ts';
+import { LinkFailedError, type ReplayedSlots, type StageConnection, type StageFailure } from './stage-connection.ts';
 
 /** What broke a chain, and where. */
 export interface ChainLoss {
@@ -155,10 +155,10 @@ export class RingChain implements StageChain {
   }
 
   /**
-   * Has the stage before the gap send on again positions `[0, length)` of each slot; settles when the gap has them. To be called before
+   * Has the stage before the gap send on again positions `[from, to)` of each slot; settles when the gap has them. To be called before
    * steps are submitted. Throws what broke the chain meanwhile.
    */
-  async replay(slots: ReadonlyMap<Slot, number>): Promise<void> {
+  async replay(slots: ReplayedSlots): Promise<void> {
     if (this.#loss !== undefined) throw this.#loss.error;
     const source = this.#gap === undefined ? undefined : this.#connections[this.#gap.from - 1];
     if (source === undefined) throw new StageError('There is nothing to be replayed.');

@@ -55,6 +55,9 @@ export type LinkOutcome =
   | { readonly kind: 'linked'; readonly journal: readonly (readonly [Slot, number])[] }
   | ({ readonly kind: 'failed' } & StageFailure);
 
+/** Positions `[from, to)` of slots. */
+export type ReplayedSlots = readonly (readonly [slot: Slot, from: number, to: number])[];
+
 export interface StageListener {
   onResult(result: StepResult): void;
   onFailure(failure: StageFailure): void;
@@ -70,6 +73,7 @@ export class StageConnection {
   readonly #stream: FrameStream;
   #listener: StageListener | undefined;
   #linking: { readonly epoch: number; readonly resolve: (outcome: LinkOutcome) => void } | undefined;
+  #reportCheckpoint: ((report: Extract<HostMessage, { kind: 'checkpointed' }>) => void) | undefined;
   #closing = false;
 
   private constructor(stream: FrameStream, info: StageInfo) {
@@ -154,9 +158,20 @@ export class StageConnection {
     ]);
   }
 
-  /** Has the stage send on again what it journaled. Throws when the stage is lost. */
-  async replay(epoch: number, slots: ReadonlyMap<Slot, number>): Promise<void> {
-    await this.#stream.send({ kind: 'replay', epoch, slots: [...slots] } satisfies ConductorMessage);
+  /** Has the stage send on again what it journaled of each slot, positions `[from, to)`. Throws when the stage is lost. */
+  async replay(epoch: number, slots: ReplayedSlots): Promise<void> {
+    const message: ConductorMessage = { kind: 'replay', epoch, slots: slots.map(([slot, from, to]) => [slot, from, to]) };
+    await this.#stream.send(message);
+  }
+
+  /** Has the stage send positions of its cache to its spare. Throws when the stage is lost. */
+  async checkpoint(order: Omit<Extract<ConductorMessage, { kind: 'checkpoint' }>, 'kind'>): Promise<void> {
+    await this.#stream.send({ kind: 'checkpoint', ...order } satisfies ConductorMessage);
+  }
+
+  /** Calls back when the stage, a spare, has got part of a slot. */
+  onCheckpointed(callback: (report: Extract<HostMessage, { kind: 'checkpointed' }>) => void): void {
+    this.#reportCheckpoint = callback;
   }
 
   submit(step: Step): Promise<void> {
@@ -177,6 +192,9 @@ export class StageConnection {
     switch (report.kind) {
       case 'linked':
         if (report.epoch === this.#linking?.epoch) this.#linking.resolve({ kind: 'linked', journal: report.journal });
+        break;
+      case 'checkpointed':
+        this.#reportCheckpoint?.(report);
         break;
       case 'replayed':
         this.#listener?.onReplayed(report.epoch);

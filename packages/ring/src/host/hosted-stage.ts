@@ -1,11 +1,13 @@
 import {
   errorMessage,
   PippaError,
+  slot as toSlot,
   StageError,
   type CardStage,
   type Frame,
   type FrameStream,
   type Logger,
+  type MemoryOperation,
   type Mesh,
   type StageRunner,
   type StageRunnerOutput,
@@ -22,12 +24,15 @@ import {
   ProtocolError,
   readStageInput,
   RESULT_HEADER,
+  type CheckpointMessage,
   type ConductorMessage,
   type HostMessage,
   type StageOpenMessage,
   type StepsDirect,
   type StepsHello,
 } from '@pippa/protocol';
+import { CheckpointReceiver } from './checkpoint-receiver.ts';
+import { CheckpointSender } from './checkpoint-sender.ts';
 import { Journal } from './journal/journal.ts';
 import type { JournalSettings } from './journal/row-store.ts';
 import type { Orphanage } from './orphanage.ts';
@@ -57,6 +62,10 @@ export class HostedStage {
   #epoch = -1;
   /** What was sent on; undefined while nobody wants it. */
   #journal: Journal | undefined;
+  /** To the spare of this stage. */
+  readonly #sender: CheckpointSender;
+  /** From the stage that this is the spare of. */
+  #receiver: CheckpointReceiver | undefined;
   /** Steps with a lower id are replayed ones. */
   #firstStep = 0;
   /** Replayed steps go no further. */
@@ -74,6 +83,7 @@ export class HostedStage {
   constructor(control: FrameStream, parts: HostedStageParts) {
     this.#control = control;
     this.#parts = parts;
+    this.#sender = new CheckpointSender(parts.mesh);
     control.onFrame((frame) => this.#guard(() => this.#onControl(frame)));
     void control.closed.then((error) => this.#onControlClosed(error));
   }
@@ -134,6 +144,16 @@ export class HostedStage {
     if (this.#previous === stream) this.#forget(stream.send({ kind: 'direct', offer } satisfies StepsDirect));
   }
 
+  /** Whether positions with this header are for this stage, which is a spare. */
+  awaits({ ring, from }: CheckpointMessage): boolean {
+    return this.isSpare && this.#order?.ring === ring && this.#order.from === from;
+  }
+
+  /** Part of the cache of the stage that this is the spare of. Settles when the next one may come. */
+  async takeCheckpoint(message: CheckpointMessage, payload: Uint8Array): Promise<void> {
+    await this.#receiver?.take(message, payload);
+  }
+
   async close(): Promise<void> {
     await this.#control.close();
     await this.#release();
@@ -151,6 +171,10 @@ export class HostedStage {
     }
     if (message.kind === 'replay') {
       void this.#replay(message);
+      return;
+    }
+    if (message.kind === 'checkpoint') {
+      this.#checkpoint(message);
       return;
     }
     if (this.#order !== undefined) throw new ProtocolError('A stage was opened twice over one stream.');
@@ -176,6 +200,13 @@ export class HostedStage {
       runner.onOutput((output) => this.#guard(() => this.#onOutput(output)));
       runner.onLoss((error) => this.#onRunnerLost(runner, error));
       runner.ways?.onTrouble((trouble) => this.#onTrouble(trouble));
+      if (order.spare) {
+        this.#receiver = new CheckpointReceiver({
+          runner,
+          journal: () => this.#requireJournal(order, runner),
+          report: (slot, held) => this.#send({ kind: 'checkpointed', slot, ...held }),
+        });
+      }
       logger.info({ ...about, adopted: adopted !== undefined }, 'stage loaded');
       this.#send({ kind: 'ready', info: runner.info });
       onChange();
@@ -224,18 +255,18 @@ export class HostedStage {
     if (wasSpare) this.#parts.onChange();
     this.#firstStep = link.firstStep;
     this.#endsReplay = link.endsReplay;
+    const receiver = this.#receiver;
+    this.#receiver = undefined;
     // First: nothing of the old epoch may follow what comes now into the stage.
     runner.ways?.close();
-    if (link.cache === 'empty') {
-      runner.reset();
-      this.#journal?.clear();
-    }
+    if (link.cache === 'empty') this.#empty(runner, receiver);
     this.#keepJournal(link.journals && next !== null, order, runner);
     this.#previous?.abort(new StageError('The ring has a new epoch.'));
     this.#previous = undefined;
     void this.#next?.close();
     this.#next = undefined;
     try {
+      await receiver?.close();
       await this.#openWayOut(link, order, runner);
       if (this.#closed || this.#epoch !== epoch) return;
       const early = this.#early;
@@ -290,10 +321,34 @@ export class HostedStage {
     this.#report(guilty, isLost ? 'link_lost' : code, message);
   }
 
+  /** What a spare is just being given goes with the rest. */
+  #empty(runner: StageRunner, receiver: CheckpointReceiver | undefined): void {
+    const empty = (): void => {
+      runner.reset();
+      this.#journal?.clear();
+    };
+    if (receiver === undefined) empty();
+    else void receiver.close().then(empty);
+  }
+
+  #checkpoint(message: Extract<ConductorMessage, { kind: 'checkpoint' }>): void {
+    const order = this.#order;
+    const runner = this.#runner;
+    if (order === undefined || runner === undefined) throw new ProtocolError('A stage was to be copied before it was loaded.');
+    this.#sender.send(message, { order, runner, journal: this.#journal }).catch((error: unknown) => {
+      this.#parts.logger.debug({ err: error, slot: message.slot }, 'no checkpoint reached the spare');
+    });
+  }
+
+  #requireJournal(order: StageOpenMessage, runner: StageRunner): Journal {
+    const rowBytes = runner.info.embeddingLength * bytesPerActivation(order.activations);
+    this.#journal ??= new Journal(rowBytes, this.#parts.journal);
+    return this.#journal;
+  }
+
   #keepJournal(isWanted: boolean, order: StageOpenMessage, runner: StageRunner): void {
     if (isWanted) {
-      const rowBytes = runner.info.embeddingLength * bytesPerActivation(order.activations);
-      this.#journal ??= new Journal(rowBytes, this.#parts.journal);
+      this.#requireJournal(order, runner);
       return;
     }
     const journal = this.#journal;
@@ -307,11 +362,20 @@ export class HostedStage {
     const order = this.#order;
     if (epoch !== this.#epoch || journal === undefined || order === undefined) return;
     try {
-      const rows = slots.reduce((sum, [, to]) => sum + to, 0);
+      const rows = slots.reduce((sum, [, from, to]) => sum + to - from, 0);
+      const starts = new Map(slots.map(([slot, from]) => [slot, from]));
+      // Whatever the stages hold beyond it.
+      let memory: readonly MemoryOperation[] = Array.from({ length: order.parallelSequences }, (_, index) => ({
+        kind: 'remove',
+        slot: toSlot(index),
+        from: starts.get(toSlot(index)) ?? 0,
+        to: -1,
+      }));
       let id = this.#firstStep - Math.ceil(rows / order.maxRows);
       for await (const { activations, ...batch } of journal.batches(slots, order.maxRows)) {
         if (epoch !== this.#epoch || this.#closed) return;
-        const step: Step = { ...batch, id, epoch, memory: [], samplers: [], tokens: new Int32Array(0), outputs: [] };
+        const step: Step = { ...batch, id, epoch, memory, samplers: [], tokens: new Int32Array(0), outputs: [] };
+        memory = [];
         await this.#sendOn(step, activations, []);
         id += 1;
       }
@@ -349,6 +413,9 @@ export class HostedStage {
       else this.#forget(this.#control.send(RESULT_HEADER, encodeResult(result)));
     } else if (output.step.epoch === this.#epoch && this.#next !== undefined) {
       this.#onHidden(output);
+    } else if (output.delivered === true) {
+      // Its result may have come back before this copy did, and the journal must have no gap.
+      this.#journal?.record(output.step, packActivations(output.hidden, this.#order?.activations ?? 'f32').bytes);
     }
   }
 
@@ -436,6 +503,8 @@ export class HostedStage {
     this.#runner = undefined;
     const journal = this.#journal;
     this.#journal = undefined;
+    await this.#sender.close();
+    await this.#receiver?.close();
     await next?.close();
     await journal?.[Symbol.asyncDispose]();
     await runner?.[Symbol.asyncDispose]();

@@ -8,7 +8,15 @@ import {
   type Mesh,
   type Startable,
 } from '@pippa/core';
-import { parseStepsHello, ProtocolError, STAGE_PROTOCOL, STEPS_PROTOCOL, type StepsHello } from '@pippa/protocol';
+import {
+  CHECKPOINT_PROTOCOL,
+  parseCheckpointMessage,
+  parseStepsHello,
+  ProtocolError,
+  STAGE_PROTOCOL,
+  STEPS_PROTOCOL,
+  type StepsHello,
+} from '@pippa/protocol';
 import { HostedStage } from './hosted-stage.ts';
 import { DEFAULT_JOURNAL_SETTINGS, type JournalSettings } from './journal/row-store.ts';
 import { Orphanage } from './orphanage.ts';
@@ -26,6 +34,8 @@ export class StageHost implements Startable {
   readonly #journal: JournalSettings;
   readonly #onStagesChanged: (stages: readonly CardStage[]) => void;
   readonly #stages = new Set<HostedStage>();
+  /** Streams from other hosts, whether they are a stage's yet or not. */
+  readonly #incoming = new Set<FrameStream>();
   #stopHandling: (() => void)[] = [];
 
   constructor(parts: {
@@ -60,12 +70,14 @@ export class StageHost implements Startable {
     if (this.#stopHandling.length > 0) return;
     this.#stopHandling = [
       this.#mesh.handle(STAGE_PROTOCOL, (stream) => this.#onControl(stream)),
-      this.#mesh.handle(STEPS_PROTOCOL, (stream) => this.#onSteps(stream)),
+      this.#mesh.handle(STEPS_PROTOCOL, (stream) => this.#takeIn(stream, () => this.#onSteps(stream))),
+      this.#mesh.handle(CHECKPOINT_PROTOCOL, (stream) => this.#takeIn(stream, () => this.#onCheckpoints(stream))),
     ];
   }
 
   async stop(): Promise<void> {
     for (const stopHandling of this.#stopHandling.splice(0)) stopHandling();
+    for (const stream of this.#incoming) stream.abort(new StageError('The node stops.'));
     await Promise.all([...this.#stages].map((stage) => stage.close()));
     await this.#orphanage.clear();
   }
@@ -94,6 +106,17 @@ export class StageHost implements Startable {
     this.#stages.add(stage);
   }
 
+  #takeIn(stream: FrameStream, take: () => void): void {
+    // It was on its way when the host stopped.
+    if (this.#stopHandling.length === 0) {
+      stream.abort(new StageError('The node stops.'));
+      return;
+    }
+    this.#incoming.add(stream);
+    void stream.closed.then(() => this.#incoming.delete(stream));
+    take();
+  }
+
   #onSteps(stream: FrameStream): void {
     stream.onFrame(({ header }) => {
       try {
@@ -102,6 +125,21 @@ export class StageHost implements Startable {
         stream.abort(
           error instanceof PippaError ? error : new ProtocolError('A steps stream could not be taken.', { cause: error }),
         );
+      }
+    });
+  }
+
+  #onCheckpoints(stream: FrameStream): void {
+    stream.onFrame(({ header, payload }) => {
+      try {
+        const message = parseCheckpointMessage(header);
+        // The spare was linked or unloaded meanwhile: nobody needs it.
+        const spare = [...this.#stages].find((stage) => stage.awaits(message));
+        if (spare === undefined) return;
+        stream.pause();
+        void spare.takeCheckpoint(message, payload).then(() => stream.resume());
+      } catch (error) {
+        stream.abort(error instanceof PippaError ? error : new ProtocolError('A checkpoint could not be taken.', { cause: error }));
       }
     });
   }

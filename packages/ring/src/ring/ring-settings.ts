@@ -17,6 +17,10 @@ export interface RingSettings {
   readonly keepsSpares: boolean;
   /** How often a ring looks whether another spare is wanted, or one is of no use any more. */
   readonly lookMs: number;
+  /** How far behind its stage the cache of a spare may be, in tokens of an answer, before it is given more. */
+  readonly checkpointTokens: number;
+  /** How often a ring looks whether a spare is that far behind. */
+  readonly checkpointMs: number;
 }
 
 export const DEFAULT_RING_SETTINGS: RingSettings = {
@@ -28,6 +32,8 @@ export const DEFAULT_RING_SETTINGS: RingSettings = {
   maxFruitlessRepairs: 3,
   keepsSpares: true,
   lookMs: 5000,
+  checkpointTokens: 64,
+  checkpointMs: 250,
 };
 
 /** Steps whose last bits do not depend on who else is there, nor on when a sequence is computed again. */

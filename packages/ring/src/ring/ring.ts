@@ -24,6 +24,7 @@ import { closeAll, nameOf } from './realise.ts';
 import { PlacementRefusedError, type RingPlanner } from './ring-planner.ts';
 import { EXACT_SHAPES, type RingSettings } from './ring-settings.ts';
 import { StageSet } from './stage-set.ts';
+import { Upkeep } from './upkeep.ts';
 import { Watch } from './watch.ts';
 
 export interface RingParts {
@@ -78,7 +79,7 @@ export class Ring {
   #conductor: Conductor | undefined;
   #chain: RingChain | undefined;
   #watch: Watch | undefined;
-  #cancelLook: (() => void) | undefined;
+  #upkeep: Upkeep | undefined;
   /** Somebody wants it up whether it is used or not. */
   isKept: boolean;
   #lastUsedMs: number;
@@ -104,6 +105,7 @@ export class Ring {
       clock,
       linkMs: settings.linkMs,
       door,
+      checkpointTokens: settings.checkpointTokens,
       onSparesChanged: () => {
         this.#logger.info({ spares: this.spares }, 'spares changed');
         parts.onChange();
@@ -245,6 +247,7 @@ export class Ring {
     const { settings, clock, logger, mesh } = this.#parts;
     const { chain } = await this.#stages.link((loss) => this.#onLost(loss), {
       kept: new Map(),
+      versions: new Map(),
       lastStep: 0,
       journals: this.wish.exactReplay !== true,
     });
@@ -274,28 +277,24 @@ export class Ring {
       },
     });
     this.#setState('ready');
-    this.#lookLater();
+    this.#upkeep = this.#keepUp();
     this.#logger.info({ stages: this.stages, reasons: this.reasons }, 'ring is up');
     // Lost between the last link and now, when nobody listened yet.
     if (chain.loss !== undefined) this.#onLost(chain.loss);
   }
 
-  /** Now and then, while answers go on: is there room for another spare? */
-  #lookLater(): void {
+  /** What is done beside the answers. */
+  #keepUp(): Upkeep {
     const { clock, settings } = this.#parts;
-    if (this.#stopped.signal.aborted || this.#state === 'stopped' || !settings.keepsSpares) return;
-    this.#cancelLook = clock.schedule(settings.lookMs, () => {
-      void this.#look().finally(() => this.#lookLater());
-    });
-  }
-
-  async #look(): Promise<void> {
-    if (this.#state !== 'ready') return;
-    try {
-      await this.#stages.arrangeSpares(this.#stopped.signal);
-    } catch (error) {
-      if (!this.#stopped.signal.aborted) this.#logger.debug({ err: error }, 'no spare could be arranged');
-    }
+    const whenReady = (run: () => Promise<void> | void) => async (): Promise<void> => {
+      if (this.#state === 'ready') await run();
+    };
+    const chores = [
+      { everyMs: settings.lookMs, run: whenReady(() => this.#stages.arrangeSpares(this.#stopped.signal)) },
+      { everyMs: settings.checkpointMs, run: whenReady(() => this.#stages.checkpoint(this.conductor.carryOver())) },
+    ];
+    const onError = (error: unknown): void => this.#logger.debug({ err: error }, 'a chore was left undone');
+    return new Upkeep(settings.keepsSpares ? chores : [], { clock, onError });
   }
 
   #onLost(loss: ChainLoss): void {
@@ -407,7 +406,7 @@ export class Ring {
   #end(): void {
     if (this.#state === 'stopped') return;
     this.#watch?.stop();
-    this.#cancelLook?.();
+    this.#upkeep?.stop();
     this.#stages.close();
     this.#setState('stopped');
   }

@@ -10,9 +10,10 @@ import {
 } from '@pippa/core';
 import type { PlacedStage, RingWish } from '@pippa/protocol';
 import type { CarriedOver } from '../carry-over.ts';
-import { planRelink, replayable } from '../chain/plan-relink.ts';
+import { planRelink, planReplay } from '../chain/plan-relink.ts';
 import { RingChain, type ChainLoss } from '../chain/ring-chain.ts';
-import type { StageConnection, StageOpening } from '../chain/stage-connection.ts';
+import type { ReplayedSlots, StageConnection, StageOpening } from '../chain/stage-connection.ts';
+import { Checkpoints } from './checkpoints.ts';
 import { placedStage, Spares } from './spares.ts';
 import { planWithShape } from './choose-shape.ts';
 import { closeAll, realise, type RealiseOutcome } from './realise.ts';
@@ -27,6 +28,8 @@ export interface StageSetParts {
   readonly clock: Clock;
   /** How long a stage may take to open its way to the next one. */
   readonly linkMs: number;
+  /** How many tokens of an answer its stages' spares may be behind. */
+  readonly checkpointTokens: number;
   /** Other spares than before. */
   readonly onSparesChanged: () => void;
   readonly door?: DirectDoor | undefined;
@@ -38,6 +41,7 @@ type ReportProgress = (fraction: number, message: string) => void;
 export class StageSet {
   readonly #parts: StageSetParts;
   readonly spares: Spares;
+  readonly #checkpoints: Checkpoints;
   #connections: readonly StageConnection[] = [];
   #planned: PlannedRing | undefined;
   #shape: RingShape | undefined;
@@ -48,6 +52,7 @@ export class StageSet {
 
   constructor(parts: StageSetParts) {
     this.#parts = parts;
+    this.#checkpoints = new Checkpoints({ clock: parts.clock, everyTokens: parts.checkpointTokens });
     this.spares = new Spares({ ...parts, onChange: parts.onSparesChanged });
   }
 
@@ -164,12 +169,19 @@ export class StageSet {
       carried.kept.size > 0,
     );
     for (const [index, connection] of connections.entries()) if (plan.caches[index] === 'empty') this.#holding.delete(connection);
+    // What spares were given beforehand needs no replay; those without any are emptied like all that are new.
+    const held = connections
+      .slice(plan.gap?.from, plan.gap === undefined ? 0 : plan.gap.to + 1)
+      .map((connection) => this.#checkpoints.held(connection, carried.versions));
+    for (const connection of connections) this.#checkpoints.forget(connection);
+    const isWarm = held.length > 0 && held.every(({ size }) => size > 0);
     // Every replayed step has a row at least.
     const rows = plan.gap === undefined ? 0 : [...carried.kept.values()].reduce((sum, length) => sum + length, 0);
     const lastStep = carried.lastStep + rows;
     const journals = carried.journals && new Set(connections.map(({ peer }) => peer)).size > 1;
     const chain = await RingChain.link(connections, this.#epoch, {
       ...plan,
+      ...(isWarm ? { caches: connections.map(() => 'keep' as const) } : {}),
       firstStep: lastStep + 1,
       journals,
       clock,
@@ -180,8 +192,10 @@ export class StageSet {
     this.#chain = chain;
     let { kept } = carried;
     if (plan.gap !== undefined) {
-      kept = replayable(kept, chain.journal);
-      if (kept.size > 0) await this.#replay(chain, kept);
+      const replay = planReplay(kept, chain.journal, isWarm ? held : [new Map()]);
+      kept = new Map([...replay].map(([slot, { to }]) => [slot, to]));
+      const missing = [...replay].flatMap(([slot, { from, to }]) => (isWarm || to > from ? [[slot, from, to] as const] : []));
+      if (missing.some(([, from, to]) => to > from)) await this.#replay(chain, missing);
     } else if (plan.caches[0] === 'empty') {
       kept = new Map();
     }
@@ -189,9 +203,14 @@ export class StageSet {
     return { chain, carried: { ...carried, kept, lastStep } };
   }
 
-  async #replay(chain: RingChain, kept: CarriedOver['kept']): Promise<void> {
+  /** Gives spares more of what the stages hold that they stand behind; `carried`: what is certain now. To be called now and then. */
+  checkpoint(carried: Pick<CarriedOver, 'kept' | 'versions'>): void {
+    this.#checkpoints.advance(this.#connections, this.spares.connections, carried);
+  }
+
+  async #replay(chain: RingChain, slots: ReplayedSlots): Promise<void> {
     try {
-      await chain.replay(kept);
+      await chain.replay(slots);
     } catch (error) {
       // A stage that could not do it: the next try relies on nobody's cache.
       if (chain.loss?.spoiled !== undefined) this.distrust();

@@ -122,7 +122,16 @@ export class Member {
       manifestOf: async () => manifest,
       clock,
       logger,
-      settings: { ...DEFAULT_RING_SETTINGS, retryMs: 5, recoverMs: 5000, keepsSpares: false, lookMs: 5, ...settings },
+      settings: {
+        ...DEFAULT_RING_SETTINGS,
+        retryMs: 5,
+        recoverMs: 5000,
+        keepsSpares: false,
+        lookMs: 5,
+        checkpointMs: 5,
+        checkpointTokens: 16,
+        ...settings,
+      },
       newRingId: () => `${mesh.self}-${(this.#rings += 1)}`,
       onRingsChanged: (rings) => mesh.updateCard({ rings }),
     });

@@ -55,6 +55,8 @@ export class SimulatedStage implements StageRunner {
   readonly #slots = new Map<Slot, Cell[]>();
   /** Rows that it has computed. */
   rows = 0;
+  /** Positions that it was given. */
+  imported = 0;
   readonly #seeds = new Map<Slot, { seed: number }>();
   readonly #onDispose: () => void;
   #consumer: (output: StageRunnerOutput) => void = () => {};
@@ -97,6 +99,21 @@ export class SimulatedStage implements StageRunner {
       this.#slots.clear();
       this.#seeds.clear();
     });
+  }
+
+  async exportSlot(slot: Slot, from: number, to: number): Promise<Uint8Array<ArrayBuffer>> {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    const cells = (this.#slots.get(slot) ?? []).slice(from, to);
+    return new Uint8Array(Int32Array.from(cells.flatMap(({ token, digest }) => [token, digest])).buffer);
+  }
+
+  async importSlot(slot: Slot, from: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    const words = new Int32Array(bytes.buffer);
+    this.imported += words.length / 2;
+    const held = (this.#slots.get(slot) ?? []).slice(0, from);
+    for (let at = 0; at < words.length; at += 2) held.push({ token: words[at] as number, digest: words[at + 1] as number });
+    this.#slots.set(slot, held);
   }
 
   onOutput(consumer: (output: StageRunnerOutput) => void): void {

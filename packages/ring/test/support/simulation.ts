@@ -43,7 +43,7 @@ export async function simulateRound(seed: number): Promise<RoundReport> {
     const member = await house.add(name, {
       perNode: PER_NODE,
       room: PER_NODE,
-      settings: { overdueMs: 50, retryMs: 20, recoverMs: 20_000, keepsSpares: seed % 2 === 0, lookMs: 20 },
+      settings: { overdueMs: 50, retryMs: 20, recoverMs: 20_000, keepsSpares: seed % 2 === 0, lookMs: 20, checkpointMs: 5 },
     });
     everybody.push(member);
     return member;

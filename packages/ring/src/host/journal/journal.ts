@@ -44,12 +44,15 @@ export class Journal {
     return [...this.#slots].flatMap(([slot, rows]) => (rows.length > 0 ? [[slot, rows.length] as [Slot, number]] : []));
   }
 
-  /** Rows `[0, to)` of the slots, as far as they are there, in batches of `maxRows`: as few as can be. */
-  async *batches(slots: readonly (readonly [Slot, number])[], maxRows: number): AsyncGenerator<JournalBatch, undefined> {
-    const wanted = slots.flatMap(([slot, to]) =>
+  /** Rows `[from, to)` of the slots, as far as they are there, in batches of `maxRows`: as few as can be. */
+  async *batches(
+    slots: readonly (readonly [slot: Slot, from: number, to: number])[],
+    maxRows: number,
+  ): AsyncGenerator<JournalBatch, undefined> {
+    const wanted = slots.flatMap(([slot, from, to]) =>
       this.#rowsOf(slot)
-        .slice(0, to)
-        .map((row, position) => ({ slot, position, row })),
+        .slice(from, to)
+        .map((row, index) => ({ slot, position: from + index, row })),
     );
     for (let from = 0; from < wanted.length; from += maxRows) {
       const batch = wanted.slice(from, from + maxRows);
@@ -58,6 +61,24 @@ export class Journal {
         positions: Int32Array.from(batch, ({ position }) => position),
         activations: await this.#store.read(batch.map(({ row }) => row)),
       };
+    }
+  }
+
+  /** Rows `[from, to)` of a slot; undefined when they are not all there. Throws when the file cannot be read. */
+  async read(slot: Slot, from: number, to: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const rows = this.#rowsOf(slot).slice(from, to);
+    return rows.length < to - from ? undefined : this.#store.read(rows);
+  }
+
+  /** Takes over rows of another journal, from position `from` on, in place of what the slot holds from there. */
+  put(slot: Slot, from: number, activations: Uint8Array): void {
+    const rows = this.#rowsOf(slot);
+    this.#truncate(slot, from);
+    if (rows.length < from) return;
+    for (let at = 0; at + this.#rowBytes <= activations.length; at += this.#rowBytes) {
+      const stored = this.#store.add(activations.subarray(at, at + this.#rowBytes));
+      if (stored === undefined) return;
+      rows.push(stored);
     }
   }
 
