@@ -6,60 +6,100 @@ const GIB = 1024 ** 3;
 /** Tokens before the loss, and after it. */
 const BEFORE = 500;
 const AFTER = 24;
+/** Tokens over which the rate before the loss is taken. */
+const RATED_FROM = 200;
+/** A spare is looked for every 5 seconds and loaded in one or two. */
+const SPARE_WITHIN_MS = 30_000;
 
 interface Loss {
-  /** From the last token before the kill to the first one after it. */
+  /** From the last token before the kill to the first one after it, milliseconds; the others are parts of it. */
   readonly pauseMs: number;
-  /** From when the conductor noticed to when the new stage was loaded and linked. */
-  readonly mendMs: number;
+  readonly loadMs: number;
+  readonly replayMs: number;
+  readonly replayedRows: number;
+  /** Finding the other stages again, and what else went by from the loss to the first step. */
+  readonly linkMs: number;
+  /** Noticing the loss, and the step of the first token. */
+  readonly restMs: number;
+  /** Tokens a second before it. */
+  readonly rate: number;
 }
 
-/** Kills the node of the last stage in the middle of an answer; another one has room for its layers. */
-async function lose(round: number): Promise<Loss> {
-  const nodes = await openMeshNodes({ nodes: 4, contextTokens: 1024, parallelSequences: 2, budgetBytes: GIB / 2 });
+/** Kills the node of the middle stage in the middle of an answer; another one has room for its layers, or has them already. */
+async function lose(round: number, keepsSpares: boolean): Promise<Loss> {
+  const nodes = await openMeshNodes({ nodes: 4, contextTokens: 1024, parallelSequences: 2, budgetBytes: GIB / 2, keepsSpares });
   const [first] = nodes as [RemoteNode];
   try {
-    await first.ask({ kind: 'up', stages: 3 });
-    const victim = await holderOfLast(nodes);
+    const stages = (await first.ask({ kind: 'up', stages: 3 })) as readonly { readonly from: number }[];
+    const from = stages[1]?.from ?? 0;
+    const victim = await holderOf(nodes, from);
+    if (keepsSpares) await untilSpared(first, from);
     const generating = first.generate(randomPrompt(16, round), BEFORE + AFTER, -1);
     while ((await first.facts()).generatedTokens < BEFORE) await new Promise((resolve) => setTimeout(resolve, 20));
     victim.signal('SIGKILL');
     const { arrivedMs } = await generating;
     const pauseMs = Math.max(...arrivedMs.slice(1).map((ms, index) => ms - (arrivedMs[index] ?? ms)));
     const [recovery] = (await first.facts()).recoveries;
-    return { pauseMs, mendMs: recovery?.durationMs ?? Number.NaN };
+    if (recovery === undefined) throw new Error('The ring was not mended.');
+    const { durationMs, loadMs, replayMs, replayedRows } = recovery;
+    const rate = ((BEFORE - RATED_FROM) * 1000) / ((arrivedMs[BEFORE - 1] ?? 0) - (arrivedMs[RATED_FROM - 1] ?? 0));
+    const linkMs = durationMs - loadMs - replayMs;
+    return { pauseMs, loadMs, replayMs, replayedRows, linkMs, restMs: pauseMs - durationMs, rate };
   } finally {
     for (const node of nodes) await node[Symbol.asyncDispose]();
   }
 }
 
-async function holderOfLast(nodes: readonly RemoteNode[]): Promise<RemoteNode> {
+async function holderOf(nodes: readonly RemoteNode[], from: number): Promise<RemoteNode> {
   for (const node of nodes.slice(1)) {
     const { stages } = await node.facts();
-    if (stages.some((stage) => stage.to === 22)) return node;
+    if (stages.some((stage) => stage.from === from)) return node;
   }
-  throw new Error('Nobody holds the last layers.');
+  throw new Error(`Nobody holds the layers from ${from} on.`);
+}
+
+async function untilSpared(conductor: RemoteNode, from: number): Promise<void> {
+  const sinceMs = performance.now();
+  while (!(await conductor.facts()).spares.some((spare) => spare.from === from)) {
+    if (performance.now() - sinceMs > SPARE_WITHIN_MS) throw new Error(`No spare of the layers from ${from} on was loaded.`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 export default defineBench({
-  title: 'a node of three is killed 500 tokens into an answer, without a spare: the pause that the client sees',
+  title:
+    'a node of three is killed 500 tokens into an answer, with and without a spare of its layers: the pause that the client sees',
   rounds: 3,
   async run({ rounds, log }) {
-    const losses: Loss[] = [];
+    const losses: Record<'with' | 'without', Loss[]> = { with: [], without: [] };
     for (let round = 0; round < rounds; round += 1) {
-      const loss = await lose(round);
-      losses.push(loss);
-      log(
-        `round ${round + 1}: a pause of ${Math.round(loss.pauseMs)} ms, ${Math.round(loss.mendMs)} ms of it until the ring was mended`,
-      );
+      for (const variant of ['with', 'without'] as const) {
+        const loss = await lose(round, variant === 'with');
+        losses[variant].push(loss);
+        log(
+          `round ${round + 1}, ${variant} a spare: a pause of ${Math.round(loss.pauseMs)} ms, ${loss.replayedRows} rows sent again, ${loss.rate.toFixed(1)} tokens/s before`,
+        );
+      }
     }
+    const samples = (variant: 'with' | 'without', key: keyof Loss): number[] => losses[variant].map((loss) => loss[key]);
     return [
-      { name: 'pause', unit: 'ms', samples: losses.map((loss) => loss.pauseMs) },
-      { name: 'of it: finding a place, loading, linking', unit: 'ms', samples: losses.map((loss) => loss.mendMs) },
+      ...(['with', 'without'] as const).flatMap((variant) => [
+        {
+          name: `pause ${variant} a spare`,
+          unit: 'ms',
+          samples: samples(variant, 'pauseMs'),
+          ...(variant === 'with' ? { target: { atMost: 1000 } } : {}),
+        },
+        { name: `of it: finding a place, loading (${variant})`, unit: 'ms', samples: samples(variant, 'loadMs') },
+        { name: `of it: linking (${variant})`, unit: 'ms', samples: samples(variant, 'linkMs') },
+        { name: `of it: sending again what is lacking (${variant})`, unit: 'ms', samples: samples(variant, 'replayMs') },
+        { name: `of it: noticing, and the first step (${variant})`, unit: 'ms', samples: samples(variant, 'restMs') },
+        { name: `rows sent again (${variant})`, unit: '', samples: samples(variant, 'replayedRows') },
+      ]),
       {
-        name: 'of it: noticing, and computing the text again',
-        unit: 'ms',
-        samples: losses.map((loss) => loss.pauseMs - loss.mendMs),
+        name: 'decode with a spare that is kept up to date / without',
+        unit: 'x',
+        samples: losses.with.map((loss, index) => loss.rate / (losses.without[index]?.rate ?? Number.NaN)),
       },
     ];
   },

@@ -42,10 +42,12 @@ const step: fc.Arbitrary<Step> = fc.integer({ min: 1, max: 20 }).chain((rows) =>
 );
 const timings = fc.array(fc.record({ computeMs: fc.double({ min: 0, max: 1e9, noNaN: true }) }), { maxLength: 5 });
 
+/** -0 comes out as 0. */
+const logprobs = fc.double({ min: -100, max: 0, noNaN: true }).map((value) => value + 0);
 const logprob = fc.record({
   token,
-  logprob: fc.double({ min: -100, max: 0, noNaN: true }),
-  top: fc.array(fc.record({ token, logprob: fc.double({ min: -100, max: 0, noNaN: true }) }), { maxLength: 3 }),
+  logprob: logprobs,
+  top: fc.array(fc.record({ token, logprob: logprobs }), { maxLength: 3 }),
 });
 const result: fc.Arbitrary<StepResult> = fc.record({
   id: fc.maxSafeNat(),

@@ -3,6 +3,7 @@
  * `mesh-ring.ts`.
  */
 import { DEFAULT_SAMPLER_SETTINGS, silentLogger, type GenerationUsage, type Mesh, type TokenLogprob } from '@pippa/core';
+import type { Recovery } from '@pippa/ring';
 import { createMesh, memoryMeshState, type Membership } from '@pippa/mesh';
 import { firstCard } from '../../../agent/src/mesh/first-card.ts';
 import type { NamedModel } from '../../../agent/src/node/model-files.ts';
@@ -22,6 +23,8 @@ export interface MeshNodeOptions {
   readonly contextTokens: number;
   readonly parallelSequences: number;
   readonly exactReplay?: boolean;
+  /** Second copies of stages where there is room; left out: as agents do. */
+  readonly keepsSpares?: boolean;
   /** A folder whose models this node gives to others, at the rate that the agent would. */
   readonly shareDirectory?: string;
 }
@@ -42,7 +45,9 @@ export interface NodeFacts {
   readonly running: number;
   readonly stages: readonly { readonly from: number; readonly to: number; readonly memoryBytes: number }[];
   readonly generatedTokens: number;
-  readonly recoveries: readonly { readonly reason: string; readonly durationMs: number }[];
+  readonly recoveries: readonly Recovery[];
+  /** Layers that the rings conducted here have a second copy of. */
+  readonly spares: readonly { readonly from: number; readonly to: number }[];
   readonly rssBytes: number;
   readonly cpuMs: number;
 }
@@ -91,6 +96,7 @@ async function obey(command: NodeCommand): Promise<unknown> {
         ),
         stages,
         generatedTokens: node.manager.rings.reduce((sum, ring) => sum + (ring.snapshot()?.generatedTokens ?? 0), 0),
+        spares: node.manager.rings.flatMap((ring) => ring.spares),
         recoveries: node.manager.rings.flatMap((ring) => ring.recoveries),
         rssBytes: process.memoryUsage.rss(),
         cpuMs: (user + system) / 1000,
@@ -137,6 +143,7 @@ async function start(options: MeshNodeOptions): Promise<readonly string[]> {
       exactReplay: options.exactReplay ?? false,
       localStages: undefined,
     },
+    ...(options.keepsSpares === undefined ? {} : { ring: { keepsSpares: options.keepsSpares } }),
     keepAliveMs: Number.POSITIVE_INFINITY,
     logger: silentLogger,
   });

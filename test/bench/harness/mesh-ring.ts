@@ -86,6 +86,8 @@ export interface MeshRingOptions {
   readonly budgetBytes: number;
   /** A new mesh when left out. */
   readonly membership?: Membership;
+  /** Whether second copies of stages are loaded where there is room. */
+  readonly keepsSpares?: boolean;
   /** A folder of models that the nodes give to others. */
   readonly shareDirectory?: string;
 }
@@ -100,9 +102,19 @@ export async function openMeshNodes(options: MeshRingOptions): Promise<readonly 
     const name = `node-${index}`;
     const node = new RemoteNode(name);
     nodes.push(node);
-    const { contextTokens, parallelSequences, budgetBytes } = options;
+    const { contextTokens, parallelSequences, budgetBytes, keepsSpares = false } = options;
     const share = options.shareDirectory === undefined ? {} : { shareDirectory: options.shareDirectory };
-    const start = { ...share, name, modelPath, membership, peers: addresses, budgetBytes, contextTokens, parallelSequences };
+    const start = {
+      ...share,
+      name,
+      modelPath,
+      membership,
+      peers: addresses,
+      budgetBytes,
+      contextTokens,
+      parallelSequences,
+      keepsSpares,
+    };
     const found = (await node.ask({
       kind: 'start',
       options: { ...start, shardDirectory: join(benchDirectory, 'shards') },

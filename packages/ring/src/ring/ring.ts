@@ -23,7 +23,7 @@ import type { ConductorSnapshot } from '../snapshot.ts';
 import { closeAll, nameOf } from './realise.ts';
 import { PlacementRefusedError, type RingPlanner } from './ring-planner.ts';
 import { EXACT_SHAPES, type RingSettings } from './ring-settings.ts';
-import { StageSet } from './stage-set.ts';
+import { StageSet, type Linked } from './stage-set.ts';
 import { Upkeep } from './upkeep.ts';
 import { Watch } from './watch.ts';
 
@@ -60,6 +60,11 @@ export interface Recovery {
   readonly reason: string;
   /** From the loss to the first step after it, milliseconds. */
   readonly durationMs: number;
+  /** Of it: finding places and loading. The rest went into linking, and tries that failed. */
+  readonly loadMs: number;
+  /** Of it: sending new stages again what they lack, so many positions. */
+  readonly replayMs: number;
+  readonly replayedRows: number;
 }
 
 /** Most recoveries that are remembered. */
@@ -331,9 +336,11 @@ export class Ring {
         throw new StageError(`The ring broke ${this.#fruitlessRepairs} times in a row without one token in between.`);
       }
       try {
+        const triedMs = clock.nowMs();
         await this.#stages.repair(excluded, this.#stopped.signal);
-        await this.#relink();
-        this.recoveries.push({ reason: loss.error.message, durationMs: clock.nowMs() - since });
+        const loadMs = clock.nowMs() - triedMs;
+        const { replayMs, replayedRows } = await this.#relink();
+        this.recoveries.push({ reason: loss.error.message, durationMs: clock.nowMs() - since, loadMs, replayMs, replayedRows });
         if (this.recoveries.length > MAX_RECOVERIES) this.recoveries.shift();
         return;
       } catch (error) {
@@ -362,13 +369,15 @@ export class Ring {
   }
 
   /** Goes on over the stages there are now. */
-  async #relink(): Promise<void> {
-    const { chain, carried } = await this.#stages.link((loss) => this.#onLost(loss), this.conductor.carryOver());
+  async #relink(): Promise<Linked> {
+    const linked = await this.#stages.link((loss) => this.#onLost(loss), this.conductor.carryOver());
+    const { chain, carried } = linked;
     this.#chain = chain;
     this.conductor.resume(this.#observed(chain), carried);
     this.#setState('ready');
     this.#logger.info({ stages: this.stages, epoch: this.#stages.epoch }, 'ring goes on');
     if (chain.loss !== undefined) this.#onLost(chain.loss);
+    return linked;
   }
 
   /** The stage that is lost goes; where none is, a node that was at fault twice in a row does. */

@@ -35,6 +35,15 @@ export interface StageSetParts {
   readonly door?: DirectDoor | undefined;
 }
 
+/** What linking the stages again came to. */
+export interface Linked {
+  readonly chain: RingChain;
+  readonly carried: CarriedOver;
+  /** Positions that new stages were given again from a journal, and how long that took. */
+  readonly replayedRows: number;
+  readonly replayMs: number;
+}
+
 type ReportProgress = (fraction: number, message: string) => void;
 
 /** The stages of a ring wherever they are: planned, opened, linked from epoch to epoch, and given up. */
@@ -155,10 +164,7 @@ export class StageSet {
    * Links all stages in the next epoch. What `carried` says that the old chain held is kept where it is still there, and given to new
    * stages from the journal of the one before them. Throws `LinkFailedError`, or why a stage was lost meanwhile.
    */
-  async link(
-    onLost: (loss: ChainLoss) => void,
-    carried: CarriedOver,
-  ): Promise<{ readonly chain: RingChain; readonly carried: CarriedOver }> {
+  async link(onLost: (loss: ChainLoss) => void, carried: CarriedOver): Promise<Linked> {
     const { clock, linkMs, mesh, door } = this.#parts;
     this.#chain?.close();
     this.#epoch += 1;
@@ -190,17 +196,20 @@ export class StageSet {
       onLost,
     });
     this.#chain = chain;
+    const linkedMs = clock.nowMs();
+    let replayedRows = 0;
     let { kept } = carried;
     if (plan.gap !== undefined) {
       const replay = planReplay(kept, chain.journal, isWarm ? held : [new Map()]);
       kept = new Map([...replay].map(([slot, { to }]) => [slot, to]));
       const missing = [...replay].flatMap(([slot, { from, to }]) => (isWarm || to > from ? [[slot, from, to] as const] : []));
-      if (missing.some(([, from, to]) => to > from)) await this.#replay(chain, missing);
+      replayedRows = missing.reduce((sum, [, from, to]) => sum + to - from, 0);
+      if (replayedRows > 0) await this.#replay(chain, missing);
     } else if (plan.caches[0] === 'empty') {
       kept = new Map();
     }
     for (const connection of connections) this.#holding.add(connection);
-    return { chain, carried: { ...carried, kept, lastStep } };
+    return { chain, carried: { ...carried, kept, lastStep }, replayedRows, replayMs: clock.nowMs() - linkedMs };
   }
 
   /** Gives spares more of what the stages hold that they stand behind; `carried`: what is certain now. To be called now and then. */
@@ -245,22 +254,21 @@ export class StageSet {
    */
   async arrangeSpares(signal: AbortSignal): Promise<void> {
     const { planner, mesh } = this.#parts;
-    const placement = this.#connections.map(placedStage);
-    this.spares.prune(placement);
+    const stages = this.#connections.map(placedStage);
+    this.spares.prune(stages);
+    // Without its conductor there is no ring, whoever has copies of the stages there.
+    const placement = stages.filter((stage) => stage.peer !== mesh.self);
     const request = this.#request(this.#requireShape(), new Set(this.spares.refusing));
-    // Without its conductor there is no ring, whoever has a copy of the first stage.
-    const [planned] = planner
-      .spares({ ...request, placement, spares: this.spares.placed })
-      .filter((spare) => !placement.some((stage) => stage.from === spare.from && stage.peer === mesh.self));
+    const [planned] = planner.spares({ ...request, placement, spares: this.spares.placed });
     if (planned === undefined) return;
     const { peer, from, to } = planned;
     const opening: StageOpening = {
       ...this.#opening(),
       from,
       to,
-      index: placement.findIndex((stage) => stage.from === from),
-      stageCount: placement.length,
-      stagesHere: placement.filter((stage) => stage.peer === peer).length + 1,
+      index: stages.findIndex((stage) => stage.from === from),
+      stageCount: stages.length,
+      stagesHere: stages.filter((stage) => stage.peer === peer).length + 1,
       expectedBytes: Math.round(planned.bytes),
       spare: true,
     };
