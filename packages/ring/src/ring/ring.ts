@@ -347,12 +347,15 @@ export class Ring {
         this.#stopped.signal.throwIfAborted();
         failure = error;
         this.#logger.warn({ err: error }, 'ring not mended yet');
+        const before = this.#stages.connections.length;
         await this.#stages.dropLost();
+        const isLess = this.#stages.connections.length < before;
         const suspect = error instanceof LinkFailedError ? error.suspect : undefined;
         // Rather a way that may come back than nobody at all.
         if (error instanceof PlacementRefusedError) unlinked.clear();
         if (suspect !== undefined) unlinked.set(suspect, (unlinked.get(suspect) ?? 0) + 1);
-        await this.#untilSomethingChanges();
+        // The way to a dead node often breaks before its own stream does: now that it is known to be gone, there is nothing to wait for.
+        if (!isLess) await this.#untilSomethingChanges();
         // Who refused may be fine by now. Whom a neighbour cannot reach is done without, as far as others have room.
         excluded.clear();
         for (const [peer, times] of unlinked) if (times >= 2) this.#doWithout(peer, excluded);
