@@ -26,7 +26,7 @@ export const MESH_COMMANDS: readonly MeshCommandText[] = [
   {
     name: 'peers',
     description: 'list the other nodes and how they are reached',
-    options: [['--watch', 'again with every change, until Ctrl-C'], JSON_OPTION],
+    options: [['--watch', 'again with every change, until Ctrl-C'], ['--probe', 'measure the links anew first'], JSON_OPTION],
     settings: SOCKET_SETTINGS,
   },
   {
@@ -50,7 +50,7 @@ export const MESH_COMMANDS: readonly MeshCommandText[] = [
   },
   {
     name: 'kick',
-    argument: ['<node>', 'name of the node, or its id'],
+    argument: ['<node>', 'name of the node, or its id; it may be away'],
     description: 'remove a node, and give the others a new key',
     options: [JSON_OPTION],
     settings: SOCKET_SETTINGS,

@@ -28,6 +28,7 @@ export interface Actions extends BenchActions, KeyActions, PlanActions, RingActi
 export interface MeshOptions {
   readonly json: boolean;
   readonly watch: boolean;
+  readonly probe: boolean;
 }
 
 const RUN_SETTINGS: readonly SettingKey[] = [
@@ -135,8 +136,9 @@ export function createProgram(version: string, actions: Actions): Command {
     if (argument !== undefined) command.argument(...argument);
     for (const option of options) command.option(...option);
     addSettings(command, pick(settings)).action(() => {
-      const { json, watch } = command.opts();
-      return actions.mesh(name, flagsOf(command), command.args, { json: json === true, watch: watch === true });
+      const { json, watch, probe } = command.opts();
+      const options = { json: json === true, watch: watch === true, probe: probe === true };
+      return actions.mesh(name, flagsOf(command), command.args, options);
     });
   }
   return program;

@@ -89,6 +89,11 @@ describe('pippa-agent status', () => {
 });
 
 describe('pippa-agent peers', () => {
+  it('measures the links anew when it is asked to', async () => {
+    expect((await outcome('peers', '--probe')).out).toContain('THROUGHPUT');
+    expect(mesh.done).toEqual(['probe']);
+  });
+
   it('lists them with their links', async () => {
     const { out } = await outcome('peers');
     expect(out).toMatch(/ben +● alive +Thunderbolt +0\.31 ms +1\.2 ms +2\.1 GB\/s +0\.1\.0 +12D3KooWben/);

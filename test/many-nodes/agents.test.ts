@@ -87,10 +87,12 @@ describe.skipIf(reason !== undefined)('agents on machines of their own', { timeo
 
   it('let a third one in by name, with the same words on both sides', async () => {
     const carl = await serve(3, 'carl', '--model', 'none');
+    // Whichever of the two it asked: the other one knows, and may let it in.
     const asked = await anna.printed(/carl wants to join and shows the words .*\./);
+    await ben.printed(/carl wants to join and shows the words .*\./);
     const words = /carl wants to join and shows the words (.*?)\. Same/.exec(asked)?.[1];
     expect((await report(3)).mesh).toMatchObject({ membership: { kind: 'asking', words } });
-    await callAgent(socketOf(1), approveOperation, { name: 'carl' });
+    await callAgent(socketOf(2), approveOperation, { name: 'carl' });
     await carl.printed(/This node is in the mesh/);
     await ben.printed(/\+ carl is here/);
   });

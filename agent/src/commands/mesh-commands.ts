@@ -16,12 +16,14 @@ import { peers } from './peers.ts';
 import { doctor } from './doctor.ts';
 import type { CommandContext } from './context.ts';
 
+export interface MeshCommandOptions {
+  readonly json: boolean;
+  readonly watch: boolean;
+  readonly probe: boolean;
+}
+
 /** A command about the mesh: `words` as typed after its name. */
-export type MeshCommand = (
-  context: CommandContext,
-  words: readonly string[],
-  options: { readonly json: boolean; readonly watch: boolean },
-) => Promise<ExitCode>;
+export type MeshCommand = (context: CommandContext, words: readonly string[], options: MeshCommandOptions) => Promise<ExitCode>;
 
 const status: MeshCommand = async (context, _words, { json }) => {
   const { terminal, environment, paths, interrupts } = context;

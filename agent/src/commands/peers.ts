@@ -1,6 +1,6 @@
 import { callAgent } from '../control/client.ts';
 import { EXIT } from '../exit-codes.ts';
-import { statusOperation, watchOperation } from '../operations/mesh-operations.ts';
+import { probeOperation, statusOperation, watchOperation } from '../operations/mesh-operations.ts';
 import type { NodeReport } from '../operations/node-report.ts';
 import { painter } from '../terminal/terminal.ts';
 import { peersView } from '../views/peers-view.ts';
@@ -10,14 +10,16 @@ import type { MeshCommand } from './mesh-commands.ts';
 const WRAP_OFF = '\u001B[?7l';
 const WRAP_ON = '\u001B[?7h';
 
-/** `pippa-agent peers [--watch]`: once, or again with every change until Ctrl-C. */
-export const peers: MeshCommand = async ({ terminal, environment, paths, interrupts }, _words, { json, watch }) => {
+/** `pippa-agent peers [--watch] [--probe]`: once, or again with every change until Ctrl-C. */
+export const peers: MeshCommand = async ({ terminal, environment, paths, interrupts }, _words, { json, watch, probe }) => {
   const paint = painter(terminal.stdout, environment);
   if (!watch) {
-    const report = await callAgent(paths.socket, statusOperation, {}, { signal: interrupts.asked });
+    const operation = probe ? probeOperation : statusOperation;
+    const report = await callAgent(paths.socket, operation, {}, { signal: interrupts.asked });
     terminal.stdout.write(json ? `${JSON.stringify(report.peers, undefined, 2)}\n` : peersView(report, paint));
     return EXIT.ok;
   }
+  if (probe) await callAgent(paths.socket, probeOperation, {}, { signal: interrupts.asked });
   // For programs one line each time.
   const show = (report: NodeReport): string => (json ? `${JSON.stringify(report.peers)}\n` : peersView(report, paint));
   const redraws = terminal.stdout.isTTY === true && !json;

@@ -1,20 +1,25 @@
-import type { Clock } from '@pippa/core';
+import { peerId, type Clock } from '@pippa/core';
 import type { MeshNode } from '@pippa/mesh';
+import { NoSuchNodeError } from '../errors.ts';
 import { askClocks } from './clock-offsets.ts';
 import { findNode } from './find-node.ts';
-import type { MembershipFacts, MeshAdministration } from './mesh-administration.ts';
+import type { MembershipFacts, MeshAdministration, NamedNode } from './mesh-administration.ts';
+import type { LinkProbes } from './probe-links.ts';
 import type { SharedJoins } from './shared-joins.ts';
+
+/** As libp2p writes Ed25519 keys; the mesh looks closer. */
+const WHOLE_ID = /^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/;
 
 export interface AdministerParts {
   readonly clock: Clock;
   readonly joins: SharedJoins;
+  readonly probes: LinkProbes;
   /** Whether this node has companions: it joined them, or met them before. */
   hasCompanions(): boolean;
 }
 
 /** The mesh as the commands see it. */
-export function administer(node: MeshNode, { clock, joins, hasCompanions }: AdministerParts): MeshAdministration {
-  const members = () => node.peers().map(({ id, card }) => ({ peer: id, name: card?.name ?? id }));
+export function administer(node: MeshNode, { clock, joins, probes, hasCompanions }: AdministerParts): MeshAdministration {
   return {
     self: node.self,
     get card() {
@@ -44,13 +49,26 @@ export function administer(node: MeshNode, { clock, joins, hasCompanions }: Admi
       await node.found();
     },
     async kick(name) {
-      const member = findNode(name, members());
+      const member = memberOf(node, name);
       await node.kick(member.peer);
       return member;
     },
     problems: () => node.problems,
+    probe: (signal) => probes.measureAll(signal),
     clockOffsets: (signal) => askClocks(node, clock, signal),
   };
+}
+
+/** A member, present or away, or this node itself, which the mesh then refuses to remove. A whole id may be one that others know alone. */
+function memberOf(node: MeshNode, name: string): NamedNode {
+  const own = { peer: node.self, name: node.card.name };
+  const members = [own, ...node.members.map((member) => ({ peer: member.peer, name: member.name ?? member.peer }))];
+  try {
+    return findNode(name, members);
+  } catch (error) {
+    if (!(error instanceof NoSuchNodeError) || !WHOLE_ID.test(name)) throw error;
+    return { peer: peerId(name), name };
+  }
 }
 
 function membershipFacts(node: MeshNode, hasCompanions: boolean): MembershipFacts {

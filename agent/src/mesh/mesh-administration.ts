@@ -50,9 +50,11 @@ export interface MeshAdministration {
   approve(name: string): Promise<NamedNode>;
   /** Forgets the mesh; the node is a mesh of one from then on. */
   leave(): Promise<void>;
-  /** Removes a node and gives the others a new key. Throws `NoSuchNodeError` or `AmbiguousNodeError`. */
+  /** Removes a node, present or away, and gives the others a new key. Throws `NoSuchNodeError` or `AmbiguousNodeError`. */
   kick(name: string): Promise<NamedNode>;
   problems(): readonly MeshProblem[];
+  /** Measures the links to all peers anew, one after the other; `peers` has the figures then. Rejects with the signal's reason. */
+  probe(signal: AbortSignal): Promise<void>;
   /** How far each peer's wall clock is ahead of this one's, milliseconds; peers that do not answer are left out. */
   clockOffsets(signal: AbortSignal): Promise<ReadonlyMap<PeerId, number>>;
 }

@@ -11,7 +11,7 @@ import { keepCardFresh } from './keep-card-fresh.ts';
 import type { AgentMesh, MakeMeshParts } from './make-mesh.ts';
 import { chooseMeshPort } from './mesh-port.ts';
 import { peerAddress } from './peer-address.ts';
-import { probeLinks } from './probe-links.ts';
+import { LinkProbes } from './probe-links.ts';
 import { SharedJoins } from './shared-joins.ts';
 
 /** A mistake that the person who started the agent can see and put right at once. */
@@ -38,14 +38,15 @@ export async function networkMesh(settings: Settings, card: CardContent, parts: 
     clock,
   });
   const joins = new SharedJoins(node, logger);
+  const probes = new LinkProbes({ node, logger, clock });
   const administration = administer(node, {
     clock,
     joins,
+    probes,
     hasCompanions: () => settings.join !== undefined || (state.membership?.members.length ?? 0) > 0,
   });
   const stopping = new AbortController();
   const stopClock = answerClock(node, clock);
-  const stopProbes = probeLinks(node, { logger, clock });
   let stopCard: (() => void) | undefined;
   let failed: string | undefined;
   let entering = Promise.resolve();
@@ -84,7 +85,7 @@ export async function networkMesh(settings: Settings, card: CardContent, parts: 
       stopping.abort();
       stopCard?.();
       stopClock();
-      stopProbes();
+      probes.stop();
       joins.stop();
       interfaces?.stop();
       await entering;

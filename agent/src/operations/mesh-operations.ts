@@ -23,6 +23,8 @@ export const watchOperation: OperationContract<typeof nothing, z.ZodNull, typeof
 export const inviteOperation = operation('invite', nothing, z.object({ code: z.string(), open: z.boolean() }));
 export const approveOperation = operation('approve', byName, namedNodeSchema);
 export const kickOperation = operation('kick', byName, namedNodeSchema);
+/** Measures the links to all peers anew; the report is of after that. */
+export const probeOperation = operation('probe', nothing, nodeReportSchema);
 export const leaveOperation = operation('leave', nothing, z.null());
 
 /** Milliseconds that each peer's clock is ahead, by id. */
@@ -93,6 +95,10 @@ export function meshOperations({ version, url, mesh, clock = systemClock }: Mesh
     }),
     implement(approveOperation, ({ name }) => administration().approve(name)),
     implement(kickOperation, ({ name }) => administration().kick(name)),
+    implement(probeOperation, async (_input, { signal }) => {
+      await administration().probe(signal);
+      return report();
+    }),
     implement(leaveOperation, async () => {
       await administration().leave();
       return null;

@@ -76,6 +76,10 @@ export class FakeAdministration implements MeshAdministration {
     return this.found;
   }
 
+  async probe(): Promise<void> {
+    this.done.push('probe');
+  }
+
   async clockOffsets(): Promise<ReadonlyMap<PeerId, number>> {
     return this.offsets;
   }

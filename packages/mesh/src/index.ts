@@ -1,5 +1,5 @@
 export { createMesh } from './mesh.ts';
-export type { AskToJoinOptions, MeshNode } from './mesh-node.ts';
+export type { AskToJoinOptions, MeshMember, MeshNode } from './mesh-node.ts';
 export type { MembershipStatus } from './membership/membership-service.ts';
 export type { PendingJoin } from './admission/join-desk.ts';
 export type { NearbyMesh } from './discovery/discovery.ts';

@@ -13,6 +13,11 @@ export interface AskToJoinOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface MeshMember {
+  readonly peer: PeerId;
+  readonly name: string | undefined;
+}
+
 /** A node of a mesh, or one that is about to be. */
 export interface MeshNode extends Mesh, Startable {
   /** Multiaddrs under which others reach this node, with its id; empty before `start`. */
@@ -43,7 +48,12 @@ export interface MeshNode extends Mesh, Startable {
   deny(peerOrName: string): PendingJoin;
   /** Says goodbye to all and forgets the mesh. */
   leave(): Promise<void>;
-  /** Removes a member, by id or name, and gives the others a new key. Throws `AdmissionError` (`no_such_member`, `ambiguous`). */
+  /** Those that this node knows to be in the mesh, present or away, with what they were last called. */
+  readonly members: readonly MeshMember[];
+  /**
+   * Removes a member, present or away, by id or name, and gives the others a new key. Throws `AdmissionError` (`no_such_member`,
+   * `ambiguous`, `itself`).
+   */
   kick(peerOrName: string): Promise<PeerId>;
   /** Measures the link to a peer with a short bulk transfer; bytes a second. */
   measureThroughput(peer: PeerId, options?: { readonly signal?: AbortSignal }): Promise<number>;

@@ -1,8 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { multiaddr } from '@multiformats/multiaddr';
 import {
-  InvalidInputError,
-  PeerUnreachableError,
   silentLogger,
   StoppedError,
   systemClock,
@@ -15,29 +12,29 @@ import {
 } from '@pippa/core';
 import { ADMISSION_PROTOCOL, INSTANCE_BYTES, PROTOCOL_VERSION, STREAM_PROTOCOL } from '@pippa/protocol';
 import type { Libp2p } from 'libp2p';
-import { askToJoin } from './admission/ask-to-join.ts';
 import { Gate } from './admission/gate.ts';
-import { discoveryTag } from './admission/key-material.ts';
 import { JoinDesk, type PendingJoin } from './admission/join-desk.ts';
+import { Joiner } from './admission/joiner.ts';
 import { OwnCard, type CardUpdate } from './cards/own-card.ts';
-import type { Announcement } from './discovery/announcement.ts';
-import { Discovery, type NearbyMesh } from './discovery/discovery.ts';
+import type { NearbyMesh } from './discovery/discovery.ts';
+import { Neighbourhood } from './discovery/neighbourhood.ts';
 import { OwnAddresses } from './discovery/own-addresses.ts';
+import { AdmissionError } from './errors.ts';
 import { answerProbe, PROBE_PROTOCOL, probeThroughput } from './links/probe.ts';
 import { MembershipService, type MembershipStatus } from './membership/membership-service.ts';
-import type { AskToJoinOptions, MeshNode } from './mesh-node.ts';
+import type { AskToJoinOptions, MeshMember, MeshNode } from './mesh-node.ts';
 import type { MeshOptions } from './mesh-options.ts';
+import { checkAddress } from './peers/check-address.ts';
 import { Dialer } from './peers/dialer.ts';
 import { PeerManager } from './peers/peer-manager.ts';
 import { PeerTable } from './peers/peer-table.ts';
-import { DUPLICATE_HINT, multicastProblem, Problems, type MeshProblem } from './problems.ts';
+import { DUPLICATE_HINT, Problems, type MeshProblem } from './problems.ts';
 import { meshSettings } from './settings.ts';
 import { StreamService } from './streams/stream-service.ts';
 import type { Traffic } from './transport/corked-tcp.ts';
 import { createTransport } from './transport/create-libp2p.ts';
 
 const MAX_INBOUND_STREAMS = 512;
-const MULTICAST_PORT = 5353;
 const PROBE_TIMEOUT_MS = 10_000;
 
 /** Makes a node; nothing happens before `start`. Throws for options that can't be. */
@@ -62,9 +59,9 @@ class LibP2pMesh implements MeshNode {
   readonly #manager: PeerManager;
   readonly #membership: MembershipService;
   readonly #joinDesk: JoinDesk;
-  readonly #discovery: Discovery | undefined;
+  readonly #joiner: Joiner;
+  readonly #neighbourhood: Neighbourhood;
   readonly #pendingListeners = new Set<(pending: readonly PendingJoin[]) => void>();
-  readonly #nearbyListeners = new Set<() => void>();
   #libp2p: Libp2p | undefined;
   #dialer: Dialer | undefined;
   #starting: Promise<void> | undefined;
@@ -129,7 +126,30 @@ class LibP2pMesh implements MeshNode {
       },
       onJoin: async (dialogue, peer, opening) => this.#joinDesk.serve(dialogue, peer, opening),
     });
-    this.#discovery = options.discovery === false ? undefined : this.#createDiscovery();
+    this.#neighbourhood = new Neighbourhood({
+      self: this.self,
+      instance: Buffer.from(this.#instance).toString('hex'),
+      clock,
+      settings: this.#settings,
+      options,
+      addresses: this.#addresses,
+      report: (...problem) => this.#report(...problem),
+      membership: () => this.#membership.current,
+      dialer: () => this.#requireDialer(),
+      onAddressesChanged: () => {
+        this.#ownCard.touch();
+        this.#manager.keeper.localAddressesChanged();
+      },
+    });
+    this.#joiner = new Joiner({
+      self: this.self,
+      settings: this.#settings,
+      membership: this.#membership,
+      gate: this.#gate,
+      libp2p: () => this.#requireLibp2p(),
+      name: () => this.card.name,
+      candidates: () => this.#neighbourhood.candidates,
+    });
     this.#streams.handle(PROBE_PROTOCOL, answerProbe);
   }
 
@@ -154,7 +174,7 @@ class LibP2pMesh implements MeshNode {
   }
 
   get nearby(): readonly NearbyMesh[] {
-    return this.#discovery?.nearby ?? [];
+    return this.#neighbourhood.nearby;
   }
 
   get inviteCode(): string {
@@ -206,29 +226,8 @@ class LibP2pMesh implements MeshNode {
     return this.#streams.answer(protocol, answer);
   }
 
-  async seek({ waitMs, signal }: { readonly waitMs: number; readonly signal?: AbortSignal }): Promise<readonly NearbyMesh[]> {
-    signal?.throwIfAborted();
-    if (this.nearby.length > 0 || this.#discovery === undefined) return this.nearby;
-    this.#discovery.hurry();
-    await new Promise<void>((resolve, reject) => {
-      const stop = (): void => {
-        cancel();
-        this.#nearbyListeners.delete(heard);
-        signal?.removeEventListener('abort', abort);
-      };
-      const heard = (): void => {
-        stop();
-        resolve();
-      };
-      const abort = (): void => {
-        stop();
-        reject(signal?.reason);
-      };
-      const cancel = this.#clock.schedule(waitMs, heard);
-      this.#nearbyListeners.add(heard);
-      signal?.addEventListener('abort', abort, { once: true });
-    });
-    return this.nearby;
+  async seek(options: { readonly waitMs: number; readonly signal?: AbortSignal }): Promise<readonly NearbyMesh[]> {
+    return this.#neighbourhood.seek(options);
   }
 
   async found(): Promise<void> {
@@ -239,31 +238,8 @@ class LibP2pMesh implements MeshNode {
     await this.#membership.join(code);
   }
 
-  async askToJoin({ address, onWords, signal }: AskToJoinOptions = {}): Promise<void> {
-    if (this.#membership.current !== undefined) return;
-    const patience = AbortSignal.timeout(this.#settings.approvalMs);
-    const until = signal === undefined ? patience : AbortSignal.any([signal, patience]);
-    const connection = await this.#dialMember(address, until);
-    try {
-      const { key, epoch } = await this.#gate.ask(connection, async (dialogue, member) =>
-        askToJoin({
-          dialogue,
-          self: this.self,
-          member,
-          name: this.card.name,
-          admissionMs: this.#settings.admissionMs,
-          signal: until,
-          onWords: (words) => {
-            this.#membership.setAsking({ member, words });
-            onWords?.(words);
-          },
-        }),
-      );
-      await this.#membership.take(key, epoch);
-      await this.#gate.prove(connection);
-    } finally {
-      if (this.#membership.status.kind === 'asking') this.#membership.setAsking(undefined);
-    }
+  async askToJoin(options: AskToJoinOptions = {}): Promise<void> {
+    await this.#joiner.ask(options);
   }
 
   approve(peerOrName: string): PendingJoin {
@@ -280,8 +256,14 @@ class LibP2pMesh implements MeshNode {
     await this.#membership.leave();
   }
 
+  get members(): readonly MeshMember[] {
+    return this.#membership.members;
+  }
+
   async kick(peerOrName: string): Promise<PeerId> {
-    const peer = this.#table.resolve(peerOrName);
+    const peer = this.#membership.resolve(peerOrName);
+    if (peer === this.self)
+      throw new AdmissionError('A node cannot remove itself.', 'itself', { hint: 'Leave the mesh instead: pippa-agent leave.' });
     await this.#membership.kick(peer);
     return peer;
   }
@@ -291,8 +273,9 @@ class LibP2pMesh implements MeshNode {
     const until = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
     const throughput = await probeThroughput(this, peer, this.#clock, until);
     const record = this.#table.find(peer);
-    if (record !== undefined) {
-      record.throughput = throughput;
+    const link = record?.usableLinks[0];
+    if (record !== undefined && link !== undefined) {
+      link.throughput = throughput;
       this.#table.changed(record);
     }
     return throughput;
@@ -344,14 +327,14 @@ class LibP2pMesh implements MeshNode {
       );
     await this.#ownCard.signed();
     this.#manager.start();
-    await this.#discovery?.start();
-    if (this.#membership.current !== undefined) this.#goAmongMembers();
+    await this.#neighbourhood.start();
+    if (this.#membership.current !== undefined) this.#neighbourhood.goAmongMembers();
   }
 
   async #stop(): Promise<void> {
     if (this.#starting === undefined) return;
     await this.#starting.catch(() => {});
-    this.#discovery?.stop();
+    this.#neighbourhood.stop();
     this.#dialer?.stop();
     this.#ownCard.stop();
     await this.#manager.stop();
@@ -377,92 +360,15 @@ class LibP2pMesh implements MeshNode {
       hasAddress: (address) => this.#addresses.all.some((local) => local.address === address),
       onRekey: (message, from) => void this.#membership.heed(message, from, this.self),
       onLink: (link) => this.#membership.greet(link, this.#gate.keyOf(link.connection)),
-      onCard: (record) => this.#membership.remember(record.id, record.known?.addresses ?? []),
+      onCard: (record) => this.#membership.remember(record.id, record.known?.addresses ?? [], record.card?.name ?? ''),
       onDuplicate: (peer) => this.#report(peer, 'duplicate_identity', `Two nodes use the identity ${peer}.`, DUPLICATE_HINT),
     });
-  }
-
-  #createDiscovery(): Discovery {
-    const { discovery } = this.#options;
-    return new Discovery({
-      clock: this.#clock,
-      intervalMs: this.#settings.discoveryMs,
-      random: this.#options.random ?? Math.random,
-      port: typeof discovery === 'object' ? discovery.port : MULTICAST_PORT,
-      interfaces: () => this.#addresses.usable,
-      announcement: () => this.#announcement(),
-      onHeard: (announcement) => this.#heard(announcement),
-      onAddressesChanged: () => {
-        this.#ownCard.touch();
-        this.#manager.keeper.localAddressesChanged();
-      },
-      onError: (error, local) => {
-        const { code, message, hint } = multicastProblem(error, local?.name ?? '');
-        this.#report(local?.name ?? '', code, message, hint);
-      },
-    });
-  }
-
-  #announcement(): Announcement | undefined {
-    const { current } = this.#membership;
-    if (current === undefined) return undefined;
-    const instance = Buffer.from(this.#instance).toString('hex');
-    return { tag: discoveryTag(current.key), peer: this.self, instance, addresses: this.#addresses.dialable };
-  }
-
-  #heard({ tag, peer, instance, addresses }: Announcement): void {
-    if (peer === this.self) {
-      if (instance !== Buffer.from(this.#instance).toString('hex'))
-        this.#report(peer, 'duplicate_identity', `Another node announces this node's own identity ${peer}.`, DUPLICATE_HINT);
-      return;
-    }
-    for (const listener of this.#nearbyListeners) listener();
-    const { current } = this.#membership;
-    if (current === undefined) return;
-    // One that was away while the key was changed still announces the old mesh.
-    if (tag !== discoveryTag(current.key) && !current.members.some((member) => member.peer === peer)) return;
-    this.#requireDialer().know(peer, addresses, this.#settings.dialPatienceMs);
   }
 
   #membershipChanged(): void {
     if (this.#dialer === undefined) return;
     if (this.#membership.current === undefined) this.#dialer.clear();
-    else this.#goAmongMembers();
-  }
-
-  /** Dials all that this node knows of, and lets itself be found. */
-  #goAmongMembers(): void {
-    const dialer = this.#requireDialer();
-    const { current } = this.#membership;
-    for (const address of this.#options.peers ?? []) dialer.add(address);
-    for (const { peer, addresses } of current?.members ?? []) dialer.know(peer, addresses, this.#settings.dialPatienceMs);
-    for (const { tag, members } of this.nearby)
-      if (current !== undefined && tag === discoveryTag(current.key))
-        for (const { peer, addresses } of members) dialer.know(peer, addresses, this.#settings.dialPatienceMs);
-    this.#discovery?.announce();
-    this.#discovery?.hurry();
-  }
-
-  async #dialMember(address: string | undefined, signal: AbortSignal) {
-    const nearby = this.nearby.flatMap(({ members }) =>
-      members.flatMap(({ peer, addresses }) => addresses.map((each) => `${each}/p2p/${peer}`)),
-    );
-    const candidates = address === undefined ? [...(this.#options.peers ?? []), ...nearby] : [address];
-    if (candidates.length === 0)
-      throw new PeerUnreachableError('No mesh is heard on this network.', {
-        hint: 'Name a member with --peer, or take a code from one.',
-      });
-    let cause: unknown;
-    for (const candidate of candidates) {
-      try {
-        checkAddress(candidate);
-        return await this.#requireLibp2p().dial(multiaddr(candidate), { signal });
-      } catch (error) {
-        signal.throwIfAborted();
-        cause = error;
-      }
-    }
-    throw new PeerUnreachableError('No member of the mesh could be reached.', { cause });
+    else this.#neighbourhood.goAmongMembers();
   }
 
   #requireDialer(): Dialer {
@@ -493,14 +399,3 @@ class LibP2pMesh implements MeshNode {
 
 /** What a person can do something about. */
 const REPORTED_REFUSALS: ReadonlySet<string> = new Set(['wrong_key', 'version_mismatch', 'removed', 'no_key']);
-
-function checkAddress(address: string): void {
-  try {
-    multiaddr(address);
-  } catch (error) {
-    throw new InvalidInputError(`"${address}" is not a multiaddr.`, {
-      cause: error,
-      hint: 'Write it like /ip4/192.168.1.20/tcp/7475.',
-    });
-  }
-}

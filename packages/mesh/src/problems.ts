@@ -8,6 +8,9 @@ export interface MeshProblem {
   readonly sinceMs: number;
 }
 
+/** `about` tells causes of one kind apart: the peer, address or interface concerned. */
+export type ReportProblem = (about: string, code: string, message: string, hint: string) => void;
+
 const MAX_PROBLEMS = 64;
 
 /** What went wrong, one entry a cause. */

@@ -197,6 +197,36 @@ describe('removing a member', () => {
     expect(back.inviteCode).toBe(one.inviteCode);
   });
 
+  it('that is away holds when it comes back, and with every other member', async () => {
+    await using nodes = new TestNodes();
+    const one = await nodes.start('one');
+    const two = await nodes.start('two');
+    const state = await memoryMeshState({ membership: nodes.membership });
+    const out = await nodes.start('out', { state });
+    await connected(one, two, out);
+    await out.stop();
+    await untilPeer(one, out.self, ({ state: peerState }) => peerState === 'dead');
+    const before = tagOf(two);
+    await one.kick('out');
+    await tagChanged(two, before);
+    expect(one.members.map(({ name }) => name)).toEqual(['two']);
+    const back = await nodes.start('out', {
+      state: await memoryMeshState({ identity: state.identity, membership: nodes.membership }),
+      peers: [...one.addresses, ...two.addresses],
+    });
+    await vi.waitFor(() => expect(back.problems.filter(({ code }) => code === 'removed')).toHaveLength(2), WAIT);
+    expect([one, two, back].map((node) => node.peers().length)).toEqual([1, 1, 0]);
+  });
+
+  it('that this node has never met is done by its whole id; itself it cannot remove', async () => {
+    await using nodes = new TestNodes();
+    const one = await nodes.start('one');
+    const { peer } = await createIdentity();
+    expect(await one.kick(peer)).toBe(peer);
+    await expect(one.kick(peer.slice(0, 20))).rejects.toMatchObject({ code: 'no_such_member' });
+    await expect(one.kick(one.self)).rejects.toMatchObject({ code: 'itself' });
+  });
+
   it('by two members at once leaves one key, and neither of the removed', async () => {
     await using nodes = new TestNodes();
     const one = await nodes.start('one');

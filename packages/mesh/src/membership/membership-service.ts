@@ -1,9 +1,11 @@
-import { type Clock, errorMessage, InvalidInputError, type Logger, type PeerId } from '@pippa/core';
+import { peerIdFromString } from '@libp2p/peer-id';
+import { type Clock, errorMessage, InvalidInputError, type Logger, peerId, type PeerId } from '@pippa/core';
 import { MAX_ADDRESSES, type ControlMessage } from '@pippa/protocol';
 import { createHash } from 'node:crypto';
 import { inviteCode, parseInviteCode } from '../admission/invite-code.ts';
 import { discoveryTag } from '../admission/key-material.ts';
 import { AdmissionError } from '../errors.ts';
+import type { MeshMember } from '../mesh-node.ts';
 import type { Link } from '../peers/link.ts';
 import type { PeerTable } from '../peers/peer-table.ts';
 import { foundMesh, MAX_KNOWN_MEMBERS, membershipOf, type Membership } from '../state/membership.ts';
@@ -104,6 +106,28 @@ export class MembershipService {
     await this.#set(undefined);
   }
 
+  /** Present or away, with what they were last called. */
+  get members(): readonly MeshMember[] {
+    const known = new Map<PeerId, string | undefined>((this.current?.members ?? []).map(({ peer, name }) => [peer, name]));
+    for (const { id, card } of this.#parts.table.records) known.set(id, card?.name ?? known.get(id));
+    return [...known].map(([peer, name]) => ({ peer, name }));
+  }
+
+  /**
+   * The member that is meant by an id or a name, present or away. A whole id that this node knows nothing of is believed: others may
+   * know it. Throws `AdmissionError` when none or several fit.
+   */
+  resolve(idOrName: string): PeerId {
+    const fitting = this.members.filter(({ peer, name }) => peer === idOrName || name === idOrName).map(({ peer }) => peer);
+    const [only = wholeId(idOrName)] = fitting;
+    if (only === undefined) throw new AdmissionError(`No member is called ${idOrName}.`, 'no_such_member');
+    if (fitting.length > 1)
+      throw new AdmissionError(`Several members are called ${idOrName}.`, 'ambiguous', {
+        hint: `Say which by its id: ${fitting.join(', ')}.`,
+      });
+    return only;
+  }
+
   /** Removes a member: everybody else gets a new key. */
   async kick(peer: PeerId): Promise<void> {
     this.#requireClosed('remove anybody from');
@@ -142,16 +166,19 @@ export class MembershipService {
     if (key?.former === true || current.epoch > 0) link.say(rekeyMessage(this.#membership ?? current));
   }
 
-  /** Keeps where a member is, for the next start. */
-  remember(peer: PeerId, addresses: readonly string[]): void {
+  /** Keeps where a member is and what it is called, for the next start. */
+  remember(peer: PeerId, addresses: readonly string[], name: string): void {
     const { current } = this;
     if (current === undefined || this.#parts.open) return;
     const kept = addresses.slice(0, MAX_ADDRESSES);
     const known = current.members.find((member) => member.peer === peer);
-    if (known !== undefined && JSON.stringify(known.addresses) === JSON.stringify(kept)) return;
+    if (known?.name === name && JSON.stringify(known.addresses) === JSON.stringify(kept)) return;
     this.#membership = {
       ...current,
-      members: [{ peer, addresses: kept }, ...current.members.filter((member) => member.peer !== peer)].slice(0, MAX_KNOWN_MEMBERS),
+      members: [{ peer, addresses: kept, name }, ...current.members.filter((member) => member.peer !== peer)].slice(
+        0,
+        MAX_KNOWN_MEMBERS,
+      ),
     };
     this.#saveSoon();
   }
@@ -179,7 +206,7 @@ export class MembershipService {
   async #adopt(change: KeyChange, current: Membership, from: PeerId | undefined): Promise<void> {
     const present = [...this.#parts.table.records].map(({ id }) => id);
     // Those removed must not hear the new key.
-    for (const peer of change.removed) if (present.includes(peer)) this.#parts.drop(peer);
+    for (const peer of change.removed) this.#parts.drop(peer);
     const next = applyKeyChange(current, change, present);
     await this.#set(next);
     this.#parts.broadcast(rekeyMessage(next), from);
@@ -214,6 +241,14 @@ export class MembershipService {
     this.require();
     if (this.#parts.open)
       throw new InvalidInputError(`An open mesh has no key, so that nobody can ${what} it.`, { hint: 'Start without --open.' });
+  }
+}
+
+function wholeId(text: string): PeerId | undefined {
+  try {
+    return peerId(peerIdFromString(text).toString());
+  } catch {
+    return undefined;
   }
 }
 

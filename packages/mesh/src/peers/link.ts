@@ -32,6 +32,8 @@ export class Link {
   readonly control: PeerStream;
   readonly interfaceType: InterfaceType;
   readonly roundTrips = new RoundTrips();
+  /** Bytes a second, of the last probe over it; 0 before. */
+  throughput = 0;
   /** No new streams over it. */
   retiring = false;
   /** The process at the other end, hexadecimal, as soon as it said hello. */

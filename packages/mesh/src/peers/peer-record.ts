@@ -16,8 +16,6 @@ export class PeerRecord implements Peer {
   instance: string | undefined;
   instanceSinceMs = 0;
   readonly links = new Set<Link>();
-  /** Bytes a second, of the last probe over the link in use. */
-  throughput = 0;
   /** Cards are checked one after the other. */
   cardWork: Promise<void> = Promise.resolve();
   /** Of this machine, over which links to the peer ran until they were lost. */
@@ -64,7 +62,7 @@ export class PeerRecord implements Peer {
         tier: tierOf(best.interfaceType),
         interfaceType: best.interfaceType,
         roundTripMs: best.roundTrips.summary,
-        throughput: this.throughput,
+        throughput: best.throughput,
       };
     return this.#lastLink;
   }

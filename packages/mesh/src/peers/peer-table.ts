@@ -1,5 +1,4 @@
 import { errorMessage, type Logger, type Peer, type PeerId } from '@pippa/core';
-import { AdmissionError } from '../errors.ts';
 import { PeerRecord } from './peer-record.ts';
 
 /** All members that this node has met, and those who want to know of their changes. */
@@ -22,18 +21,6 @@ export class PeerTable {
 
   find(id: PeerId): PeerRecord | undefined {
     return this.#records.get(id);
-  }
-
-  /** By id or by name. Throws `AdmissionError` when no member or several fit. */
-  resolve(idOrName: string): PeerId {
-    const fitting = [...this.records].filter(({ id, card }) => id === idOrName || card?.name === idOrName);
-    const [only] = fitting;
-    if (only === undefined) throw new AdmissionError(`No member is called ${idOrName}.`, 'no_such_member');
-    if (fitting.length > 1)
-      throw new AdmissionError(`Several members are called ${idOrName}.`, 'ambiguous', {
-        hint: `Say which by its id: ${fitting.map(({ id }) => id).join(', ')}.`,
-      });
-    return only.id;
   }
 
   add(record: PeerRecord): void {

@@ -1,4 +1,4 @@
-import { MESH_KEY_BYTES, multiaddrText, peerIdText } from '@pippa/protocol';
+import { MAX_NODE_NAME, MESH_KEY_BYTES, multiaddrText, peerIdText } from '@pippa/protocol';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 
@@ -21,7 +21,13 @@ export const membershipFile = z.object({
     .default([]),
   removed: z.array(peerIdText).max(MAX_KNOWN_MEMBERS).default([]),
   members: z
-    .array(z.object({ peer: peerIdText, addresses: z.array(multiaddrText).max(32) }))
+    .array(
+      z.object({
+        peer: peerIdText,
+        addresses: z.array(multiaddrText).max(32),
+        name: z.string().max(MAX_NODE_NAME).exactOptional(),
+      }),
+    )
     .max(MAX_KNOWN_MEMBERS)
     .default([]),
 });
