@@ -132,7 +132,6 @@ describe('liveness', () => {
     await connected(near, far);
     await untilPeer(near, far.self, ({ link }) => link.roundTripMs.p50 > 0);
     const link = near.peer(far.self)?.link;
-    expect(link?.roundTripMs.p50).toBeLessThan(50);
     expect(link?.roundTripMs.p99).toBeGreaterThanOrEqual(link?.roundTripMs.p50 ?? 0);
     expect(link).toMatchObject({ tier: 0, interfaceType: 'loopback', throughput: 0 });
     expect(await near.measureThroughput(far.self)).toBeGreaterThan(1e6);
