@@ -176,13 +176,22 @@ export interface WayTrouble {
  * instead of three. One of each kind at a time.
  */
 export interface StageWays {
-  /** How many steps have come over direct ways so far. */
-  readonly stepsTaken: number;
-  /** Steps of the epoch come over a direct connection, whose offer is for the stage before. Rejects where there is nothing to listen on. */
-  take(options: { readonly epoch: number; readonly activations: ActivationFormat }): Promise<DirectOffer>;
+  /** How many steps the stage has computed so far. */
+  readonly steps: number;
+  /** What taking them in and handing on what became of them took its thread beyond computing, all together, in milliseconds. */
+  readonly handlingMs: number;
   /**
-   * What the stage makes of the epoch's steps goes to whoever made the offer, but for steps with an id below `heldBelow`; with `copies` the
-   * hidden states come out here, too. False: nobody can be reached there, and all goes on coming out here alone.
+   * Steps of the epoch come over a direct connection, whose offer is for the stage before. Large ones may still be submitted: the stage
+   * puts them in the order of their ids from `firstStep` on, without a gap. Rejects where there is nothing to listen on.
+   */
+  take(options: {
+    readonly epoch: number;
+    readonly activations: ActivationFormat;
+    readonly firstStep: number;
+  }): Promise<DirectOffer>;
+  /**
+   * What the stage makes of the epoch's steps goes to whoever made the offer, but for steps with an id below `heldBelow` and for large
+   * ones; with `copies` the hidden states come out here, too. False: nobody can be reached there, and all goes on coming out here alone.
    */
   hand(
     offer: DirectOffer,

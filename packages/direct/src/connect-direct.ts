@@ -7,6 +7,8 @@ import { TLS_OPTIONS } from './secret.ts';
 export interface DirectSender {
   /** Frames leave in order. Nothing is said about one that does not arrive: `closed` tells that the connection is gone. */
   send(frame: Uint8Array): void;
+  /** The system has taken all that was sent. */
+  readonly isIdle: boolean;
   /** Settles once: with why the connection is gone, or undefined when this side closed it. */
   readonly closed: Promise<PippaError | undefined>;
   /** What was sent still goes out. */
@@ -67,6 +69,10 @@ class Sender implements DirectSender {
     socket.resume();
     // The other side takes the connection that says something.
     this.send(new Uint8Array(0));
+  }
+
+  get isIdle(): boolean {
+    return this.#socket.writableLength === 0;
   }
 
   send(frame: Uint8Array): void {

@@ -1,5 +1,6 @@
 import {
   errorMessage,
+  KIB,
   PippaError,
   type DirectOffer,
   type DirectReceiver,
@@ -15,12 +16,19 @@ import {
   packActivations,
   readStageInput,
   STREAM_FRAME_LIMITS,
-  type StageInput,
 } from '@pippa/protocol';
+import type { StageCounters } from './stage-counters.ts';
+import type { StepQueue } from './step-queue.ts';
 import type { StageOutputFrame } from './worker-messages.ts';
 
 /** A peer of the house answers within milliseconds; a firewall that drops what it does not like never does. */
 const CONNECT_MS = 1500;
+
+/**
+ * Larger steps leave the way of the thread that drives the stage: this one computes most of the time, and what the system does not take at
+ * once would lie here until the next step is done.
+ */
+const MAX_DIRECT_BYTES = 64 * KIB;
 
 /** The way out of an epoch's steps. */
 interface WayOut {
@@ -28,30 +36,39 @@ interface WayOut {
   readonly options: Parameters<StageWays['hand']>[1];
 }
 
+export interface DirectWaysParts {
+  readonly queue: StepQueue;
+  readonly onTrouble: (trouble: WayTrouble) => void;
+  readonly counters: StageCounters;
+}
+
 /** The direct ways of a stage in its own thread; see `StageWays`. */
 export class DirectWays {
   readonly #info: StageInfo;
-  readonly #onInput: (input: StageInput) => void;
-  readonly #onTrouble: (trouble: WayTrouble) => void;
+  readonly #parts: DirectWaysParts;
   #receiver: DirectReceiver | undefined;
   #out: WayOut | undefined;
 
-  constructor(info: StageInfo, onInput: (input: StageInput) => void, onTrouble: (trouble: WayTrouble) => void) {
+  constructor(info: StageInfo, parts: DirectWaysParts) {
     this.#info = info;
-    this.#onInput = onInput;
-    this.#onTrouble = onTrouble;
+    this.#parts = parts;
   }
 
-  async take({ epoch, activations }: Parameters<StageWays['take']>[0]): Promise<DirectOffer> {
+  async take({ epoch, activations, firstStep }: Parameters<StageWays['take']>[0]): Promise<DirectOffer> {
+    const { queue, counters } = this.#parts;
     this.#receiver?.close();
+    queue.expect(firstStep);
     const { maxRows, embeddingLength } = this.#info;
     const receiver = await openDirect({
       // Histories and grammars of samplers come beside the hidden states.
       maxFrameBytes: maxRows * embeddingLength * bytesPerActivation(activations) + STREAM_FRAME_LIMITS.headerBytes,
       onFrame: (frame) => {
         if (this.#receiver !== receiver) return;
+        const cameMs = performance.now();
         const input = readStageInput(frame, this.#info, activations);
-        if (input.step.epoch === epoch) this.#onInput(input);
+        if (input.step.epoch !== epoch) return;
+        queue.push({ kind: 'step', ...input }, true);
+        counters.addHandling(performance.now() - cameMs);
       },
     });
     this.#receiver = receiver;
@@ -82,6 +99,7 @@ export class DirectWays {
     const receiver = this.#receiver;
     this.#receiver = undefined;
     receiver?.close();
+    this.#parts.queue.close();
     this.#closeOut();
   }
 
@@ -96,10 +114,11 @@ export class DirectWays {
       sender.send(encodeResult(frame.result));
       return undefined;
     }
+    if (frame.hidden.length * bytesPerActivation(options.activations) > MAX_DIRECT_BYTES || !sender.isIdle) return frame;
     const { bytes, overflows } = packActivations(frame.hidden, options.activations);
     if (overflows > 0) {
       const message = `${overflows} hidden values do not fit 16 bits: use --activations f32 or bf16.`;
-      this.#onTrouble({ way: 'out', epoch, code: 'activation_overflow', message });
+      this.#parts.onTrouble({ way: 'out', epoch, code: 'activation_overflow', message });
       return undefined;
     }
     sender.send(encodeStep(frame.step, { activations: bytes, timings: frame.timings }));
@@ -114,6 +133,6 @@ export class DirectWays {
 
   #tell(way: WayTrouble['way'], epoch: number, reason: unknown): void {
     const code = reason instanceof PippaError ? reason.code : 'stream_lost';
-    this.#onTrouble({ way, epoch, code, message: errorMessage(reason) });
+    this.#parts.onTrouble({ way, epoch, code, message: errorMessage(reason) });
   }
 }

@@ -5,6 +5,7 @@ import { ModelLoadError } from './errors.ts';
 import type { StageOptions } from './stage-options.ts';
 import { reviveFailure } from './worker-failure.ts';
 import type { StageRequest, StageWorkerCommand, StageWorkerData, StageWorkerReport } from './worker-messages.ts';
+import { StageCounters } from './stage-counters.ts';
 import { workerUrl } from './worker-url.ts';
 
 /** A stage that runs in its own worker thread. */
@@ -32,8 +33,8 @@ export async function loadStage(
   // Backends register once a process and not thread-safely: before any worker opens the libraries.
   openEngine();
   const cancelled = new SharedArrayBuffer(1);
-  const stepsTaken = new SharedArrayBuffer(4);
-  const data: StageWorkerData = { options, cancelled, stepsTaken };
+  const counters = new StageCounters();
+  const data: StageWorkerData = { options, cancelled, counters: counters.shared };
   const worker = new Worker(workerUrl('stage-worker'), { workerData: data, name: `stage ${options.from}-${options.to}` });
   const cancel = (): void => void Atomics.store(new Uint8Array(cancelled), 0, 1);
   control.signal?.addEventListener('abort', cancel, { once: true });
@@ -56,7 +57,7 @@ export async function loadStage(
         handle?.exited(code);
       });
     });
-    handle = new WorkerStage(worker, info, new Uint32Array(stepsTaken));
+    handle = new WorkerStage(worker, info, counters);
     if (control.signal?.aborted === true) {
       await handle[Symbol.asyncDispose]();
       control.signal.throwIfAborted();
@@ -82,15 +83,18 @@ class WorkerStage implements StageHandle {
   #onTrouble: (trouble: WayTrouble) => void = () => {};
   readonly ways: StageWays;
 
-  constructor(worker: Worker, info: StageInfo, stepsTaken: Uint32Array) {
+  constructor(worker: Worker, info: StageInfo, counters: StageCounters) {
     this.info = info;
     this.#worker = worker;
     this.#ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
     this.ways = {
-      get stepsTaken() {
-        return Atomics.load(stepsTaken, 0);
+      get steps() {
+        return counters.steps;
+      },
+      get handlingMs() {
+        return counters.handlingMs;
       },
       take: (options) => this.#ask({ kind: 'take', options }) as ReturnType<StageWays['take']>,
       hand: (offer, options) => this.#ask({ kind: 'hand', offer, options }) as ReturnType<StageWays['hand']>,

@@ -1,8 +1,10 @@
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { StoppedError } from '@pippa/core';
-import type { StageInput } from '@pippa/protocol';
 import { DirectWays } from './direct-ways.ts';
+import { HugePages } from './huge-pages.ts';
 import { Stage } from './stage.ts';
+import { StageCounters } from './stage-counters.ts';
+import { StepQueue } from './step-queue.ts';
 import type {
   StageInputFrame,
   StageOutputFrame,
@@ -19,10 +21,15 @@ import { describeFailure } from './worker-failure.ts';
  */
 const owner = parentPort;
 if (owner === null) throw new Error('stage-worker.ts runs as a worker thread only.');
-const { options, cancelled, stepsTaken } = workerData as StageWorkerData;
-const stepsCounted = new Uint32Array(stepsTaken);
+const { options, cancelled, counters: shared } = workerData as StageWorkerData;
+const counters = new StageCounters(shared);
+const queue = new StepQueue(perform);
 const cancelFlag = new Uint8Array(cancelled);
 const report = (message: StageWorkerReport, transfer: ArrayBuffer[] = []): void => owner.postMessage(message, transfer);
+
+/** A step came within this time. */
+const BUSY_MS = 200;
+let lastStepMs = 0;
 
 let stage: Stage | undefined;
 let ways: DirectWays | undefined;
@@ -37,8 +44,13 @@ try {
       report({ kind: 'progress', fraction });
     },
   });
-  ways = new DirectWays(stage.info, computeCounted, (trouble) => report({ kind: 'trouble', trouble }));
+  ways = new DirectWays(stage.info, {
+    queue,
+    onTrouble: (trouble) => report({ kind: 'trouble', trouble }),
+    counters: counters,
+  });
   report({ kind: 'loaded', info: stage.info });
+  if (stage.info.backend === 'CPU') settleIn(new HugePages());
 } catch (error) {
   report({ kind: 'failed', failure: describeFailure(error) });
   owner.close();
@@ -50,7 +62,7 @@ owner.on('message', (command: StageWorkerCommand) => {
     case 'connect':
       input = command.input;
       output = command.output;
-      input.on('message', take);
+      input.on('message', (frame: StageInputFrame | StageOutputFrame) => take(frame));
       break;
     case 'request':
       void respond(command.id, command.request);
@@ -94,32 +106,37 @@ function answer(request: StageRequest): unknown {
 }
 
 function take(frame: StageInputFrame | StageOutputFrame): void {
-  if (frame.kind === 'reset') stage?.reset();
-  else if (frame.kind === 'step') compute(frame);
+  if (frame.kind === 'reset' || frame.kind === 'step') queue.push(frame, false);
   else output?.postMessage(frame);
 }
 
-function computeCounted(input: StageInput): void {
-  Atomics.add(stepsCounted, 0, 1);
-  compute(input);
+/** A huge page takes the system some milliseconds, in which a step would wait: one at a time, and seldom while steps come. */
+function settleIn(pages: HugePages): void {
+  const isBusy = performance.now() - lastStepMs < BUSY_MS;
+  if (stage !== undefined && pages.next(1)) setTimeout(settleIn, isBusy ? BUSY_MS : 0, pages).unref();
 }
 
-function compute({
-  step,
-  hidden,
-  timings,
-}: Pick<StageInput, 'step' | 'timings'> & { readonly hidden?: StageInput['hidden'] }): void {
+function perform(frame: StageInputFrame): void {
+  if (frame.kind === 'reset') stage?.reset();
+  else compute(frame);
+}
+
+function compute({ step, hidden, timings }: Extract<StageInputFrame, { kind: 'step' }>): void {
   if (stage === undefined) return;
+  counters.addStep();
   try {
-    const started = performance.now();
+    const startedMs = performance.now();
     const produced = stage.run(step, hidden);
-    const spent = [...timings, { computeMs: performance.now() - started }];
+    const doneMs = performance.now();
+    lastStepMs = doneMs;
+    const spent = [...timings, { computeMs: doneMs - startedMs }];
     if (produced.kind === 'hidden') {
       emit({ kind: 'step', step, hidden: produced.hidden, timings: spent });
     } else {
       const { samples, samplerFailures } = produced;
       emit({ kind: 'result', result: { id: step.id, epoch: step.epoch, samples, samplerFailures, timings: spent } });
     }
+    counters.addHandling(performance.now() - doneMs);
   } catch (error) {
     output?.postMessage({ kind: 'failure', stepId: step.id, failure: describeFailure(error) } satisfies StageOutputFrame);
   }

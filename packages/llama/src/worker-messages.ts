@@ -14,8 +14,8 @@ export interface StageWorkerData {
   readonly options: StageOptions;
   /** One byte; set to 1 to cancel loading: the worker cannot take messages while it loads. */
   readonly cancelled: SharedArrayBuffer;
-  /** An unsigned word that the worker counts steps over direct ways in. */
-  readonly stepsTaken: SharedArrayBuffer;
+  /** Of `StageCounters`. */
+  readonly counters: SharedArrayBuffer;
 }
 
 /** Stage worker to its owner. */
@@ -52,7 +52,7 @@ export type StageInputFrame =
       readonly kind: 'step';
       readonly step: Step;
       /** The previous stage's output; left out on the first stage. */
-      readonly hidden?: Float32Array<ArrayBuffer>;
+      readonly hidden?: Float32Array<ArrayBuffer> | undefined;
       readonly timings: readonly StageTiming[];
     }
   /** The stage forgets its KV cache and samplers. */

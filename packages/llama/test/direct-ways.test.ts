@@ -101,7 +101,7 @@ async function link(
   to: Watched,
   more: { readonly copies?: boolean; readonly heldBelow?: number } = {},
 ): Promise<void> {
-  const offer = await to.runner.ways?.take({ epoch: EPOCH, activations: 'f32' });
+  const offer = await to.runner.ways?.take({ epoch: EPOCH, activations: 'f32', firstStep: 1 });
   if (offer === undefined) throw new Error('no offer');
   const handed = await from.runner.ways?.hand(offer, { epoch: EPOCH, activations: 'f32', copies: false, heldBelow: 0, ...more });
   expect(handed).toBe(true);
@@ -133,7 +133,7 @@ describe('stages linked by direct ways', () => {
     expect(third.outputs).toHaveLength(0);
     // Copies for the journal, one a step.
     expect(first.outputs.map((output) => output.kind === 'hidden' && output.delivered)).toEqual(Array<boolean>(13).fill(true));
-    expect(second.runner.ways?.stepsTaken).toBe(13);
+    expect(second.runner.ways?.steps).toBe(13);
   });
 
   it('keep steps to themselves that are only to bring caches back', async () => {
@@ -142,12 +142,12 @@ describe('stages linked by direct ways', () => {
     first.runner.submit(decodeStepOf(4, PROMPT, 0), undefined, []);
     await once(first.events, 'output');
     expect(first.outputs).toMatchObject([{ kind: 'hidden', step: { id: 4 } }]);
-    expect(second.runner.ways?.stepsTaken).toBe(0);
+    expect(second.runner.ways?.steps).toBe(0);
   });
 
   it('say who sent what is no step, and take steps the other way from then on', async () => {
     const [first, second] = [await load(0), await load(1)];
-    const offer = await second.runner.ways?.take({ epoch: EPOCH, activations: 'f32' });
+    const offer = await second.runner.ways?.take({ epoch: EPOCH, activations: 'f32', firstStep: 1 });
     const stranger = offer === undefined ? undefined : await connectDirect(offer, 5000);
     const trouble = once(second.events, 'trouble');
     stranger?.send(new Uint8Array(100).fill(9));
@@ -162,12 +162,12 @@ describe('stages linked by direct ways', () => {
 
   it('drop steps of another epoch, and tell when the neighbour is gone', async () => {
     const second = await load(1);
-    const offer = await second.runner.ways?.take({ epoch: EPOCH, activations: 'f32' });
+    const offer = await second.runner.ways?.take({ epoch: EPOCH, activations: 'f32', firstStep: 1 });
     const sender = offer === undefined ? undefined : await connectDirect(offer, 5000);
     const activations = new Uint8Array(PROMPT.length * second.runner.info.embeddingLength * 4);
     sender?.send(encodeStep(decodeStepOf(1, PROMPT, 0, EPOCH - 1), { activations }));
-    sender?.send(encodeStep(decodeStepOf(2, PROMPT, 0, EPOCH), { activations }));
-    expect(await once(second.events, 'output')).toMatchObject([{ step: { id: 2, epoch: EPOCH } }]);
+    sender?.send(encodeStep(decodeStepOf(1, PROMPT, 0, EPOCH), { activations }));
+    expect(await once(second.events, 'output')).toMatchObject([{ step: { id: 1, epoch: EPOCH } }]);
     const trouble = once(second.events, 'trouble');
     sender?.close();
     expect(await trouble).toMatchObject([{ way: 'in', epoch: EPOCH, code: 'stream_lost' }]);

@@ -188,7 +188,6 @@ class RingConductor implements Conductor {
     if (this.#ended !== undefined) throw this.#ended;
     this.pause();
     this.#chain = chain;
-    this.#statistics.forgetStages();
     this.#limits = chainLimits(chain.stages);
     this.#groups = stepsInFlight(this.#settings, chain.stages.length);
     const slots = this.#limits.parallelSequences;

@@ -15,7 +15,6 @@ export {
   PlacementRefusedError,
   type PlannedRing,
   type PlannedSpare,
-  type Rebalanced,
   type PlanRequest,
   type RingPlanner,
   type RingShape,

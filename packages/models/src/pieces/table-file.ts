@@ -19,7 +19,6 @@ const schema = z.object({
     .array(z.object({ byteLength: z.int().min(1), headerBytes: z.int().min(0) }))
     .min(1)
     .max(GGUF_LIMITS.splitFiles),
-  isVerified: z.boolean().exactOptional(),
   hashes: z.base64().max(MAX_TABLE_FILE_BYTES),
 });
 
@@ -29,8 +28,6 @@ export interface StoredTable {
   /** Where the model was got from, as `pull` takes it. */
   readonly origin?: string;
   readonly stamps: readonly { readonly path: string; readonly bytes: number; readonly modifiedMs: number }[];
-  /** The files have the SHA-256 that the hub states of them. */
-  readonly isVerified?: boolean;
   readonly table: PieceTable;
 }
 
@@ -38,10 +35,12 @@ export interface StoredTable {
 export async function readTableFile(path: string): Promise<StoredTable | undefined> {
   try {
     if ((await stat(path)).size > MAX_TABLE_FILE_BYTES) return undefined;
-    const { files, hashes, ...about } = schema.parse(JSON.parse(await readFile(path, 'utf8')));
+    const { name, origin, stamps, files, hashes } = schema.parse(JSON.parse(await readFile(path, 'utf8')));
     const pieceBytes = pieceBytesFor(files.reduce((sum, file) => sum + file.byteLength, 0));
     const table = { pieceBytes, files, hashes: new Uint8Array(Buffer.from(hashes, 'base64')) };
-    return table.hashes.length === mapOf(table).count * HASH_BYTES ? { ...about, table } : undefined;
+    return table.hashes.length === mapOf(table).count * HASH_BYTES
+      ? { name, stamps, table, ...(origin === undefined ? {} : { origin }) }
+      : undefined;
   } catch {
     return undefined;
   }

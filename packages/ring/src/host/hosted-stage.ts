@@ -12,6 +12,7 @@ import {
   type StageRunner,
   type StageRunnerOutput,
   type StageTiming,
+  type StageWays,
   type Step,
   type WayTrouble,
 } from '@pippa/core';
@@ -108,10 +109,13 @@ export class HostedStage {
     return this.#order?.spare === true && this.#runner !== undefined && this.#epoch < 0 && !this.#closed;
   }
 
+  get ways(): StageWays | undefined {
+    return this.#runner?.ways;
+  }
+
   /** Whether steps of this hello are for this stage. */
-  matches({ ring, from, to, epoch }: StepsHello): boolean {
-    const order = this.#order;
-    return !this.#closed && order?.ring === ring && order.from === from && order.to === to && epoch >= this.#epoch;
+  matches({ ring, from, epoch }: StepsHello): boolean {
+    return !this.#closed && this.#order?.ring === ring && this.#order.from === from && epoch >= this.#epoch;
   }
 
   /** Steps of the epoch that `hello` names come over this stream. */
@@ -141,7 +145,7 @@ export class HostedStage {
 
   async #offerWay(stream: FrameStream, epoch: number): Promise<void> {
     const activations = this.#order?.activations ?? 'f32';
-    const offer = (await this.#runner?.ways?.take({ epoch, activations }).catch(() => null)) ?? null;
+    const offer = (await this.#runner?.ways?.take({ epoch, activations, firstStep: this.#firstStep }).catch(() => null)) ?? null;
     if (this.#previous === stream) this.#forget(stream.send({ kind: 'direct', offer } satisfies StepsDirect));
   }
 
@@ -297,7 +301,7 @@ export class HostedStage {
       mesh: this.#parts.mesh,
       runner,
       peer: next.peer,
-      hello: { kind: 'hello', ring, epoch, from: to, to: next.to },
+      hello: { kind: 'hello', ring, epoch, from: to },
       activations,
       copies: this.#journal !== undefined,
       heldBelow: endsReplay ? firstStep : 0,

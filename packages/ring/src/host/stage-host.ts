@@ -66,6 +66,15 @@ export class StageHost implements Startable {
     return this.#stages.size + this.#orphanage.runners.length;
   }
 
+  /** Steps that loaded stages computed, and what handling them took beyond computing. */
+  get steps(): { readonly steps: number; readonly handlingMs: number } {
+    const ways = [...this.#stages].flatMap((stage) => stage.ways ?? []);
+    return {
+      steps: ways.reduce((sum, { steps }) => sum + steps, 0),
+      handlingMs: ways.reduce((sum, { handlingMs }) => sum + handlingMs, 0),
+    };
+  }
+
   async start(): Promise<void> {
     if (this.#stopHandling.length > 0) return;
     this.#stopHandling = [

@@ -94,7 +94,6 @@ export class House {
 export class Member {
   readonly mesh: MemoryMesh;
   readonly loader: SimulatedLoader;
-  readonly planner: EvenPlanner;
   readonly host: StageHost;
   readonly manager: RingManager;
   readonly router: RingRouter;
@@ -107,8 +106,7 @@ export class Member {
   ) {
     this.mesh = mesh;
     this.loader = new SimulatedLoader(room);
-    this.planner = new EvenPlanner(mesh, perNode);
-    const { planner } = this;
+    const planner = new EvenPlanner(mesh, perNode);
     const logger = silentLogger;
     this.host = new StageHost({
       mesh,
@@ -132,8 +130,6 @@ export class Member {
         lookMs: 5,
         checkpointMs: 5,
         checkpointTokens: 16,
-        rebalanceMs: 5,
-        idleWithinMs: 50,
         ...settings,
       },
       newRingId: () => `${mesh.self}-${(this.#rings += 1)}`,
