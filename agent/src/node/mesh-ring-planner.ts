@@ -12,6 +12,7 @@ import {
   LOCAL_LINK,
   planPlacement,
   planRecovery,
+  planRebalance,
   planSpares,
   plannerNode,
   type PlacementInput,
@@ -23,7 +24,14 @@ import {
 } from '@pippa/planner';
 import { chooseCuts } from '../engine/choose-cuts.ts';
 import { TooManyStagesError } from '../errors.ts';
-import { PlacementRefusedError, type PlannedRing, type PlannedSpare, type PlanRequest, type RingPlanner } from '@pippa/ring';
+import {
+  PlacementRefusedError,
+  type PlannedRing,
+  type PlannedSpare,
+  type PlanRequest,
+  type Rebalanced,
+  type RingPlanner,
+} from '@pippa/ring';
 
 /** Stands for whoever held the layers that have no place now. */
 const NOBODY = peerId('nobody');
@@ -92,6 +100,25 @@ export class MeshRingPlanner implements RingPlanner {
       placement,
       spares,
     }).map(({ peer, from, to, memory, reason }) => ({ peer, from, to, bytes: memory.total, reason }));
+  }
+
+  rebalance({ placement, stageMs, state, nowMs, ...request }: Parameters<RingPlanner['rebalance']>[0]): Rebalanced {
+    const decision = planRebalance({
+      ...this.#input(request),
+      nodes: this.#nodes(['alive']),
+      placement,
+      stageMs,
+      state,
+      nowMs,
+    });
+    if (decision.kind === 'stay') return { move: undefined, state: decision.state };
+    const move: PlannedRing = {
+      stages: decision.stages.map(({ peer, from, to }) => ({ peer, from, to })),
+      stageBytes: decision.stages.map((stage) => ('memory' in stage ? stage.memory.total : 0)),
+      predictedTokensPerSecond: 0,
+      reasons: decision.reasons,
+    };
+    return { move, state: decision.state };
   }
 
   #input({ manifest, wish, shape, excluded, first }: PlanRequest): Omit<PlacementInput, 'nodes'> {

@@ -188,6 +188,7 @@ class RingConductor implements Conductor {
     if (this.#ended !== undefined) throw this.#ended;
     this.pause();
     this.#chain = chain;
+    this.#statistics.forgetStages();
     this.#limits = chainLimits(chain.stages);
     this.#groups = stepsInFlight(this.#settings, chain.stages.length);
     const slots = this.#limits.parallelSequences;

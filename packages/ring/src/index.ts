@@ -15,6 +15,7 @@ export {
   PlacementRefusedError,
   type PlannedRing,
   type PlannedSpare,
+  type Rebalanced,
   type PlanRequest,
   type RingPlanner,
   type RingShape,

@@ -5,6 +5,8 @@ import type { StepEntry } from './step-builder.ts';
 const AVERAGE_WEIGHT = 0.2;
 /** Steps with fewer prompt rows say little about the speed of prefill. */
 const MIN_MEASURED_ROWS = 16;
+/** Steps of one token whose times are kept of each stage. */
+const STAGE_TIMES = 33;
 /** How far back the token rate looks. */
 const RATE_WINDOW_MS = 10_000;
 
@@ -15,6 +17,8 @@ export interface SpeedSnapshot {
   readonly prefillTokensPerSecond: number;
   /** From submission to result of steps that only decode, by how many rows they carried (up to the next power of two). */
   readonly decodeStepMs: readonly { readonly rows: number; readonly ms: number }[];
+  /** What each stage took lately for a step of one token, medians in milliseconds; empty before the first such step. */
+  readonly stageMs: readonly number[];
 }
 
 /** Running averages over the steps that came back. */
@@ -22,6 +26,8 @@ export class StepStatistics {
   readonly #decodeStepMs = new Map<number, number>();
   #prefillMsPerRow: number | undefined;
   #slowestStageMsPerRow: number | undefined;
+  /** The last steps of one token, stage by stage. */
+  #stageTimes: number[][] = [];
   #tokenRate = 0;
   #ratedMs = 0;
   #requestMs: number | undefined;
@@ -45,6 +51,7 @@ export class StepStatistics {
       else promptRows += count;
     }
     if (promptRows === 0) {
+      if (decodeRows === 1) this.#addStageTimes(timings);
       const bucket = 2 ** Math.ceil(Math.log2(decodeRows));
       this.#decodeStepMs.set(bucket, average(this.#decodeStepMs.get(bucket), elapsedMs));
     } else if (promptRows >= MIN_MEASURED_ROWS && timings.length > 0) {
@@ -56,6 +63,19 @@ export class StepStatistics {
       }
       this.#prefillMsPerRow = average(this.#prefillMsPerRow, total / promptRows);
       this.#slowestStageMsPerRow = average(this.#slowestStageMsPerRow, slowest / promptRows);
+    }
+  }
+
+  /** Other stages: what was measured of the old ones says nothing of them. */
+  forgetStages(): void {
+    this.#stageTimes = [];
+  }
+
+  #addStageTimes(timings: readonly StageTiming[]): void {
+    for (const [stage, { computeMs }] of timings.entries()) {
+      const times = (this.#stageTimes[stage] ??= []);
+      times.push(computeMs);
+      if (times.length > STAGE_TIMES) times.shift();
     }
   }
 
@@ -74,12 +94,17 @@ export class StepStatistics {
       tokensPerSecond: this.#decayedRate(nowMs),
       prefillTokensPerSecond: perRow > 0 ? 1000 / perRow : 0,
       decodeStepMs: [...this.#decodeStepMs].map(([rows, ms]) => ({ rows, ms })).sort((a, b) => a.rows - b.rows),
+      stageMs: this.#stageTimes.map(median),
     };
   }
 
   #decayedRate(nowMs: number): number {
     return this.#tokenRate * Math.exp((this.#ratedMs - nowMs) / RATE_WINDOW_MS);
   }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 }
 
 function average(before: number | undefined, newest: number): number {

@@ -61,7 +61,7 @@ const conductorMessage = z.discriminatedUnion('kind', [
     epoch: epochField,
     index: stageIndexField,
     stageCount: z.int().min(1).max(RING_LIMITS.stages),
-    next: z.object({ peer: peerField }).nullable(),
+    next: z.object({ peer: peerField, to: layerField }).nullable(),
     /** What becomes of the KV cache, the samplers and the journal. */
     cache: z.enum(['keep', 'empty']),
     /** Whether what is sent on is journaled, so that a lost stage behind can be given it again. */
@@ -132,12 +132,13 @@ const hostMessage = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('failure'), epoch: epochField, index: stageIndexField, code: codeField, message: messageField }),
 ]);
 
-/** `from`: where the stage that the steps are for begins, which tells it from others of the ring on the same node. */
+/** `from`, `to`: the layers of the stage that the steps are for, which tell it from others of the ring on the same node. */
 const helloMessage = z.object({
   kind: z.literal('hello'),
   ring: ringField,
   epoch: epochField,
   from: layerField,
+  to: layerField,
   /** Whether steps may come over a direct connection: then the other side answers with a `direct`. */
   direct: z.boolean(),
 });

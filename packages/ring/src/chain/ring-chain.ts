@@ -124,7 +124,7 @@ export class RingChain implements StageChain {
         epoch,
         index,
         stageCount: connections.length,
-        next: next === undefined ? null : { peer: next.peer },
+        next: next === undefined ? null : { peer: next.peer, to: next.info.to },
         results: next === undefined && results !== undefined ? results.offer : null,
         cache: options.caches[index] ?? 'empty',
         journals: options.journals,

@@ -114,8 +114,9 @@ export class HostedStage {
   }
 
   /** Whether steps of this hello are for this stage. */
-  matches({ ring, from, epoch }: StepsHello): boolean {
-    return !this.#closed && this.#order?.ring === ring && this.#order.from === from && epoch >= this.#epoch;
+  matches({ ring, from, to, epoch }: StepsHello): boolean {
+    const order = this.#order;
+    return !this.#closed && order?.ring === ring && order.from === from && order.to === to && epoch >= this.#epoch;
   }
 
   /** Steps of the epoch that `hello` names come over this stream. */
@@ -301,7 +302,7 @@ export class HostedStage {
       mesh: this.#parts.mesh,
       runner,
       peer: next.peer,
-      hello: { kind: 'hello', ring, epoch, from: to },
+      hello: { kind: 'hello', ring, epoch, from: to, to: next.to },
       activations,
       copies: this.#journal !== undefined,
       heldBelow: endsReplay ? firstStep : 0,

@@ -1,4 +1,5 @@
 import { PippaError, type ModelManifest, type PeerId } from '@pippa/core';
+import type { RebalanceState } from '@pippa/planner';
 import type { PlacedStage, RingWish } from '@pippa/protocol';
 
 /** Nothing that the mesh has now can hold the model; the message says what is missing, in numbers. */
@@ -20,6 +21,12 @@ export interface PlannedRing {
 export interface PlannedSpare extends PlacedStage {
   readonly bytes: number;
   readonly reason: string;
+}
+
+/** `move`: where the layers should be; undefined: they stay. */
+export interface Rebalanced {
+  readonly move: PlannedRing | undefined;
+  readonly state: RebalanceState;
 }
 
 /** How large a ring's stages are. */
@@ -55,4 +62,14 @@ export interface RingPlanner {
   spares(
     request: PlanRequest & { readonly placement: readonly PlacedStage[]; readonly spares: readonly PlacedStage[] },
   ): readonly PlannedSpare[];
+  /** Whether layers had better move off a node that has become slow. Called now and then, with the state of the last time. */
+  rebalance(
+    request: PlanRequest & {
+      readonly placement: readonly PlacedStage[];
+      /** What each stage took lately for a step of one token, milliseconds. */
+      readonly stageMs: readonly number[];
+      readonly state: RebalanceState | undefined;
+      readonly nowMs: number;
+    },
+  ): Rebalanced;
 }

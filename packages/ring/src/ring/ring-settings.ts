@@ -17,6 +17,10 @@ export interface RingSettings {
   readonly keepsSpares: boolean;
   /** How often a ring looks whether another spare is wanted, or one is of no use any more. */
   readonly lookMs: number;
+  /** How often a ring looks whether a node has become slow. */
+  readonly rebalanceMs: number;
+  /** How long moving layers off a slow node waits for a moment in which nobody waits for tokens. */
+  readonly idleWithinMs: number;
   /** How far behind its stage the cache of a spare may be, in tokens of an answer, before it is given more. */
   readonly checkpointTokens: number;
   /** How often a ring looks whether a spare is that far behind. */
@@ -32,6 +36,8 @@ export const DEFAULT_RING_SETTINGS: RingSettings = {
   maxFruitlessRepairs: 3,
   keepsSpares: true,
   lookMs: 5000,
+  rebalanceMs: 20_000,
+  idleWithinMs: 30_000,
   checkpointTokens: 64,
   checkpointMs: 250,
 };

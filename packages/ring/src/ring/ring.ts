@@ -23,7 +23,7 @@ import type { ConductorSnapshot } from '../snapshot.ts';
 import { closeAll, nameOf } from './realise.ts';
 import { PlacementRefusedError, type RingPlanner } from './ring-planner.ts';
 import { EXACT_SHAPES, type RingSettings } from './ring-settings.ts';
-import { StageSet, type Linked } from './stage-set.ts';
+import { StageSet, type Linked, type Replacement } from './stage-set.ts';
 import { Upkeep } from './upkeep.ts';
 import { Watch } from './watch.ts';
 
@@ -217,14 +217,44 @@ export class Ring {
   async vacate(peer: PeerId): Promise<void> {
     const holds = (): boolean => this.#stages.connections.some((connection) => connection.peer === peer);
     if (this.#state !== 'ready' || peer === this.#parts.mesh.self || !holds()) return;
+    await this.#move(
+      () => this.#stages.openBeside(peer, this.#stopped.signal),
+      () => this.#logger.info({ peer }, 'moving stages away from a node that leaves'),
+    );
+  }
+
+  /**
+   * Layers of a node that has become slow go to others, between two answers where there is such a moment soon. What cannot be loaded beside
+   * what runs stays where it is.
+   */
+  async #rebalance(): Promise<void> {
+    const planned = this.#stages.rebalance(this.snapshot()?.speed.stageMs ?? []);
+    if (planned === undefined) return;
+    await this.#move(
+      async () => {
+        const replacement = await this.#stages.openReplacement(planned, this.#stopped.signal);
+        try {
+          await this.#untilIdle();
+        } catch (error) {
+          replacement.discard();
+          throw error;
+        }
+        return replacement;
+      },
+      () => this.#logger.info({ stages: planned.stages, reasons: planned.reasons }, 'moving layers off a slow node'),
+    );
+  }
+
+  /** Goes over to stages that are opened beside those there are; the pause is for giving them what those hold. */
+  async #move(open: () => Promise<Replacement>, onReady: () => void): Promise<void> {
     const epoch = this.#stages.epoch;
-    const replacement = await this.#stages.openBeside(peer, this.#stopped.signal);
+    const replacement = await open();
     if (this.#state !== 'ready' || this.#stages.epoch !== epoch) {
       // Mended meanwhile, for another reason: that placement stands.
       replacement.discard();
       return;
     }
-    this.#logger.info({ peer }, 'moving stages away from a node that leaves');
+    onReady();
     this.conductor.pause();
     this.#setState('recovering');
     const leaving = replacement.adopt();
@@ -235,6 +265,15 @@ export class Ring {
       this.#onLost({ error: error as Error, lost: undefined, suspect: undefined });
     }
     closeAll(leaving);
+  }
+
+  /** Until nobody waits for tokens, within bounds. */
+  async #untilIdle(): Promise<void> {
+    const { clock, settings } = this.#parts;
+    const sinceMs = clock.nowMs();
+    while (this.isInUse && clock.nowMs() - sinceMs < settings.idleWithinMs) {
+      await untilFirst(this.#stopped.signal, [(done) => clock.schedule(settings.retryMs, done)]);
+    }
   }
 
   /** Lets answers end within the conductor's bound, then unloads the stages. */
@@ -299,7 +338,8 @@ export class Ring {
       { everyMs: settings.checkpointMs, run: whenReady(() => this.#stages.checkpoint(this.conductor.carryOver())) },
     ];
     const onError = (error: unknown): void => this.#logger.debug({ err: error }, 'a chore was left undone');
-    return new Upkeep(settings.keepsSpares ? chores : [], { clock, onError });
+    const balance = { everyMs: settings.rebalanceMs, run: whenReady(() => this.#rebalance()) };
+    return new Upkeep([...(settings.keepsSpares ? chores : []), balance], { clock, onError });
   }
 
   #onLost(loss: ChainLoss): void {

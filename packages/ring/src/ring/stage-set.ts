@@ -8,6 +8,7 @@ import {
   type PippaError,
   type RingId,
 } from '@pippa/core';
+import type { RebalanceState } from '@pippa/planner';
 import type { PlacedStage, RingWish } from '@pippa/protocol';
 import type { CarriedOver } from '../carry-over.ts';
 import { planRelink, planReplay } from '../chain/plan-relink.ts';
@@ -35,6 +36,13 @@ export interface StageSetParts {
   readonly door?: DirectDoor | undefined;
 }
 
+/** Stages that are loaded and not used yet. */
+export interface Replacement {
+  /** They are the ring's from here on; those that are not any more are given back, still open. */
+  adopt(): readonly StageConnection[];
+  discard(): void;
+}
+
 /** What linking the stages again came to. */
 export interface Linked {
   readonly chain: RingChain;
@@ -55,6 +63,8 @@ export class StageSet {
   #planned: PlannedRing | undefined;
   #shape: RingShape | undefined;
   #epoch = 0;
+  /** What is remembered of the pace of nodes. */
+  #balance: RebalanceState | undefined;
   /** Stages whose caches hold all that the conductor counts on. */
   readonly #holding = new Set<StageConnection>();
   #chain: RingChain | undefined;
@@ -133,10 +143,18 @@ export class StageSet {
    * Opens stages elsewhere for those of `peer`, which stay as they are until `adopt` is called. Throws as `open`; what was opened is closed
    * again then.
    */
-  async openBeside(peer: PeerId, signal: AbortSignal): Promise<{ adopt(): readonly StageConnection[]; discard(): void }> {
-    const before = this.#connections;
-    const staying = before.filter((connection) => connection.peer !== peer);
-    const planned = this.#planAround(staying, new Set([peer]));
+  openBeside(peer: PeerId, signal: AbortSignal): Promise<Replacement> {
+    const staying = this.#connections.filter((connection) => connection.peer !== peer);
+    return this.openReplacement(this.#planAround(staying, new Set([peer])), signal);
+  }
+
+  /** Opens what another placement needs beside what runs, which stays as it is until `adopt` is called. Throws as `openBeside`. */
+  async openReplacement(planned: PlannedRing, signal: AbortSignal): Promise<Replacement> {
+    const staying = this.#connections.filter((connection) =>
+      planned.stages.some(
+        ({ peer, from, to }) => peer === connection.peer && from === connection.info.from && to === connection.info.to,
+      ),
+    );
     const outcome = await this.#realise(planned, staying, signal);
     const discard = (): void =>
       closeAll(
@@ -273,6 +291,25 @@ export class StageSet {
       spare: true,
     };
     await this.spares.open(planned, opening, signal);
+  }
+
+  /**
+   * Whether layers had better move off a slow node, and with what to get there: by what the stages took lately. Stages as many as were asked
+   * for stay.
+   */
+  rebalance(stageMs: readonly number[]): PlannedRing | undefined {
+    const { planner, wish, clock } = this.#parts;
+    if (this.#connections.length < 2 || stageMs.length !== this.#connections.length || wish.stageCount !== undefined)
+      return undefined;
+    const { move, state } = planner.rebalance({
+      ...this.#request(this.#requireShape(), new Set()),
+      placement: this.#connections.map(placedStage),
+      stageMs,
+      state: this.#balance,
+      nowMs: clock.nowMs(),
+    });
+    this.#balance = state;
+    return move && { ...move, predictedTokensPerSecond: this.#planned?.predictedTokensPerSecond ?? 0 };
   }
 
   /** Unloads them all. */

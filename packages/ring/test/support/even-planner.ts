@@ -1,6 +1,13 @@
 import type { Mesh, PeerId } from '@pippa/core';
 import type { PlacedStage } from '@pippa/protocol';
-import { PlacementRefusedError, type PlannedRing, type PlannedSpare, type PlanRequest, type RingPlanner } from '../../src/index.ts';
+import {
+  PlacementRefusedError,
+  type PlannedRing,
+  type PlannedSpare,
+  type PlanRequest,
+  type Rebalanced,
+  type RingPlanner,
+} from '../../src/index.ts';
 
 /** Layers in equal parts over this node and its living peers, at most `perNode` on each; lost layers go whole to whoever has room. */
 export class EvenPlanner implements RingPlanner {
@@ -65,6 +72,17 @@ export class EvenPlanner implements RingPlanner {
       free.set(peer, (free.get(peer) ?? 0) - (to - from));
       return [{ peer, from, to, bytes: 0, reason: 'there is room' }];
     });
+  }
+
+  /** Where layers shall move at the next look. */
+  nextMove: readonly PlacedStage[] | undefined;
+
+  rebalance({ stageMs }: Parameters<RingPlanner['rebalance']>[0]): Rebalanced {
+    const stages = stageMs.length > 0 ? this.nextMove : undefined;
+    if (stages !== undefined) this.nextMove = undefined;
+    const state = { slowdown: new Map(), mistrust: new Map(), betterSinceMs: undefined, betterLooks: 0, restUntilMs: 0 };
+    const move = stages && { stages, stageBytes: stages.map(() => 0), predictedTokensPerSecond: 10, reasons: ['a node is slow'] };
+    return { move, state };
   }
 
   #nodes(excluded: ReadonlySet<PeerId>): PeerId[] {

@@ -94,6 +94,7 @@ export class House {
 export class Member {
   readonly mesh: MemoryMesh;
   readonly loader: SimulatedLoader;
+  readonly planner: EvenPlanner;
   readonly host: StageHost;
   readonly manager: RingManager;
   readonly router: RingRouter;
@@ -106,7 +107,8 @@ export class Member {
   ) {
     this.mesh = mesh;
     this.loader = new SimulatedLoader(room);
-    const planner = new EvenPlanner(mesh, perNode);
+    this.planner = new EvenPlanner(mesh, perNode);
+    const { planner } = this;
     const logger = silentLogger;
     this.host = new StageHost({
       mesh,
@@ -130,6 +132,8 @@ export class Member {
         lookMs: 5,
         checkpointMs: 5,
         checkpointTokens: 16,
+        rebalanceMs: 5,
+        idleWithinMs: 50,
         ...settings,
       },
       newRingId: () => `${mesh.self}-${(this.#rings += 1)}`,
