@@ -1,13 +1,19 @@
 import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { planShard, shardKey, writeShardFile, type ArchitectureRule, type GgufModel, type Shard } from '@pippa/gguf';
-import type { StageSource, TensorSource } from '@pippa/llama';
+import type { StageSource, TENSOR_ARRIVAL, TensorSource } from '@pippa/llama';
+import type { ShardArrival } from '@pippa/models';
+
+/** `TENSOR_ARRIVAL` of `llama`, which is loaded with the first stage only. */
+const [THERE, LOST] = [1, 2] satisfies [typeof TENSOR_ARRIVAL.there, typeof TENSOR_ARRIVAL.lost];
 
 export interface ShardSourceOptions {
   /** A GPU computes: its weights are filled in from the model's own files, no second copy on disk. */
   readonly onGpu: boolean;
   /** Where shards for CPU backends are kept as files: only from files does the engine repack weights, which is worth 1.6x. */
   readonly shardDirectory: string;
+  /** Bytes of the model may still be coming; left out: all are there. */
+  readonly arrival?: ShardArrival | undefined;
   readonly onProgress?: ((fraction: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -24,17 +30,40 @@ export async function shardSource(
   options: ShardSourceOptions,
 ): Promise<StageSource> {
   const shard = planShard(model, from, to, rule);
-  if (options.onGpu)
-    return { kind: 'tensors', header: shard.header, tensors: shard.tensors.map((tensor) => tensorSource(model, tensor)) };
+  if (options.onGpu) {
+    const tensors = shard.tensors.map((tensor) => tensorSource(model, tensor));
+    const arrivals = options.arrival === undefined ? {} : { arrivals: arrivalsOf(shard, options.arrival) };
+    return { kind: 'tensors', header: shard.header, tensors, ...arrivals };
+  }
   await mkdir(options.shardDirectory, { recursive: true });
-  const path = join(options.shardDirectory, `${await shardKey(model, shard)}.gguf`);
+  const path = join(options.shardDirectory, `${await shardKey(model, shard, options.arrival?.identity)}.gguf`);
   if (!(await exists(path))) {
+    const { arrival } = options;
     await writeShardFile(shard, model, path, {
+      ...(arrival === undefined ? {} : { available: (file, offset, length) => arrival.ready(file, offset, length) }),
       ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
   }
   return { kind: 'files', paths: [path] };
+}
+
+/** Of each tensor whether its bytes are there, told to the thread that loads it. */
+function arrivalsOf(shard: Shard, arrival: ShardArrival): Int32Array<SharedArrayBuffer> {
+  const arrivals = new Int32Array(new SharedArrayBuffer(shard.tensors.length * Int32Array.BYTES_PER_ELEMENT));
+  const tell = (index: number, state: number): void => {
+    Atomics.store(arrivals, index, state);
+    Atomics.notify(arrivals, index);
+  };
+  for (const [index, { source }] of shard.tensors.entries()) {
+    if (source === undefined) tell(index, THERE);
+    else
+      arrival.ready(source.file, source.offset, source.byteLength).then(
+        () => tell(index, THERE),
+        () => tell(index, LOST),
+      );
+  }
+  return arrivals;
 }
 
 function tensorSource(model: GgufModel, { name, byteLength, source }: Shard['tensors'][number]): TensorSource {

@@ -1,11 +1,18 @@
 import type { ModelId, ModelManifest } from '@pippa/core';
 import { readGgufModel, type GgufModel } from '@pippa/gguf';
-import type { LibraryModel, ModelStore, ObtainProgress } from '@pippa/models';
+import type { LibraryModel, ModelStore, ObtainProgress, ShardArrival } from '@pippa/models';
 
 /** A model as requests and rings name it. */
 export interface NamedModel {
   readonly id: ModelId;
   readonly name: string;
+}
+
+/** Where the layers that a stage holds lie. */
+export interface ShardFiles {
+  readonly model: GgufModel;
+  /** Its bytes may still be coming. Left out: all are there. */
+  readonly arrival?: ShardArrival;
 }
 
 export interface FileControl {
@@ -17,8 +24,11 @@ export interface FileControl {
 export interface ModelFiles {
   /** What placing it needs to know. Throws `ModelNotFoundError` when nobody has it. */
   manifest(model: NamedModel, signal: AbortSignal): Promise<ModelManifest>;
-  /** The model with the tensors of the layers `[from, to)` on this machine's disk. */
-  shard(model: NamedModel, layers: { readonly from: number; readonly to: number }, control: FileControl): Promise<GgufModel>;
+  /**
+   * The model whose tensors of the layers `[from, to)` are on this machine's disk, or come there: `onProgress` then goes on after it has
+   * settled, and what keeps them from coming, the signal's reason too, is thrown by the arrival.
+   */
+  shard(model: NamedModel, layers: { readonly from: number; readonly to: number }, control: FileControl): Promise<ShardFiles>;
   /** Its header, and a file that a tokenizer can be opened from. No weights are needed. */
   header(model: NamedModel, signal: AbortSignal): Promise<{ readonly model: GgufModel; readonly path: string }>;
 }
@@ -43,14 +53,13 @@ export class StoreFiles implements ModelFiles {
     model: NamedModel,
     { from, to }: { readonly from: number; readonly to: number },
     { onProgress, signal }: FileControl,
-  ): Promise<GgufModel> {
+  ): Promise<ShardFiles> {
     const asked = this.#find(model);
-    if (asked !== undefined) return readGgufModel(asked.paths[0] ?? '', { signal });
-    const shard = await this.#store.ensureShard(
+    if (asked !== undefined) return { model: await readGgufModel(asked.paths[0] ?? '', { signal }) };
+    return this.#store.beginShard(
       { id: model.id, from, to },
       { onProgress: (progress) => onProgress?.(fractionOf(progress)), signal },
     );
-    return shard.model;
   }
 
   async header(model: NamedModel, signal: AbortSignal): Promise<{ readonly model: GgufModel; readonly path: string }> {

@@ -76,7 +76,8 @@ export class NodeEmbedders {
     const { files, reserve, contextTokens, threads } = this.#parts;
     const { signal } = this.#stopping;
     const { model: header } = await files.header(model, signal);
-    const whole = await files.shard(model, { from: 0, to: layerCount(header) }, { signal });
+    const { model: whole, arrival } = await files.shard(model, { from: 0, to: layerCount(header) }, { signal });
+    await arrival?.done;
     const { options, memoryBytes } = planEmbedder(whole, { contextTokens, threads });
     const giveBack = await reserve(memoryBytes, `${model.name} to make vectors with`);
     try {

@@ -1,11 +1,11 @@
 import { formatBytes, type StageRunner } from '@pippa/core';
-import { architectureRule, memoryEstimate, type GgufModel } from '@pippa/gguf';
+import { architectureRule, memoryEstimate } from '@pippa/gguf';
 import type { StageSource } from '@pippa/llama';
 import type { LoadControl, StageLoader, StageOrder } from '@pippa/ring';
 import { shardSource, wholeModelSource } from '../engine/stage-sources.ts';
 import { usefulThreads } from '../engine/useful-threads.ts';
 import { ruleOf } from '../library/model-file.ts';
-import type { ModelFiles } from './model-files.ts';
+import type { ModelFiles, ShardFiles } from './model-files.ts';
 import type { StageActivity } from './stage-activity.ts';
 
 export interface NodeStageLoaderOptions {
@@ -37,18 +37,30 @@ export class NodeStageLoader implements StageLoader {
     return Math.max(0, this.#options.budgetBytes - this.#takenBytes);
   }
 
+  /** Loads while bytes still come, where the way of loading allows it. */
   async load(order: StageOrder, { onProgress, signal }: LoadControl): Promise<StageRunner> {
     const { from, to, model: named } = order;
-    const model = await this.#options.files.shard(
+    const failed = new AbortController();
+    const either = AbortSignal.any([signal, failed.signal]);
+    const shard = await this.#options.files.shard(
       named,
       { from, to },
-      {
-        signal,
-        onProgress: (fraction) => onProgress('fetch', fraction),
-      },
+      { signal: either, onProgress: (fraction) => onProgress('fetch', fraction) },
     );
+    try {
+      return await this.#loadWithinMemory(order, shard, { onProgress, signal: either });
+    } catch (error) {
+      // What did not come says more than that it was missing.
+      const reason = shard.arrival?.failure ?? error;
+      failed.abort(reason);
+      throw reason;
+    }
+  }
+
+  async #loadWithinMemory(order: StageOrder, shard: ShardFiles, control: LoadControl): Promise<StageRunner> {
+    const { from, to, model: named } = order;
     const { OutOfMemoryError } = await import('@pippa/llama');
-    const memory = memoryEstimate(model, order);
+    const memory = memoryEstimate(shard.model, order);
     const bytes = memory.weights + memory.context + memory.compute;
     if (bytes > this.freeBytes) {
       throw new OutOfMemoryError(
@@ -60,7 +72,7 @@ export class NodeStageLoader implements StageLoader {
     }
     this.#takenBytes += bytes;
     try {
-      return this.#track(await this.#loadRunner(order, model, memory, { onProgress, signal }), bytes);
+      return this.#track(await this.#loadRunner(order, shard, memory, control), bytes);
     } catch (error) {
       this.#takenBytes -= bytes;
       throw error;
@@ -88,16 +100,17 @@ export class NodeStageLoader implements StageLoader {
 
   async #loadRunner(
     order: StageOrder,
-    model: GgufModel,
+    shard: ShardFiles,
     memory: { readonly weights: number; readonly context: number; readonly compute: number },
     { onProgress, signal }: LoadControl,
   ): Promise<StageRunner> {
     const { from, to, layerCount, contextCells, parallelSequences, maxRows } = order;
     const isWhole = from === 0 && to === layerCount;
+    const { model } = shard;
     const rule = isWhole ? ruleOf(model) : architectureRule(model);
     // Loaded when there is a stage to load: an agent without one does without the engine.
     const { loadStageRunner } = await import('@pippa/llama');
-    const source = await this.#source(order, model, { onProgress, signal });
+    const source = await this.#source(order, shard, { onProgress, signal });
     const loadingFrom = isWhole || source.kind === 'tensors' ? 0 : WRITING_SHARE;
     const { threads } = this.#options;
     const weightBytes = memory.weights * order.stagesHere;
@@ -119,17 +132,29 @@ export class NodeStageLoader implements StageLoader {
         positionsPerToken: rule?.positionsPerToken ?? 1,
         expectedBytes: memory,
       },
-      { onProgress: (fraction) => onProgress('load', loadingFrom + fraction * (1 - loadingFrom)), signal },
+      {
+        onProgress: (fraction) => shard.arrival?.isOver === false || onProgress('load', loadingFrom + fraction * (1 - loadingFrom)),
+        signal,
+      },
     );
   }
 
-  async #source({ from, to, layerCount }: StageOrder, model: GgufModel, { onProgress, signal }: LoadControl): Promise<StageSource> {
-    if (from === 0 && to === layerCount) return wholeModelSource(model);
+  async #source(
+    { from, to, layerCount }: StageOrder,
+    { model, arrival }: ShardFiles,
+    { onProgress, signal }: LoadControl,
+  ): Promise<StageSource> {
+    if (from === 0 && to === layerCount) {
+      await arrival?.done;
+      return wholeModelSource(model);
+    }
     const { computeDevices } = await import('@pippa/llama');
     return shardSource(model, [from, to], architectureRule(model), {
       onGpu: computeDevices().some((device) => device.kind === 'gpu'),
       shardDirectory: this.#options.shardDirectory,
-      onProgress: (fraction) => onProgress('load', fraction * WRITING_SHARE),
+      arrival,
+      // While bytes come, how far that is says it all.
+      onProgress: (fraction) => arrival?.isOver === false || onProgress('load', fraction * WRITING_SHARE),
       signal,
     });
   }

@@ -1,6 +1,6 @@
 import { ModelNotFoundError, type ModelManifest } from '@pippa/core';
 import { manifestOf, modelFingerprint, readGgufModel, type GgufModel } from '@pippa/gguf';
-import type { ModelFiles, NamedModel } from './model-files.ts';
+import type { ModelFiles, NamedModel, ShardFiles } from './model-files.ts';
 
 /** One GGUF file, or the first of a split model, as all there is. */
 export class SingleFile implements ModelFiles {
@@ -25,9 +25,9 @@ export class SingleFile implements ModelFiles {
     return this.#manifest;
   }
 
-  async shard(model: NamedModel): Promise<GgufModel> {
+  async shard(model: NamedModel): Promise<ShardFiles> {
     this.#require(model);
-    return this.model;
+    return { model: this.model };
   }
 
   async header(model: NamedModel): Promise<{ readonly model: GgufModel; readonly path: string }> {

@@ -131,10 +131,12 @@ function shardTensors(model: GgufModel, from: number, to: number, layers: number
 
 /**
  * A file name for the shard that changes with the model's header, the range, and the size and time of the model's files: equal keys,
- * equal shards. The time is there because a repaired download has the size and the header of the damaged one.
+ * equal shards. The time is there because a repaired download has the size and the header of the damaged one. `identity`: what tells the
+ * model's bytes apart instead, where the files are still being written.
  */
-export async function shardKey(model: GgufModel, shard: Shard): Promise<string> {
+export async function shardKey(model: GgufModel, shard: Shard, identity?: string): Promise<string> {
   const hash = createHash('sha256').update(shard.header);
-  for (const file of model.files) hash.update(`${file.byteLength}:${(await stat(file.path)).mtimeMs}:`);
+  if (identity !== undefined) hash.update(identity);
+  else for (const file of model.files) hash.update(`${file.byteLength}:${(await stat(file.path)).mtimeMs}:`);
   return `${hash.digest('hex').slice(0, 32)}-${shard.from}-${shard.to}`;
 }

@@ -9,6 +9,8 @@ const COPY_CHUNK_BYTES = 8 * 1024 * 1024;
 interface WriteShardOptions {
   /** Called after each piece with the part that is written, 0 to 1. */
   readonly onProgress?: (fraction: number) => void;
+  /** Settles when these bytes of a file of the model are there; all are when left out. Tensors are written as they come. */
+  readonly available?: (file: number, offset: number, byteLength: number) => Promise<void>;
   readonly signal?: AbortSignal;
 }
 
@@ -20,8 +22,10 @@ export async function writeShardFile(shard: Shard, model: GgufModel, path: strin
     const target = await open(temporary, 'wx');
     try {
       await writeAll(target, shard.header, 0);
-      const report = (position: number): void => options.onProgress?.(Math.min(1, position / shard.byteLength));
-      for (const tensor of shard.tensors) await copyTensor(tensor, shard, model, target, sources, report, options.signal);
+      let written = shard.header.length;
+      const report = (bytes: number): void => options.onProgress?.(Math.min(1, (written += bytes) / shard.byteLength));
+      for await (const tensor of asTheyCome(shard.tensors, options))
+        await copyTensor(tensor, shard, model, target, sources, report, options.signal);
       // A dummy's zeros, and the padding after the last tensor, are a hole.
       await target.truncate(shard.byteLength);
       await target.sync();
@@ -37,13 +41,41 @@ export async function writeShardFile(shard: Shard, model: GgufModel, path: strin
   }
 }
 
+/** The tensors in the order in which their bytes become available. Throws what waiting for one throws. */
+async function* asTheyCome(
+  tensors: readonly ShardTensor[],
+  { available, signal }: Pick<WriteShardOptions, 'available' | 'signal'>,
+): AsyncGenerator<ShardTensor> {
+  if (available === undefined) return yield* tensors;
+  const there: ShardTensor[] = [];
+  let failure: { readonly error: unknown } | undefined;
+  let wake = (): void => {};
+  for (const tensor of tensors) {
+    const { source } = tensor;
+    const waiting = source === undefined ? Promise.resolve() : available(source.file, source.offset, source.byteLength);
+    waiting.then(
+      () => (there.push(tensor), wake()),
+      (error: unknown) => ((failure ??= { error }), wake()),
+    );
+  }
+  for (let left = tensors.length; left > 0; left -= 1) {
+    while (there.length === 0) {
+      if (failure !== undefined) throw failure.error;
+      signal?.throwIfAborted();
+      await new Promise<void>((resolve) => (wake = resolve));
+    }
+    const next = there.shift();
+    if (next !== undefined) yield next;
+  }
+}
+
 async function copyTensor(
   tensor: ShardTensor,
   shard: Shard,
   model: GgufModel,
   target: FileHandle,
   sources: Map<number, FileHandle>,
-  report: (position: number) => void,
+  report: (bytes: number) => void,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   signal?.throwIfAborted();
@@ -60,7 +92,7 @@ async function copyTensor(
     if (bytesRead === 0) throw new TruncatedGgufError(`The file ${path} became shorter while it was read.`);
     await writeAll(target, chunk.subarray(0, bytesRead), position + done);
     done += bytesRead;
-    report(position + done);
+    report(bytesRead);
   }
 }
 

@@ -89,6 +89,32 @@ test('a cut that the rule does not know is refused', async () => {
   expect(() => planShard(model, 0, 2, { ...RULE, cuts: () => [1] })).toThrow(expect.objectContaining({ code: 'cut_not_allowed' }));
 });
 
+test('tensors are written as their bytes become available, in whatever order', async () => {
+  const model = await readGgufModel(await writeModel('m.gguf', TIED));
+  const shard = planShard(model, 1, 3, RULE);
+  const [whole, asTheyCame] = ['whole.gguf', 'came.gguf'].map((name) => join(directory, name)) as [string, string];
+  await writeShardFile(shard, model, whole);
+  const waiting: (() => void)[] = [];
+  const written = writeShardFile(shard, model, asTheyCame, {
+    available: () => new Promise((resolve) => void waiting.push(resolve)),
+    // The last that was asked for comes first, each after the one before is written.
+    onProgress: () => waiting.pop()?.(),
+  });
+  while (waiting.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  waiting.pop()?.();
+  await written;
+  expect((await readFile(asTheyCame)).equals(await readFile(whole))).toBe(true);
+});
+
+test('a write ends with what keeps bytes from coming, and leaves nothing behind', async () => {
+  const model = await readGgufModel(await writeModel('m.gguf', TIED));
+  const write = writeShardFile(planShard(model, 1, 3, RULE), model, join(directory, 'shard.gguf'), {
+    available: () => Promise.reject(new Error('nobody has it')),
+  });
+  await expect(write).rejects.toThrow('nobody has it');
+  expect(await readdir(directory)).toEqual(['m.gguf']);
+});
+
 test('an aborted write leaves nothing behind', async () => {
   const model = await readGgufModel(await writeModel('m.gguf', TIED));
   const abort = new AbortController();

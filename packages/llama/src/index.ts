@@ -5,7 +5,7 @@ export { computeDevices, type ComputeDevice } from './model-loader.ts';
 export { LocalChain, openLocalChain } from './local-chain.ts';
 export { loadStage, type StageHandle } from './stage-handle.ts';
 export { loadStageRunner } from './stage-runner.ts';
-export type { StageOptions, StageSource, TensorSource } from './stage-options.ts';
+export { TENSOR_ARRIVAL, type StageOptions, type StageSource, type TensorSource } from './stage-options.ts';
 export { Stage, type StageOutput } from './stage.ts';
 export { openTokenizer, type OpenTokenizer } from './tokenizer.ts';
 export { Embedder } from './embedding/embedder.ts';

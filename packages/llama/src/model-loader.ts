@@ -2,11 +2,13 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import koffi from 'koffi';
 import { openEngine, type Engine, type Pointer } from './engine.ts';
 import { LoadCancelledError, ModelLoadError } from './errors.ts';
-import type { StageSource, TensorSource } from './stage-options.ts';
+import { TENSOR_ARRIVAL, type StageSource, type TensorSource } from './stage-options.ts';
 import { ProgressCallback, SetTensorCallback, type ModelParams } from './structs.ts';
 
 /** Tensors are read in pieces of this size: large enough for full disk speed, small enough to be nothing beside the weights. */
 const READ_CHUNK_BYTES = 8 * 1024 * 1024;
+/** While bytes are waited for it is asked this often whether they are still wanted. */
+const CANCEL_POLL_MS = 100;
 
 export interface LoadControl {
   /** Fraction 0 .. 1. */
@@ -22,7 +24,9 @@ export function loadModel(engine: Engine, source: StageSource, params: ModelPara
     return control.isCancelled?.() !== true;
   };
   const model =
-    source.kind === 'files' ? loadFiles(engine, source.paths, params, report) : loadTensors(engine, source, params, report);
+    source.kind === 'files'
+      ? loadFiles(engine, source.paths, params, report)
+      : loadTensors(engine, source, params, { ...control, report });
   if (model) return model;
   if (control.isCancelled?.() === true) throw new LoadCancelledError('Loading the model was cancelled.');
   throw new ModelLoadError(
@@ -54,18 +58,21 @@ function loadTensors(
   engine: Engine,
   source: Extract<StageSource, { kind: 'tensors' }>,
   params: ModelParams,
-  report: (fraction: number) => boolean,
+  { report, isCancelled }: Pick<LoadControl, 'isCancelled'> & { readonly report: (fraction: number) => boolean },
 ): Pointer | null {
   const header = engine.ggufFromBuffer(source.header, source.header.length, { no_alloc: true, ctx: null });
   if (!header) throw new ModelLoadError('llama.cpp refused the shard header.');
   const byName = new Map(source.tensors.map((tensor) => [tensor.name, tensor]));
+  const numbers = new Map(source.tensors.map(({ name }, index) => [name, index]));
   const files = new Map<string, number>();
   let done = 0;
   let failure: unknown;
   const setTensor = (tensor: Pointer): void => {
     if (failure !== undefined) return;
     try {
-      fillTensor(engine, tensor, byName.get(engine.tensorName(tensor)), files);
+      const name = engine.tensorName(tensor);
+      awaitTensor(source.arrivals, numbers.get(name), isCancelled);
+      fillTensor(engine, tensor, byName.get(name), files);
       done += 1;
       if (!report(done / byName.size)) failure = new LoadCancelledError('Loading the model was cancelled.');
     } catch (error) {
@@ -83,6 +90,20 @@ function loadTensors(
     engine.ggufFree(header);
     for (const descriptor of files.values()) closeSync(descriptor);
   }
+}
+
+/** Blocks until the bytes of the tensor are there. Throws `LoadCancelledError`, or `ModelLoadError` when they never come. */
+function awaitTensor(
+  arrivals: Int32Array<SharedArrayBuffer> | undefined,
+  number: number | undefined,
+  isCancelled: LoadControl['isCancelled'],
+): void {
+  if (arrivals === undefined || number === undefined) return;
+  while (Atomics.load(arrivals, number) === TENSOR_ARRIVAL.awaited) {
+    if (isCancelled?.() === true) throw new LoadCancelledError('Loading the model was cancelled.');
+    Atomics.wait(arrivals, number, TENSOR_ARRIVAL.awaited, CANCEL_POLL_MS);
+  }
+  if (Atomics.load(arrivals, number) === TENSOR_ARRIVAL.lost) throw new ModelLoadError('The bytes of a tensor did not come.');
 }
 
 function fillTensor(engine: Engine, tensor: Pointer, source: TensorSource | undefined, files: Map<string, number>): void {

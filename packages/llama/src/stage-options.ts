@@ -6,7 +6,16 @@ export type StageSource =
    * A shard header with each tensor's place in other files: no second copy on disk, but no CPU weight repacking either
    * (1.6x slower on CPU backends), so it is the way for GPU backends.
    */
-  | { readonly kind: 'tensors'; readonly header: Uint8Array; readonly tensors: readonly TensorSource[] };
+  | {
+      readonly kind: 'tensors';
+      readonly header: Uint8Array;
+      readonly tensors: readonly TensorSource[];
+      /** Of each tensor whether its bytes are there, of `TENSOR_ARRIVAL`; all are when left out. Whoever sets one has to notify. */
+      readonly arrivals?: Int32Array<SharedArrayBuffer>;
+    };
+
+/** What is with a tensor whose bytes still come. */
+export const TENSOR_ARRIVAL = { awaited: 0, there: 1, lost: 2 } as const;
 
 export interface TensorSource {
   /** The tensor's name in the shard. */

@@ -1,12 +1,22 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { DEFAULT_SAMPLER_SETTINGS, slot, type SamplerSettings, type Slot, type Step, type StepResult } from '@pippa/core';
 import { architectureRule, planShard, readGgufModel, writeShardFile } from '@pippa/gguf';
 import { writeTinyModel } from '@pippa/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkAbi } from '../src/abi-check.ts';
-import { computeDevices, loadStage, openEngine, openLocalChain, openTokenizer, Stage, type StageOptions } from '../src/index.ts';
+import {
+  computeDevices,
+  loadStage,
+  openEngine,
+  openLocalChain,
+  openTokenizer,
+  Stage,
+  TENSOR_ARRIVAL,
+  type StageOptions,
+} from '../src/index.ts';
 import { stageOptions } from './stage-options.ts';
 
 const LAYERS = 8;
@@ -145,6 +155,55 @@ describe('stages of one model', () => {
       expect(value).toBeCloseTo(produced[1]?.[index] as number, 3);
     fromFile[Symbol.dispose]();
     fromPlaces[Symbol.dispose]();
+  });
+});
+
+describe('a stage whose tensors still come', () => {
+  async function arriving(): Promise<{ readonly options: StageOptions; tell(state: number): void }> {
+    const model = await readGgufModel(modelPath);
+    const shard = planShard(model, 2, 5, architectureRule(model));
+    const [, options] = await shardOptions([2, 5]);
+    const arrivals = new Int32Array(new SharedArrayBuffer(4 * shard.tensors.length));
+    const source: StageOptions['source'] = {
+      kind: 'tensors',
+      header: shard.header,
+      tensors: shard.tensors.map(({ name, byteLength, source: from }) =>
+        from === undefined ? { name, byteLength } : { name, byteLength, place: { path: modelPath, offset: from.offset } },
+      ),
+      arrivals,
+    };
+    const tell = (state: number): void => {
+      for (const index of arrivals.keys()) {
+        Atomics.store(arrivals, index, state);
+        Atomics.notify(arrivals, index);
+      }
+    };
+    return { options: { ...(options as StageOptions), source }, tell };
+  }
+
+  it('waits for them', async () => {
+    const { options, tell } = await arriving();
+    let isLoaded = false;
+    const loading = loadStage(options).then((stage) => ((isLoaded = true), stage));
+    // Of what does not come nothing can be told; that it is not there before is what can.
+    await setImmediate();
+    expect(isLoaded).toBe(false);
+    tell(TENSOR_ARRIVAL.there);
+    const stage = await loading;
+    expect(stage.info).toMatchObject({ from: 2, to: 5 });
+    await stage[Symbol.asyncDispose]();
+  });
+
+  it('fails when they do not come, and ends when nobody wants it any more', async () => {
+    const lost = await arriving();
+    const failing = loadStage(lost.options);
+    lost.tell(TENSOR_ARRIVAL.lost);
+    await expect(failing).rejects.toMatchObject({ name: 'ModelLoadError' });
+    const reason = new Error('enough');
+    const controller = new AbortController();
+    const left = loadStage((await arriving()).options, { signal: controller.signal });
+    controller.abort(reason);
+    await expect(left).rejects.toBe(reason);
   });
 });
 

@@ -28,6 +28,11 @@ export class WrongModelError extends PippaError {
   override readonly retryable = true;
 }
 
+/** A file of this node is not what it was when it was pulled. It is not given to others. */
+export class DamagedModelError extends PippaError {
+  readonly code = 'damaged_model';
+}
+
 /** Bytes that do not have the hash of their piece. */
 export class WrongPieceError extends PippaError {
   readonly code = 'wrong_piece';

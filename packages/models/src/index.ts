@@ -13,6 +13,7 @@ export type {
   ObtainOptions,
   ObtainProgress,
   OriginOptions,
+  ShardArrival,
   ShardRequest,
 } from './store/model-store.ts';
 export { PieceFile, type PieceFileOptions } from './pieces/piece-file.ts';

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { request } from 'node:http';
 import { MIB, silentLogger, systemClock, type Clock } from '@pippa/core';
 import { HubServer } from '@pippa/testing';
@@ -49,9 +49,10 @@ function pull(
   });
 }
 
+/** Without what is kept beside files of what was stated of them. */
 const left = async (folder: string): Promise<string[]> => {
   const names = await readdir(disk.path(folder)).catch((): string[] => []);
-  return names.toSorted((a, b) => a.localeCompare(b));
+  return names.filter((name) => !/^\..*\.sha256$/.test(name)).toSorted((a, b) => a.localeCompare(b));
 };
 
 describe('what a reference means', () => {
@@ -101,6 +102,9 @@ describe('a pull from the hub', () => {
     expect(pulled).toMatchObject({ name: 'Repo:Q4_K_M', bytes: BYTES.length, wasHere: false });
     expect((await readFile(disk.path('own/org/Repo-GGUF/Repo-Q4_K_M.gguf'))).equals(BYTES)).toBe(true);
     expect(await left('own/org/Repo-GGUF')).toEqual(['Repo-Q4_K_M.gguf']);
+    // What the hub stated stays beside the file, as `sha256sum -c` takes it.
+    const stated = await readFile(disk.path('own/org/Repo-GGUF/.Repo-Q4_K_M.gguf.sha256'), 'utf8');
+    expect(stated).toBe(`${createHash('sha256').update(BYTES).digest('hex')}  Repo-Q4_K_M.gguf\n`);
     const done = seen.filter((progress) => progress.phase === 'downloading').map((progress) => progress.doneBytes);
     expect(done).toEqual(done.toSorted((a, b) => a - b));
     expect(seen.at(-1)).toMatchObject({ phase: 'checking', doneBytes: BYTES.length, totalBytes: BYTES.length });

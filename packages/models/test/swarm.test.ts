@@ -1,5 +1,6 @@
-import { readFile, readdir, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open, readFile, readdir, truncate, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { dirname, join } from 'node:path';
 import { KIB, modelId, peerId, StoppedError, type FrameStream, type ModelId } from '@pippa/core';
 import { readGgufModel, type GgufModel } from '@pippa/gguf';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -20,6 +21,8 @@ afterEach(async () => {
   await house.stop();
   await disk[Symbol.asyncDispose]();
 });
+
+const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
 /** A node that has the model whole. */
 async function seed(
@@ -121,6 +124,51 @@ describe('the swarm', () => {
     const bytes = (await readFile(path)).length;
     expect(total(laptop.received)).toBe(bytes);
     expect([...laptop.received.keys()].toSorted()).toEqual(['closet', 'server', 'studio']);
+  });
+
+  it('tells which bytes are there while the others come', async () => {
+    // Nothing more goes than what was asked for until somebody says so.
+    let rate = 500_000;
+    const { id, path } = await seed('studio', { uploadBytesPerSecond: () => rate });
+    const laptop = await house.node('laptop');
+    const { model, arrival } = await laptop.store.beginShard({ id, from: 3, to: 6 });
+    if (arrival === undefined) throw new Error('Everything is here already.');
+    expect(arrival.isOver).toBe(false);
+    const source = await readFile(path);
+    const tensors = model.tensors.filter(({ name }) => name.startsWith('blk.4.'));
+    const copy = await open(model.files[0]?.path ?? '', 'r');
+    let early = 0;
+    await Promise.all(
+      tensors.map(async ({ offset, byteLength }) => {
+        await arrival.ready(0, offset, byteLength);
+        if (!arrival.isOver) early += 1;
+        const { buffer } = await copy.read(Buffer.alloc(byteLength), 0, byteLength, offset);
+        expect(buffer.equals(source.subarray(offset, offset + byteLength))).toBe(true);
+        rate = Infinity;
+      }),
+    );
+    await copy.close();
+    expect(early).toBeGreaterThan(0);
+    await arrival.done;
+    await expectShard(model, path, 3, 6);
+    // What was begun before is settled before anything is told.
+    expect((await laptop.store.beginShard({ id, from: 0, to: 6 })).arrival).toMatchObject({ isOver: true });
+  });
+
+  it('tells those who wait for bytes what keeps them from coming', async () => {
+    const { id } = await seed('studio', { uploadBytesPerSecond: () => 100_000 });
+    const laptop = await house.node('laptop');
+    const controller = new AbortController();
+    const { model, arrival } = await laptop.store.beginShard({ id, from: 0, to: 12 }, { signal: controller.signal });
+    if (arrival === undefined) throw new Error('Everything is here already.');
+    const waiting = model.tensors.map(({ offset, byteLength }) => arrival.ready(0, offset, byteLength));
+    const reason = new StoppedError('enough');
+    controller.abort(reason);
+    const failed = (await Promise.allSettled(waiting)).filter((result) => result.status === 'rejected');
+    expect(failed.length).toBeGreaterThan(0);
+    expect(new Set(failed.map((result) => result.reason as unknown))).toEqual(new Set([reason]));
+    await expect(arrival.done).rejects.toBe(reason);
+    expect(arrival.failure).toBe(reason);
   });
 
   it('goes on where it stopped', async () => {
@@ -280,6 +328,59 @@ describe('peers that cannot be trusted', () => {
     const laptop = await house.node('laptop');
     const { model } = await laptop.store.ensureShard({ id, from: 0, to: 12 });
     await expectShard(model, path, 0, 12);
+  });
+
+  /** A node whose copy was damaged before anybody hashed it, where no sample is taken: the same id, another table. */
+  async function damagedSeed(
+    name: string,
+    isStated: boolean,
+  ): Promise<{ readonly id: ModelId; readonly good: Buffer; readonly path: string }> {
+    const path = await disk.model(`${name}/models/big.gguf`, 1, SHAPE);
+    const good = await readFile(path);
+    const bytes = Buffer.from(good);
+    bytes[bytes.length - 100] = (bytes[bytes.length - 100] ?? 0) ^ 4;
+    await writeFile(path, bytes);
+    if (isStated) await writeFile(join(dirname(path), '.big.gguf.sha256'), `${sha256(good)}  big.gguf\n`);
+    const node = await house.node(name);
+    const id = node.store.list()[0]?.id ?? modelId('');
+    await node.store.prepare(id).catch(() => {});
+    return { id, good, path };
+  }
+
+  it('finds out that the only copy is not what the hub had stated, names its owner, and goes on once another one has it', async () => {
+    const { id, good, path } = await damagedSeed('broken', true);
+    // It tells nobody that it has the model any more.
+    expect(house.network.find(peerId('broken'))?.card.models).toEqual([]);
+    const laptop = await house.node('laptop');
+    await expect(laptop.store.ensureShard({ id, from: 0, to: 12 })).rejects.toMatchObject({ name: 'ModelNotHereError' });
+    await seed('studio');
+    const { model } = await laptop.store.ensureShard({ id, from: 0, to: 12 });
+    expect((await readFile(model.files[0]?.path ?? '')).equals(good)).toBe(true);
+    expect((await readFile(path)).equals(good)).toBe(false);
+  });
+
+  it('hears from a node that hashes its damaged copy just then that it is damaged', async () => {
+    const path = await disk.model('broken/models/big.gguf', 1, SHAPE);
+    await writeFile(join(dirname(path), '.big.gguf.sha256'), `${'0'.repeat(64)}  big.gguf\n`);
+    const broken = await house.node('broken');
+    const id = broken.store.list()[0]?.id ?? modelId('');
+    const laptop = await house.node('laptop');
+    await expect(laptop.store.ensureShard({ id, from: 0, to: 12 })).rejects.toMatchObject({ name: 'ModelNotHereError' });
+    const named = laptop.warnings.find((warning) => warning.startsWith('a peer gave no table'));
+    expect(named).toMatch(/"name":"broken".*is damaged/);
+    expect(broken.warnings.join()).toContain('a model cannot be hashed');
+  });
+
+  it('believes a copy that was compared with what the hub states, whatever others have, and says that they differ', async () => {
+    const { id, good } = await damagedSeed('one', false);
+    await damagedSeed('two', false);
+    const studio = await disk.model('studio/models/big.gguf', 1, SHAPE);
+    await writeFile(join(dirname(studio), '.big.gguf.sha256'), `${sha256(good)}  big.gguf\n`);
+    await (await house.node('studio')).store.prepare(id);
+    const laptop = await house.node('laptop');
+    const { model } = await laptop.store.ensureShard({ id, from: 0, to: 12 });
+    expect((await readFile(model.files[0]?.path ?? '')).equals(good)).toBe(true);
+    expect(laptop.warnings.some((warning) => /different copies of a model.*"name":"one"/.test(warning))).toBe(true);
   });
 
   it('does not take a file that was cut for a source', async () => {

@@ -4,6 +4,7 @@ import { NotOwnModelError } from '../errors.ts';
 import { fileStamp } from './file-stamp.ts';
 import type { LibraryEntry } from './library-entry.ts';
 import { PLACE_LABELS, type PlaceKind } from './places.ts';
+import { forgetStatedSha256 } from './stated-hash.ts';
 
 /** How a model is removed by the tool that keeps it. */
 const HINTS: Readonly<Partial<Record<PlaceKind, (name: string) => string>>> = {
@@ -30,6 +31,7 @@ export async function removeModel(entry: LibraryEntry): Promise<number> {
   for (const path of paths) {
     freed += (await fileStamp(path))?.bytes ?? 0;
     await rm(path, { force: true });
+    await forgetStatedSha256(path);
   }
   await removeEmptyFolders(dirname(paths[0] ?? place.directory), place.directory);
   return freed;

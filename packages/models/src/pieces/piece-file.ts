@@ -55,6 +55,7 @@ export class PieceFile {
   readonly #mostUnsyncedBytes: number;
   readonly #handles: readonly FileHandle[];
   readonly #journal: PieceJournal;
+  readonly #listeners = new Set<(piece: number) => void>();
   #unsynced: number[] = [];
   #unsyncedBytes = 0;
   #lastFlushMs: number;
@@ -156,10 +157,17 @@ export class PieceFile {
     // Two may have brought it.
     if (this.present.has(piece)) return;
     this.present.add(piece);
+    for (const listener of this.#listeners) listener(piece);
     this.#unsynced.push(piece);
     this.#unsyncedBytes += this.map.place(piece).length;
     const isDue = this.#unsyncedBytes >= this.#mostUnsyncedBytes || this.#clock.nowMs() - this.#lastFlushMs >= UNSYNCED_MS;
     if (isDue) await this.flush();
+  }
+
+  /** Calls back with every piece that is checked and written. Returns how to stop that. */
+  onStored(listener: (piece: number) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   /** Somebody uses what is here: it is kept longer than what nobody does. */

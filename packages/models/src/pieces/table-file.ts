@@ -19,6 +19,7 @@ const schema = z.object({
     .array(z.object({ byteLength: z.int().min(1), headerBytes: z.int().min(0) }))
     .min(1)
     .max(GGUF_LIMITS.splitFiles),
+  isVerified: z.boolean().exactOptional(),
   hashes: z.base64().max(MAX_TABLE_FILE_BYTES),
 });
 
@@ -28,6 +29,8 @@ export interface StoredTable {
   /** Where the model was got from, as `pull` takes it. */
   readonly origin?: string;
   readonly stamps: readonly { readonly path: string; readonly bytes: number; readonly modifiedMs: number }[];
+  /** The files have the SHA-256 that the hub states of them. */
+  readonly isVerified?: boolean;
   readonly table: PieceTable;
 }
 
@@ -35,12 +38,10 @@ export interface StoredTable {
 export async function readTableFile(path: string): Promise<StoredTable | undefined> {
   try {
     if ((await stat(path)).size > MAX_TABLE_FILE_BYTES) return undefined;
-    const { name, origin, stamps, files, hashes } = schema.parse(JSON.parse(await readFile(path, 'utf8')));
+    const { files, hashes, ...about } = schema.parse(JSON.parse(await readFile(path, 'utf8')));
     const pieceBytes = pieceBytesFor(files.reduce((sum, file) => sum + file.byteLength, 0));
     const table = { pieceBytes, files, hashes: new Uint8Array(Buffer.from(hashes, 'base64')) };
-    return table.hashes.length === mapOf(table).count * HASH_BYTES
-      ? { name, stamps, table, ...(origin === undefined ? {} : { origin }) }
-      : undefined;
+    return table.hashes.length === mapOf(table).count * HASH_BYTES ? { ...about, table } : undefined;
   } catch {
     return undefined;
   }

@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { formatBytes, type Clock, type Logger } from '@pippa/core';
 import { DownloadFailedError, WrongHashError } from '../errors.ts';
+import { keepStatedSha256 } from '../library/stated-hash.ts';
 import { contentRange, getRange, refuse, take } from './get-range.ts';
 import type { HttpClient } from './http-client.ts';
 import { PULL_LIMITS } from './limits.ts';
@@ -54,6 +55,7 @@ async function downloadLocked(planned: PlannedFile, facts: FileFacts, target: st
     await check(part, planned, options);
     isOver = true;
     await part.finish();
+    if (planned.sha256 !== undefined) await keepStatedSha256(target, planned.sha256);
   } catch (error) {
     if (error instanceof WrongHashError) {
       isOver = true;

@@ -11,14 +11,22 @@ import { servePieces } from '../swarm/serve-pieces.ts';
 import { SwarmTraffic } from '../swarm/swarm-traffic.ts';
 import { findModelId } from './find-model-id.ts';
 import { LocalHoldings, partialHeader, readPartialModel } from './local-holdings.ts';
-import type { ModelStore, ModelStoreOptions, ObtainOptions, ShardRequest } from './model-store.ts';
+import type { ModelStore, ModelStoreOptions, ObtainOptions, ShardArrival, ShardRequest } from './model-store.ts';
 import { notHere } from './not-here.ts';
 import { PartialModels } from './partial-models.ts';
 import { PieceDownloads } from './piece-downloads.ts';
+import { PiecesArrival } from './shard-arrival.ts';
 import { TableKeeper } from './table-keeper.ts';
 
 export function createModelStore(options: ModelStoreOptions): ModelStore {
   return new DiskModelStore(options);
+}
+
+/** What a shard takes; without a file all of it is here. */
+interface PlannedShard {
+  readonly model: GgufModel;
+  readonly file?: PieceFile;
+  readonly pieces?: readonly number[];
 }
 
 class DiskModelStore implements ModelStore {
@@ -39,7 +47,7 @@ class DiskModelStore implements ModelStore {
     this.#options = options;
     const { library, piecesDirectory, tablesDirectory, clock, logger } = options;
     this.#partial = new PartialModels({ directory: piecesDirectory, clock, logger, unsyncedBytes: options.unsyncedBytes });
-    this.#tables = new TableKeeper(tablesDirectory, logger);
+    this.#tables = new TableKeeper(tablesDirectory, logger, () => this.#changed());
     this.#holdings = new LocalHoldings(library, this.#partial, this.#tables);
     this.#downloads = new PieceDownloads(options, this.#partial, this.traffic);
   }
@@ -79,7 +87,8 @@ class DiskModelStore implements ModelStore {
   }
 
   list(): readonly CardModel[] {
-    const whole = this.#options.library.models().map(({ id, name, manifest }): CardModel => ({
+    const sound = this.#options.library.models().filter(({ id }) => !this.#tables.isDamaged(id));
+    const whole = sound.map(({ id, name, manifest }): CardModel => ({
       id,
       name: name.slice(0, 256),
       fileBytes: manifest.fileBytes,
@@ -140,18 +149,39 @@ class DiskModelStore implements ModelStore {
   }
 
   async ensureShard(shard: ShardRequest, options: ObtainOptions = {}): Promise<{ readonly model: GgufModel }> {
-    return this.#withLivingCopy(shard.id, () => this.#ensureShard(shard, options));
+    return this.#withLivingCopy(shard.id, async () => {
+      const planned = await this.#plan(shard, options);
+      await this.#complete(planned, options);
+      return { model: planned.model };
+    });
   }
 
-  async #ensureShard({ id, from, to }: ShardRequest, options: ObtainOptions): Promise<{ readonly model: GgufModel }> {
+  async beginShard(
+    shard: ShardRequest,
+    options: ObtainOptions = {},
+  ): Promise<{ readonly model: GgufModel; readonly arrival?: ShardArrival }> {
+    const planned = await this.#withLivingCopy(shard.id, () => this.#plan(shard, options));
+    const { model, file } = planned;
+    if (file === undefined) return { model };
+    const headers = new Set(headerPieces(file.table, file.map));
+    const isNew = [...file.present].every((piece) => headers.has(piece));
+    // What an earlier run left may be of a copy that nobody has any more: whether it is shows with the first pieces that come.
+    if (!isNew) await this.ensureShard(shard, options);
+    return { model, arrival: new PiecesArrival(file, isNew ? this.#complete(planned, options) : Promise.resolve()) };
+  }
+
+  async #plan({ id, from, to }: ShardRequest, options: ObtainOptions): Promise<PlannedShard> {
     const model = await this.#header(id, options);
     const file = this.#partial.get(id);
     if (this.#options.library.byId(id) !== undefined || file === undefined) return { model };
-    const pieces = piecesForShard(model, file.table, file.map, from, to);
     await file.touch();
+    return { model, file, pieces: piecesForShard(model, file.table, file.map, from, to) };
+  }
+
+  async #complete({ file, pieces }: PlannedShard, options: ObtainOptions): Promise<void> {
+    if (file === undefined || pieces === undefined) return;
     if (pieces.some((piece) => !file.present.has(piece))) await this.#obtain(file, pieces, options);
     if (file.present.isFull) await this.#publish(file);
-    return { model };
   }
 
   async prepare(id: ModelId): Promise<void> {

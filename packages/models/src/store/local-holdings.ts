@@ -38,9 +38,12 @@ export class LocalHoldings implements Holdings {
 
   async held(id: ModelId): Promise<HeldPieces | undefined> {
     const whole = this.#library.byId(id);
-    if (whole !== undefined) return { digest: (await this.#tables.peek(whole))?.digest, pieces: undefined };
+    if (whole !== undefined) {
+      const kept = await this.#tables.peek(whole);
+      return { digest: kept?.digest, pieces: undefined, isVerified: kept?.isVerified ?? false };
+    }
     const file = this.#partial.get(id);
-    return file === undefined ? undefined : { digest: file.digest, pieces: file.present };
+    return file === undefined ? undefined : { digest: file.digest, pieces: file.present, isVerified: false };
   }
 
   async table(id: ModelId): Promise<PieceTable | number | undefined> {

@@ -59,6 +59,19 @@ export interface ObtainOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Bytes of layers that come to this disk. */
+export interface ShardArrival {
+  /** What tells the model's bytes apart from others of the same header. */
+  readonly identity: string;
+  /** Settles when these bytes of a file of the model are there. Rejects with what keeps the shard from coming. */
+  ready(file: number, offset: number, byteLength: number): Promise<void>;
+  /** Settles when all is there and on disk; rejects as `ensureShard` does. */
+  readonly done: Promise<void>;
+  readonly isOver: boolean;
+  /** What `done` was rejected with. */
+  readonly failure: unknown;
+}
+
 /** The models that this node has or can get, in whole and in part. */
 export interface ModelStore extends Startable {
   /** Bytes of pieces exchanged with peers since the store was made. */
@@ -79,6 +92,11 @@ export interface ModelStore extends Startable {
    * of the same layout. Throws `ModelNotHereError`, what planning the shard throws, or the signal's reason; what came stays.
    */
   ensureShard(shard: ShardRequest, options?: ObtainOptions): Promise<{ readonly model: GgufModel }>;
+  /**
+   * The same, as soon as it is known what comes: whoever uses it waits for the bytes that it reads. `onProgress` and the signal go on
+   * until `arrival.done`. Without `arrival` all is here, as files of a whole model.
+   */
+  beginShard(shard: ShardRequest, options?: ObtainOptions): Promise<{ readonly model: GgufModel; readonly arrival?: ShardArrival }>;
   /** Hashes a whole model so that peers need not wait for it when they ask; nothing to do for one that was hashed before. */
   prepare(id: ModelId): Promise<void>;
   /** Bytes of these layers that are not on this disk; undefined while not even the header is. */

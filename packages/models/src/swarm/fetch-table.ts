@@ -45,7 +45,8 @@ export function holdersOf(mesh: Mesh, id: ModelId): Peer[] {
 }
 
 /**
- * The piece table of a model from those who have it. Where they disagree, what most of them say counts. A table that is not what its
+ * The piece table of a model from those who have it. Where they disagree, one that was compared with what the hub states counts, else what
+ * most of them say. A table that is not what its
  * peer's digest promised is refused. Throws `ModelNotHereError` or the signal's reason.
  */
 export async function fetchTable(id: ModelId, options: FetchTableOptions): Promise<PieceTable> {
@@ -61,7 +62,7 @@ export async function fetchTable(id: ModelId, options: FetchTableOptions): Promi
     } catch (error) {
       options.signal.throwIfAborted();
       failures.push(`${nameOf(options.mesh, peer)}: ${errorMessage(error)}`);
-      options.logger.warn({ peer, error: errorMessage(error) }, 'a peer gave no table of pieces');
+      options.logger.warn({ peer, name: nameOf(options.mesh, peer), error: errorMessage(error) }, 'a peer gave no table of pieces');
     }
   }
   throw new ModelNotHereError(
@@ -79,6 +80,7 @@ export function nameOf(mesh: Mesh, peer: PeerId): string {
 
 async function inOrderOfTrust(id: ModelId, options: FetchTableOptions, failures: string[]): Promise<PeerId[]> {
   const votes = new Map<string, number>();
+  const verified = new Set<string>();
   const asked = await Promise.all(
     holdersOf(options.mesh, id).map(async ({ id: peer }) => {
       try {
@@ -86,6 +88,7 @@ async function inOrderOfTrust(id: ModelId, options: FetchTableOptions, failures:
         if (answer.kind !== 'have') throw new ProtocolError('The answer is about something else.');
         // One that has not hashed yet is asked last: others may be ready.
         if (answer.digest !== undefined) votes.set(answer.digest, (votes.get(answer.digest) ?? 0) + 1);
+        if (answer.digest !== undefined && answer.verified === true) verified.add(answer.digest);
         return { peer, digest: answer.digest };
       } catch (error) {
         options.signal.throwIfAborted();
@@ -94,11 +97,15 @@ async function inOrderOfTrust(id: ModelId, options: FetchTableOptions, failures:
       }
     }),
   );
-  const weight = (digest: string | undefined): number => (digest === undefined ? 0 : (votes.get(digest) ?? 0));
-  return asked
-    .filter((item) => item !== undefined)
-    .toSorted((a, b) => weight(b.digest) - weight(a.digest))
-    .map((item) => item.peer);
+  const answered = asked.filter((item) => item !== undefined);
+  if (votes.size > 1) {
+    const copies = answered.map(({ peer, digest }) => ({ name: nameOf(options.mesh, peer), digest }));
+    options.logger.warn({ model: id, copies }, 'nodes have different copies of a model: somebody has a damaged one');
+  }
+  // What was compared with the hub counts more than what many say.
+  const weight = (digest: string | undefined): number =>
+    digest === undefined ? 0 : (votes.get(digest) ?? 0) + (verified.has(digest) ? MODELS_LIMITS.pieces : 0);
+  return answered.toSorted((a, b) => weight(b.digest) - weight(a.digest)).map((item) => item.peer);
 }
 
 async function tableFrom(peer: PeerId, id: ModelId, options: FetchTableOptions): Promise<PieceTable> {

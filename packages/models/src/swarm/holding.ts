@@ -22,6 +22,8 @@ export interface HeldPieces {
   readonly digest: string | undefined;
   /** Undefined: all. */
   readonly pieces: PieceSet | undefined;
+  /** The table is of files that have the SHA-256 stated where they come from. */
+  readonly isVerified: boolean;
 }
 
 /** What this node can give to others. Everything is undefined for a model of which nothing is here. */

@@ -62,8 +62,9 @@ async function answerQuestion(holdings: Holdings, question: unknown): Promise<Pi
     case 'have': {
       const held = await holdings.held(asked.model);
       if (held === undefined) throw notHere();
-      const { digest, pieces } = held;
-      const answer = { kind: 'have', whole: pieces === undefined, pieces: pieces?.toBytes() ?? new Uint8Array(0) } as const;
+      const { digest, pieces, isVerified } = held;
+      const bitmap = pieces?.toBytes() ?? new Uint8Array(0);
+      const answer = { kind: 'have', whole: pieces === undefined, pieces: bitmap, verified: isVerified } as const;
       return digest === undefined ? answer : { ...answer, digest };
     }
     case 'origin': {

@@ -31,6 +31,8 @@ const pieceAnswer = z.discriminatedUnion('kind', [
     whole: z.boolean(),
     /** Bitmap, piece `p` is bit `p % 8` of byte `p / 8`; empty for the whole model. */
     pieces: bytes(BITMAP_BYTES),
+    /** The table is of files that have the SHA-256 stated where they come from; left out: nothing was stated. */
+    verified: z.boolean().exactOptional(),
   }),
   z.object({
     kind: z.literal('table'),
