@@ -127,7 +127,8 @@ class RingConductor implements Conductor {
     this.#vocabularySize = chain.stages[0]?.vocabularySize ?? 0;
     this.#groups = stepsInFlight(settings, chain.stages.length);
     this.contextTokens = Math.min(settings.contextTokens, this.#limits.contextCells);
-    this.#slots = new SlotTable(this.#limits.parallelSequences);
+    // Caches that are taken to be empty are made so: stages may have served others before.
+    this.#slots = new SlotTable(0).carryOver(this.#limits.parallelSequences, new Map());
     this.#steps = new StepBuilder(this.#slots, { epoch: chain.epoch ?? 0, stepId: 0 });
     this.#waiting = new WaitingLine(settings.batchAgeingMs);
   }

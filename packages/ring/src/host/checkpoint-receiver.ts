@@ -1,6 +1,5 @@
 import type { Slot, StageRunner } from '@pippa/core';
 import { ProtocolError, type CheckpointMessage } from '@pippa/protocol';
-import type { Journal } from './journal/journal.ts';
 
 /** What a spare holds of a slot. */
 interface Held {
@@ -10,8 +9,8 @@ interface Held {
 
 export interface CheckpointTarget {
   readonly runner: StageRunner;
-  /** Where rows of the original's journal go. */
-  readonly journal: () => Journal;
+  /** Where rows of the original's journal go; what was there of the slot from the position on goes, even if nothing comes in its place. */
+  readonly putRows: (slot: Slot, from: number, rows: Uint8Array) => void;
   readonly report: (slot: Slot, held: Held) => void;
 }
 
@@ -42,7 +41,7 @@ export class CheckpointReceiver {
 
   async #take({ slot, version, start, end, rowBytes }: CheckpointMessage, payload: Uint8Array<ArrayBuffer>): Promise<void> {
     if (this.#closed) return;
-    const { runner, journal, report } = this.#target;
+    const { runner, putRows, report } = this.#target;
     const held = this.#held.get(slot);
     const fits = start === 0 || (held?.version === version && held.length === start);
     try {
@@ -50,7 +49,7 @@ export class CheckpointReceiver {
         throw new ProtocolError(`Positions ${start} to ${end} of slot ${slot} have no place here.`);
       }
       await runner.importSlot(slot, start, payload.slice(rowBytes));
-      if (rowBytes > 0) journal().put(slot, start, payload.subarray(0, rowBytes));
+      putRows(slot, start, payload.subarray(0, rowBytes));
       this.#held.set(slot, { version, length: end });
       report(slot, { version, length: end });
     } catch {

@@ -209,7 +209,10 @@ export class HostedStage {
       if (order.spare) {
         this.#receiver = new CheckpointReceiver({
           runner,
-          journal: () => this.#requireJournal(order, runner),
+          putRows: (slot, from, rows) => {
+            const journal = rows.length > 0 ? this.#requireJournal(order, runner) : this.#journal;
+            journal?.put(slot, from, rows);
+          },
           report: (slot, held) => this.#send({ kind: 'checkpointed', slot, ...held }),
         });
       }

@@ -1,3 +1,4 @@
+import { StageError } from '@pippa/core';
 import type { SpillFile } from './spill-file.ts';
 
 /** How much a journal may hold, and where it goes with what does not fit into memory. */
@@ -79,6 +80,7 @@ export class RowStore {
         index += 1;
         continue;
       }
+      if (row.place < 0) throw new StageError('A row of the journal is gone.');
       // Rows that were written together mostly lie one behind the other.
       let end = index + 1;
       while (end < rows.length && rows[end]?.bytes === undefined && rows[end]?.place === row.place + end - index) end += 1;
