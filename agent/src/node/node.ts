@@ -108,6 +108,7 @@ export class Node implements Startable {
   #bringBack: BringBack | undefined;
   #cancelCard: (() => void) | undefined;
   #toldRings = '';
+  #retiring = false;
 
   constructor(options: NodeOptions) {
     const { mesh, files, logger } = options;
@@ -288,6 +289,18 @@ export class Node implements Startable {
     return ring?.card.contextTokens ?? this.#options.wishes.contextTokens ?? 0;
   }
 
+  async #retireDuplicates(): Promise<void> {
+    if (this.#retiring) return;
+    this.#retiring = true;
+    try {
+      await this.router.retireDuplicates(AbortSignal.timeout(LEAVE_MS));
+    } catch (error) {
+      this.#options.logger.debug({ scope: 'node', err: error }, 'a superfluous ring stays for now');
+    } finally {
+      this.#retiring = false;
+    }
+  }
+
   #tellStages(stages: readonly CardStage[]): void {
     const { memory } = this.mesh.card;
     // They go when something else wants their memory.
@@ -314,6 +327,7 @@ export class Node implements Startable {
     this.#cancelCard = systemClock.schedule(CARD_INTERVAL_MS, () => {
       this.#tellRings(this.manager.rings.map((ring) => ring.card));
       void this.manager.takeDownIdle(this.#options.keepAliveMs);
+      void this.#retireDuplicates();
       this.#refreshCardLater();
     });
   }

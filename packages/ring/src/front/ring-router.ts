@@ -21,6 +21,7 @@ import { nameOf } from '../ring/realise.ts';
 import type { Ring } from '../ring/ring.ts';
 import type { RingManager } from '../ring/ring-manager.ts';
 import { PlacementRefusedError, type PlannedRing, type RingPlanner, type RingShape } from '../ring/ring-planner.ts';
+import { planRetirement } from './plan-retirement.ts';
 import { PrefixMemory } from './prefix-memory.ts';
 import { RemoteGenerator } from './remote-generator.ts';
 import { reviveError } from './wire-errors.ts';
@@ -192,6 +193,28 @@ export class RingRouter {
     const conductor = planned.stages[0]?.peer;
     if (conductor === undefined) return;
     await this.#askFor(conductor, { kind: 'up', wish, placement: [...planned.stages] }, signal, () => {});
+  }
+
+  /**
+   * Takes down rings of this node that another one makes superfluous, once nobody uses them: those of two parts of a mesh that see each
+   * other again. What was to stay up stays up there. To be called now and then.
+   */
+  async retireDuplicates(signal: AbortSignal): Promise<void> {
+    const { manager, mesh, logger } = this.#parts;
+    const others = this.rings().filter(({ conductor }) => conductor !== mesh.self && mesh.peer(conductor)?.state === 'alive');
+    for (const ring of manager.rings) {
+      // Nodes that somebody named are not to be replaced by others.
+      if (ring.wish.only !== undefined) continue;
+      const card = planRetirement({ own: ring.card, idleMs: ring.idleMs(), others: others.map((other) => other.card) });
+      const winner = others.find((other) => other.card === card);
+      if (winner === undefined) continue;
+      logger.info({ model: ring.manifest.name, ring: ring.id, stays: winner.card.ring }, 'two rings of one model: the idle one goes');
+      if (ring.isKept) {
+        const wish = { ...ring.wish, keep: true };
+        await this.#askFor(winner.conductor, { kind: 'up', wish, placement: [...winner.card.stages] }, signal, () => {});
+      }
+      await manager.takeDown(ring.id, { forget: false });
+    }
   }
 
   /** Makes room, one idle ring after the other, the least recently used first, where the model does not fit beside what is loaded. */

@@ -1,0 +1,82 @@
+import { modelId, peerId, ringId, type CardRing } from '@pippa/core';
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import { planRetirement } from '../src/front/plan-retirement.ts';
+import { collect, expectedTokens, House, request, wish, type Member } from './support/house.ts';
+
+const PROMPT = Array.from({ length: 50 }, (_, index) => (index * 7) % 900);
+const signal = new AbortController().signal;
+const LONG_MS = 60_000;
+
+function cardOf(name: string, change: Partial<CardRing> = {}): CardRing {
+  return {
+    ring: ringId(name),
+    model: modelId('a'.repeat(64)),
+    name: 'model',
+    state: 'ready',
+    stages: [{ peer: peerId(name), from: 0, to: 12 }],
+    contextTokens: 2048,
+    parallelSequences: 4,
+    running: 0,
+    waiting: 0,
+    predictedTokensPerSecond: 10,
+    measuredTokensPerSecond: 0,
+    ...change,
+  };
+}
+
+describe('of two rings of one model', () => {
+  it('the one that answers somebody stays, and the other one goes once it was idle for a while', () => {
+    const busy = cardOf('z', { running: 1 });
+    expect(planRetirement({ own: cardOf('a'), idleMs: LONG_MS, others: [busy] })).toBe(busy);
+    expect(planRetirement({ own: cardOf('a'), idleMs: 100, others: [busy] })).toBeUndefined();
+    expect(planRetirement({ own: busy, idleMs: 0, others: [cardOf('a')] })).toBeUndefined();
+  });
+
+  it('goes for none that is not up, is another model, or has less context', () => {
+    const others = [
+      cardOf('0', { state: 'recovering' }),
+      cardOf('1', { model: modelId('b'.repeat(64)) }),
+      cardOf('2', { contextTokens: 1024 }),
+    ];
+    expect(planRetirement({ own: cardOf('a'), idleMs: LONG_MS, others })).toBeUndefined();
+  });
+
+  it('exactly one stays of any that nobody uses', () => {
+    const speeds = fc.double({ min: 0.1, max: 100, noNaN: true });
+    fc.assert(
+      fc.property(fc.array(speeds, { minLength: 2, maxLength: 5 }), (rates) => {
+        const cards = rates.map((rate, index) => cardOf(`ring-${index}`, { predictedTokensPerSecond: rate }));
+        const stays = cards.filter(
+          (own) => planRetirement({ own, idleMs: LONG_MS, others: cards.filter((other) => other !== own) }) === undefined,
+        );
+        expect(stays).toHaveLength(1);
+      }),
+    );
+  });
+});
+
+let house = new House();
+afterEach(() => house.stop());
+
+it('two halves that both have the model up become one ring when they see each other again', async () => {
+  let nowMs = 0;
+  house = new House({ nowMs: () => nowMs, wallMs: () => nowMs, schedule: () => () => {} });
+  const members: Member[] = [];
+  for (const name of ['a', 'b']) members.push(await house.add(name, { perNode: 12 }));
+  const [a, b] = members as [Member, Member];
+  house.network.cut(a.mesh.self, b.mesh.self);
+  const ringOfA = await a.manager.bringUp({ ...wish, keep: true }, undefined, { signal });
+  const ringOfB = await b.manager.bringUp({ ...wish, keep: true }, undefined, { signal });
+  house.network.heal(a.mesh.self, b.mesh.self);
+  await collect(b.generator.generate(request(PROMPT, 5)));
+  const { tokens } = await collect(a.generator.generate(request(PROMPT, 40)), async (count) => {
+    if (count !== 20) return;
+    for (const ring of [ringOfA, ringOfB]) ring.idleMs();
+    nowMs += LONG_MS;
+    for (const member of [a, b]) await member.router.retireDuplicates(signal);
+  });
+  expect(tokens).toEqual(expectedTokens(PROMPT, 40));
+  expect([...a.manager.rings, ...b.manager.rings]).toHaveLength(1);
+  expect([...a.manager.rings, ...b.manager.rings][0]?.isKept).toBe(true);
+});
