@@ -1,6 +1,7 @@
 import type { Slot } from '@pippa/core';
 import { cellsAhead } from './cell-demand.ts';
 import type { Sequence } from './sequence.ts';
+import type { SlotState } from './slot-table.ts';
 
 /** What a conductor counts on when its chain is replaced. */
 export interface CarriedOver {
@@ -45,4 +46,21 @@ export function planCarryOver({
     kept.set(slot.index, slot.committed);
   }
   return kept;
+}
+
+/** Sequences that have a place in the new table go on in it and stay among the running ones; the others are given back, to wait. */
+export function moveSequences(running: Sequence[], slots: readonly SlotState[], nowMs: number): Sequence[] {
+  const waiting: Sequence[] = [];
+  for (const sequence of running.splice(0)) {
+    const slot = slots.find((each) => each.owner === sequence);
+    if (slot !== undefined) {
+      sequence.moveTo(slot, slot.held);
+      running.push(sequence);
+      continue;
+    }
+    sequence.leave();
+    sequence.waitingSinceMs = nowMs;
+    waiting.push(sequence);
+  }
+  return waiting;
 }

@@ -1,7 +1,6 @@
 import {
   chainLimits,
   GrammarError,
-  OverloadedError,
   sequenceId,
   StageError,
   StoppedError,
@@ -16,7 +15,8 @@ import {
   type StepResult,
   type TokenGenerator,
 } from '@pippa/core';
-import { planCarryOver, type CarriedOver } from './carry-over.ts';
+import { moveSequences, planCarryOver, type CarriedOver } from './carry-over.ts';
+import { checkLine } from './check-line.ts';
 import { checkRequest } from './check-request.ts';
 import { EventStream } from './event-stream.ts';
 import { decideAdmission } from './plan-admission.ts';
@@ -28,6 +28,7 @@ import { checkSettings, stepsInFlight, type ConductorSettings } from './settings
 import { SlotTable, type SlotMark } from './slot-table.ts';
 import type { ConductorSnapshot, ConductorState } from './snapshot.ts';
 import { StepBuilder, type StepEntry } from './step-builder.ts';
+import { StepFlight } from './step-flight.ts';
 import { StepStatistics } from './step-statistics.ts';
 import { WaitingLine } from './waiting-line.ts';
 
@@ -65,10 +66,6 @@ export function createConductor(parts: {
   return new RingConductor(parts);
 }
 
-/** What a request is taken to last before the first one got done. */
-const ASSUMED_REQUEST_MS = 1000;
-const MAX_RETRY_AFTER_SECONDS = 60;
-
 type Outcome =
   | { readonly kind: 'completed' }
   | { readonly kind: 'cancelled'; readonly reason: unknown }
@@ -76,7 +73,6 @@ type Outcome =
 
 class RingConductor implements Conductor {
   readonly contextTokens: number;
-  #chain: StageChain;
   readonly #settings: ConductorSettings;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -87,10 +83,7 @@ class RingConductor implements Conductor {
   #groups: number;
   #slots: SlotTable;
   #steps: StepBuilder;
-  /** Which chain a step belongs to: what comes back from an earlier one is dropped. */
-  #chainNumber = 0;
-  /** When each step under way was submitted, oldest first. */
-  #submittedMs: number[] = [];
+  readonly #flight: StepFlight;
   readonly #statistics = new StepStatistics();
   readonly #waiting: WaitingLine;
   /** In the order of admission. */
@@ -118,7 +111,7 @@ class RingConductor implements Conductor {
   #stopping: Promise<void> | undefined;
 
   constructor({ chain, settings, clock, logger, onChainLost }: Parameters<typeof createConductor>[0]) {
-    this.#chain = chain;
+    this.#flight = new StepFlight(chain, clock);
     this.#settings = settings;
     this.#clock = clock;
     this.#logger = logger;
@@ -160,21 +153,20 @@ class RingConductor implements Conductor {
       freeSlots: this.#slots.all.filter((slot) => slot.owner === undefined).length,
       usedCells: this.#slots.ledger.used,
       contextCells: this.#limits.contextCells,
-      stepsInFlight: this.#submittedMs.length,
+      stepsInFlight: this.#flight.count,
       ...this.#counts,
       speed: this.#statistics.snapshot(this.#clock.nowMs()),
     };
   }
 
   oldestStepSinceMs(): number | undefined {
-    return this.#submittedMs[0];
+    return this.#flight.oldestSinceMs;
   }
 
   pause(): void {
     if (this.#state !== 'ready' && this.#state !== 'draining') return;
     this.#paused = true;
-    this.#chainNumber += 1;
-    this.#submittedMs = [];
+    this.#flight.forget();
   }
 
   carryOver(): CarriedOver {
@@ -188,7 +180,7 @@ class RingConductor implements Conductor {
   resume(chain: StageChain, carried?: CarriedOver): void {
     if (this.#ended !== undefined) throw this.#ended;
     this.pause();
-    this.#chain = chain;
+    this.#flight.change(chain);
     this.#statistics.forgetStages();
     this.#limits = chainLimits(chain.stages);
     this.#groups = stepsInFlight(this.#settings, chain.stages.length);
@@ -197,26 +189,11 @@ class RingConductor implements Conductor {
     this.#steps = new StepBuilder(this.#slots, { epoch: chain.epoch ?? 0, stepId: carried?.lastStep ?? this.#steps.stepId });
     // A step that nobody waited for may have moved the samplers on; what is needed of them is opened anew.
     if (carried !== undefined) for (const slot of this.#slots.all) this.#steps.closeSampler(slot.index);
-    this.#moveSequences();
+    const nowMs = this.#clock.nowMs();
+    for (const sequence of moveSequences(this.#running, this.#slots.all, nowMs)) this.#waiting.add(sequence);
+    for (const sequence of this.#waiting.all()) sequence.waitsFor = undefined;
     this.#paused = false;
     this.#turn(() => {});
-  }
-
-  /** Who has a place in the new table goes on in it, the others get back into the line. */
-  #moveSequences(): void {
-    const nowMs = this.#clock.nowMs();
-    for (const sequence of this.#running.splice(0)) {
-      const slot = this.#slots.all.find((each) => each.owner === sequence);
-      if (slot !== undefined) {
-        sequence.moveTo(slot, slot.held);
-        this.#running.push(sequence);
-        continue;
-      }
-      sequence.leave();
-      sequence.waitingSinceMs = nowMs;
-      this.#waiting.add(sequence);
-    }
-    for (const sequence of this.#waiting.all()) sequence.waitsFor = undefined;
   }
 
   fail(error: Error): void {
@@ -271,16 +248,18 @@ class RingConductor implements Conductor {
   }
 
   #requireRoomInLine({ lane }: GenerationRequest): void {
-    const waiting = this.#waiting.lengthOf(lane);
-    const hasFreeSlot = this.#slots.all.some((slot) => slot.owner === undefined);
-    if (waiting < this.#settings.maxQueued || (waiting === 0 && hasFreeSlot)) return;
-    this.#counts.rejected += 1;
-    const requestMs = this.#statistics.requestMs ?? ASSUMED_REQUEST_MS;
-    const seconds = Math.ceil(((waiting + 1) * requestMs) / this.#slots.all.length / 1000);
-    throw new OverloadedError(
-      `${waiting} requests are waiting already, which is all that may.`,
-      Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, seconds)),
-    );
+    try {
+      checkLine({
+        waiting: this.#waiting.lengthOf(lane),
+        maxQueued: this.#settings.maxQueued,
+        slots: this.#slots.all.length,
+        hasFreeSlot: this.#slots.all.some((slot) => slot.owner === undefined),
+        requestMs: this.#statistics.requestMs,
+      });
+    } catch (error) {
+      this.#counts.rejected += 1;
+      throw error;
+    }
   }
 
   #scheduleTurn(): void {
@@ -307,11 +286,11 @@ class RingConductor implements Conductor {
     if (this.#running.length + this.#waiting.length === 0) this.#onIdle?.();
     while (this.#ended === undefined && !this.#paused) {
       this.#admit();
-      if (this.#submittedMs.length >= this.#groups) return;
+      if (this.#flight.count >= this.#groups) return;
       this.#makeRoom();
       const rows = planStep(this.#running, {
         settings: this.#settings,
-        stages: this.#chain.stages.length,
+        stages: this.#flight.stages,
         groups: this.#groups,
         maxRows: this.#limits.maxRows,
         nowMs: this.#clock.nowMs(),
@@ -391,23 +370,14 @@ class RingConductor implements Conductor {
   #submit(planned: readonly PlannedRows<Sequence>[]): void {
     const { step, entries, marks } = this.#steps.build(planned);
     this.#counts.steps += 1;
-    const submittedMs = this.#clock.nowMs();
-    const chainNumber = this.#chainNumber;
-    this.#submittedMs.push(submittedMs);
-    this.#chain.submit(step).then(
-      (result) => {
-        if (chainNumber !== this.#chainNumber) return;
-        this.#submittedMs.shift();
+    this.#flight.submit(step, {
+      onResult: (result, elapsedMs) =>
         this.#turn(() => {
-          const elapsedMs = this.#clock.nowMs() - submittedMs;
           this.#statistics.addStep(entries, result.timings, elapsedMs);
           this.#take(entries, marks, result, elapsedMs);
-        });
-      },
-      (error: unknown) => {
-        if (chainNumber === this.#chainNumber) this.#loseChain(error);
-      },
-    );
+        }),
+      onError: (error) => this.#loseChain(error),
+    });
   }
 
   #take(

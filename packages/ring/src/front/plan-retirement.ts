@@ -20,10 +20,7 @@ export function planRetirement({ own, idleMs, others }: RetirementCircumstances)
   if (own.state !== 'ready' || own.running + own.waiting > 0 || idleMs < IDLE_MS) return undefined;
   return others.find(
     (other) =>
-      other.state === 'ready' &&
-      other.model === own.model &&
-      other.contextTokens >= own.contextTokens &&
-      compare(other, own) < 0,
+      other.state === 'ready' && other.model === own.model && other.contextTokens >= own.contextTokens && compare(other, own) < 0,
   );
 }
 

@@ -208,7 +208,10 @@ export class RingRouter {
       const card = planRetirement({ own: ring.card, idleMs: ring.idleMs(), others: others.map((other) => other.card) });
       const winner = others.find((other) => other.card === card);
       if (winner === undefined) continue;
-      logger.info({ model: ring.manifest.name, ring: ring.id, stays: winner.card.ring }, 'two rings of one model: the idle one goes');
+      logger.info(
+        { model: ring.manifest.name, ring: ring.id, stays: winner.card.ring },
+        'two rings of one model: the idle one goes',
+      );
       if (ring.isKept) {
         const wish = { ...ring.wish, keep: true };
         await this.#askFor(winner.conductor, { kind: 'up', wish, placement: [...winner.card.stages] }, signal, () => {});
