@@ -30,7 +30,7 @@ export function toJson(entry: LibraryEntry): object {
   const { name, aliases, place, paths } = entry;
   const where = { name, aliases, path: paths[0], place: place.kind };
   if (entry.kind === 'broken') return { ...where, error: entry.error };
-  const { id, manifest, projectorPath } = entry;
+  const { id, manifest, projectorPath, origin } = entry;
   return {
     ...where,
     id,
@@ -42,6 +42,7 @@ export function toJson(entry: LibraryEntry): object {
     contextLength: manifest.contextLength,
     maxStages: manifest.cuts.length + 1,
     ...(projectorPath === undefined ? {} : { projectorPath }),
+    ...(origin === undefined ? {} : { origin }),
   };
 }
 

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { formatBytes, formatDuration, systemClock } from '@pippa/core';
-import { pullModel } from '@pippa/models';
+import { explainProjector, pullModel } from '@pippa/models';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { InterruptedError } from '../errors.ts';
 import { TransferLine } from '../terminal/transfer-line.ts';
@@ -31,6 +31,8 @@ export async function pullOne(reference: string, context: CommandContext): Promi
         const files = plan.files.length === 1 ? '' : ` in ${plan.files.length} files`;
         const resumed = hereBytes === 0 ? '' : `, ${formatBytes(hereBytes)} of it here already`;
         terminal.stderr.write(`Pulling ${plan.name} from ${plan.from}: ${formatBytes(facts.totalBytes)}${files}${resumed}.\n`);
+        const projector = explainProjector(plan);
+        if (projector !== undefined) terminal.stderr.write(`${projector}\n`);
       },
       onProgress: (progress) => line.update(progress),
     });
@@ -38,7 +40,8 @@ export async function pullOne(reference: string, context: CommandContext): Promi
     const took = pulled.wasHere
       ? 'it was here already'
       : `${formatBytes(pulled.bytes)} in ${formatDuration(systemClock.nowMs() - startedMs)}`;
-    terminal.stdout.write(`${pulled.name}: ${took}. Talk to it: pippa-agent run ${pulled.name}\n`);
+    const next = pulled.isProjector ? 'It lies beside its model.' : `Talk to it: pippa-agent run ${pulled.name}`;
+    terminal.stdout.write(`${pulled.name}: ${took}. ${next}\n`);
     return pulled.name;
   } catch (error) {
     line.end();

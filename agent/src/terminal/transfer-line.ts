@@ -56,5 +56,6 @@ function describe({ phase, doneBytes, totalBytes, bytesPerSecond, remainingMs }:
   if (phase === 'checking') return 'checking';
   const amount = `${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}`;
   if (bytesPerSecond === 0 || remainingMs === undefined) return amount;
+  if (doneBytes >= totalBytes) return `${amount}, ${formatBytes(bytesPerSecond)}/s`;
   return `${amount}, ${formatBytes(bytesPerSecond)}/s, ${formatDuration(remainingMs)} left`;
 }

@@ -34,4 +34,4 @@ export {
 export { parsePullReference, type PullReference } from './pull/pull-reference.ts';
 export { planBytes, type PlannedFile, type PullPlan } from './pull/pull-plan.ts';
 export { planPull, pullModel, type PulledModel, type PullOptions, type PullProgress } from './pull/pull-model.ts';
-export { explainPull, isAddress, isRemoteReference } from './pull/explain-pull.ts';
+export { explainProjector, explainPull, isAddress, isRemoteReference } from './pull/explain-pull.ts';

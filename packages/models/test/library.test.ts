@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile, rm, stat, symlink, truncate, utimes, mkdir, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, symlink, truncate, utimes, mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { silentLogger, systemClock, type Clock } from '@pippa/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -175,6 +175,18 @@ describe('the library', () => {
     expect(await next()).toEqual([]);
     await watching.stop();
     await watching.stop();
+  });
+
+  it('takes a projector along with the last model that it goes with', async () => {
+    await disk.model('own/author/Seer-GGUF/Seer-Q4_0.gguf', 1);
+    await disk.model('own/author/Seer-GGUF/Seer-Q8_0.gguf', 2);
+    await disk.model('own/author/Seer-GGUF/mmproj-Seer-F16.gguf', 3);
+    const own = library();
+    await removeModel(await own.resolve('Seer:Q4_0'));
+    const folder = disk.path('own/author/Seer-GGUF');
+    expect((await readdir(folder)).toSorted()).toEqual(['Seer-Q8_0.gguf', 'mmproj-Seer-F16.gguf']);
+    await removeModel(await own.resolve('Seer:Q8_0'));
+    expect(await readdir(disk.path('own'))).toEqual([]);
   });
 
   it('removes from its own folder, and nothing anywhere else', async () => {

@@ -7,7 +7,15 @@ import { request } from 'node:http';
 import { MIB, silentLogger, systemClock, type Clock } from '@pippa/core';
 import { HubServer } from '@pippa/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { parsePullReference, pullModel, type PulledModel, type PullOptions, type PullProgress } from '../src/index.ts';
+import {
+  explainProjector,
+  parsePullReference,
+  planPull,
+  pullModel,
+  type PulledModel,
+  type PullOptions,
+  type PullProgress,
+} from '../src/index.ts';
 import { Disk } from './support/disk.ts';
 
 /** Pauses between attempts end at once. */
@@ -88,6 +96,24 @@ describe('what a reference means', () => {
     'hf:org/repo:',
   ])('refuses %j with examples or a reason', (text) => {
     expect(() => parsePullReference(text)).toThrow(expect.objectContaining({ name: 'BadReferenceError' }));
+  });
+});
+
+describe('a projector for images', () => {
+  const planOf = (reference: string): ReturnType<typeof planPull> =>
+    planPull(reference, { environment: { HF_ENDPOINT: hub.url }, home: disk.root, signal: new AbortController().signal });
+
+  it('is not got with its model but told of, and got when it is named', async () => {
+    hub.addFile('org/Repo-GGUF', 'Repo-Q4_K_M.gguf', BYTES);
+    hub.addFile('org/Repo-GGUF', 'mmproj-Repo-F32.gguf', Buffer.from('GGUF-larger'));
+    hub.addFile('org/Repo-GGUF', 'mmproj-Repo-F16.gguf', Buffer.from('GGUFx'));
+    const plan = await planOf('hf:org/Repo-GGUF');
+    const reference = 'hf:org/Repo-GGUF/mmproj-Repo-F16.gguf';
+    expect(plan.files.map(({ target }) => target)).toEqual(['org/Repo-GGUF/Repo-Q4_K_M.gguf']);
+    expect(plan.projector).toEqual({ name: 'mmproj-Repo-F16.gguf', byteLength: 5, reference });
+    expect(explainProjector(plan)).toContain(`pippa-agent pull ${reference}`);
+    await pull(reference);
+    expect(await left('own/org/Repo-GGUF')).toEqual(['mmproj-Repo-F16.gguf']);
   });
 });
 

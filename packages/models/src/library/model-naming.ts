@@ -15,6 +15,11 @@ export interface ModelNames {
 const QUANTISATION = /^(.+?)[-._]((?:UD-)?(?:I?Q\d(?:_[A-Z0-9]+)*|TQ\d_\d|BF16|FP?16|FP?32|MXFP4(?:_[A-Z]+)?|NVFP4))$/i;
 const GGUF_SUFFIX = /[-_.]gguf$/i;
 
+/** A projector for images or sound: they are named like this by everyone who publishes them. */
+export function isProjectorPath(path: string): boolean {
+  return /mmproj[^/\\]*\.gguf$/i.test(path);
+}
+
 /** File name without folder, extension and the part numbers of a split model. */
 export function fileStem(path: string): string {
   const file = path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);

@@ -1,8 +1,9 @@
-import { rm, rmdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readdir, rm, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { NotOwnModelError } from '../errors.ts';
 import { fileStamp } from './file-stamp.ts';
 import type { LibraryEntry } from './library-entry.ts';
+import { isProjectorPath } from './model-naming.ts';
 import { PLACE_LABELS, type PlaceKind } from './places.ts';
 import { forgetStatedSha256 } from './stated-hash.ts';
 
@@ -33,7 +34,22 @@ export async function removeModel(entry: LibraryEntry): Promise<number> {
     await rm(path, { force: true });
     await forgetStatedSha256(path);
   }
-  await removeEmptyFolders(dirname(paths[0] ?? place.directory), place.directory);
+  const folder = dirname(paths[0] ?? place.directory);
+  if (folder !== place.directory) freed += await removeLonelyProjectors(folder);
+  await removeEmptyFolders(folder, place.directory);
+  return freed;
+}
+
+/** Projectors whose last model has gone: nothing would ever name them again. */
+async function removeLonelyProjectors(folder: string): Promise<number> {
+  const files = (await readdir(folder).catch((): string[] => [])).filter((file) => /\.gguf$/i.test(file));
+  if (!files.every(isProjectorPath)) return 0;
+  let freed = 0;
+  for (const path of files.map((file) => join(folder, file))) {
+    freed += (await fileStamp(path))?.bytes ?? 0;
+    await rm(path, { force: true });
+    await forgetStatedSha256(path);
+  }
   return freed;
 }
 

@@ -1,7 +1,7 @@
 import { glob } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MAX_FILES_PER_PLACE, type FoundFile } from './found-file.ts';
-import { namesOfFile, type ModelNames, type Repository } from './model-naming.ts';
+import { isProjectorPath, namesOfFile, type ModelNames, type Repository } from './model-naming.ts';
 import { originOfPath } from './origin-of-path.ts';
 import type { ModelPlace } from './places.ts';
 
@@ -9,8 +9,6 @@ import type { ModelPlace } from './places.ts';
 const PATTERNS = ['*.gguf', '*/*.gguf', '*/*/*.gguf'];
 /** Parts of a split model after the first; the first stands for all. */
 const LATER_PART = /-(?!00001)\d{5}-of-\d{5}\.gguf$/i;
-/** Projectors are named like this by everyone who publishes them. */
-const PROJECTOR = /mmproj[^/]*\.gguf$/i;
 
 /** Models in a plain folder, by name; a folder that is not there holds none. */
 export async function scanFolder(place: ModelPlace): Promise<FoundFile[]> {
@@ -34,9 +32,9 @@ export function foundFiles(
   repositoryOfPath: (path: string) => Repository | undefined,
 ): FoundFile[] {
   const projectors = new Map<string, string>();
-  for (const path of paths) if (PROJECTOR.test(path) && !projectors.has(dirname(path))) projectors.set(dirname(path), path);
+  for (const path of paths) if (isProjectorPath(path) && !projectors.has(dirname(path))) projectors.set(dirname(path), path);
   return paths
-    .filter((path) => !LATER_PART.test(path) && !PROJECTOR.test(path))
+    .filter((path) => !LATER_PART.test(path) && !isProjectorPath(path))
     .map((path) => {
       const projector = projectors.get(dirname(path));
       const origin = originOfPath(place, path);

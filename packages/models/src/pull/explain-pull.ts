@@ -24,3 +24,11 @@ export function explainPull(plan: PullPlan): string {
   const times = LINES.map(({ name, bytesPerSecond }) => `${formatDuration((bytes / bytesPerSecond) * 1000)} at ${name}`);
   return `${plan.name} is at ${plan.from}: ${formatBytes(bytes)}, about ${times.join(' and ')}.`;
 }
+
+/** What people are told of a projector that is not got with the model; undefined where there is none. */
+export function explainProjector({ projector }: PullPlan): string | undefined {
+  if (projector === undefined) return undefined;
+  const { name, byteLength, reference } = projector;
+  const how = reference === undefined ? '' : ` For other tools: pippa-agent pull ${reference}`;
+  return `It sees images with a projector (${name}, ${formatBytes(byteLength)}), which is not got: pippa-agent answers text.${how}`;
+}

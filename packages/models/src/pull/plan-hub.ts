@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { didYouMean, formatBytes } from '@pippa/core';
 import { z } from 'zod';
 import { DownloadFailedError, GatedModelError, NotOnHubError } from '../errors.ts';
-import { fileStem, namesOfFile, splitStem } from '../library/model-naming.ts';
+import { fileStem, isProjectorPath, namesOfFile, splitStem } from '../library/model-naming.ts';
 import type { HttpClient } from './http-client.ts';
 import { PULL_LIMITS } from './limits.ts';
 import type { PullPlan } from './pull-plan.ts';
@@ -36,11 +36,15 @@ export interface HubOptions {
 export async function planHub(reference: HubReference, options: HubOptions): Promise<PullPlan> {
   const hub = new URL(options.environment['HF_ENDPOINT'] ?? DEFAULT_HUB);
   const headers = await authorization(options);
+  const { owner, repository, revision, file } = reference;
   const entries = (await fileList(reference, hub, headers, options)).filter(
-    ({ type, path }) => type === 'file' && /\.gguf$/i.test(path) && !/mmproj/i.test(path),
+    ({ type, path }) => type === 'file' && /\.gguf$/i.test(path),
   );
-  const chosen = choose(reference, entries);
-  const { owner, repository, revision } = reference;
+  const projectors = entries.filter(({ path }) => isProjectorPath(path));
+  // Asked for by its name it is got like any file, and lies beside the model then.
+  const isAsked = file !== undefined && isProjectorPath(file);
+  const chosen = choose(reference, isAsked ? projectors : entries.filter(({ path }) => !isProjectorPath(path)));
+  const [projector] = isAsked ? [] : projectors.toSorted((a, b) => sizeOf(a) - sizeOf(b));
   const first = chosen[0]?.path ?? '';
   return {
     name: namesOfFile(first, { owner, name: repository }).name,
@@ -55,8 +59,19 @@ export async function planHub(reference: HubReference, options: HubOptions): Pro
       byteLength: lfs?.size ?? size,
       sha256: lfs?.oid,
     })),
+    ...(projector === undefined
+      ? {}
+      : {
+          projector: {
+            name: projector.path,
+            byteLength: sizeOf(projector),
+            reference: `hf:${owner}/${repository}${revision === 'main' ? '' : `@${revision}`}/${projector.path}`,
+          },
+        }),
   };
 }
+
+const sizeOf = ({ size, lfs }: TreeEntry): number => lfs?.size ?? size;
 
 /** The token of `HF_TOKEN`, or of where Hugging Face's own tools keep it. */
 async function authorization({ environment, home }: HubOptions): Promise<Record<string, string>> {
@@ -182,7 +197,7 @@ function group(entries: readonly TreeEntry[]): Candidate[] {
 function listing(candidates: readonly Candidate[]): string {
   return candidates
     .map(({ stem, quantisation, files }) => {
-      const bytes = files.reduce((sum, file) => sum + (file.lfs?.size ?? file.size), 0);
+      const bytes = files.reduce((sum, file) => sum + sizeOf(file), 0);
       return `${quantisation ?? stem} (${formatBytes(bytes)})`;
     })
     .slice(0, 40)

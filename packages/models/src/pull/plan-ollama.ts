@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { DownloadFailedError, GatedModelError, NotOnHubError } from '../errors.ts';
-import { OLLAMA_MODEL_LAYER, ollamaManifest } from '../library/scan-ollama.ts';
+import { OLLAMA_MODEL_LAYER, OLLAMA_PROJECTOR_LAYER, ollamaManifest } from '../library/scan-ollama.ts';
 import { parseJson, type HubOptions } from './plan-hub.ts';
 import type { PullPlan } from './pull-plan.ts';
 import type { PullReference } from './pull-reference.ts';
@@ -34,7 +34,9 @@ export async function planOllama(reference: PullReference & { kind: 'ollama' }, 
       hint: 'Models that run in the cloud, and some that Ollama runs with an engine of its own, have none.',
     });
   }
+  const projector = manifest.data?.layers.find((candidate) => candidate.mediaType === OLLAMA_PROJECTOR_LAYER);
   return {
+    ...(projector === undefined ? {} : { projector: { name: 'projector', byteLength: projector.size } }),
     name,
     from: registry.host,
     files: [

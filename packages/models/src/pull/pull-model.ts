@@ -4,7 +4,7 @@ import { formatBytes, type Clock, type Logger } from '@pippa/core';
 import { readGgufModel, splitPaths } from '@pippa/gguf';
 import { NotEnoughDiskError } from '../errors.ts';
 import { fileStamp } from '../library/file-stamp.ts';
-import { namesOfFile } from '../library/model-naming.ts';
+import { isProjectorPath, namesOfFile } from '../library/model-naming.ts';
 import { downloadFile } from './download-file.ts';
 import type { HttpClient } from './http-client.ts';
 import { PULL_LIMITS } from './limits.ts';
@@ -45,6 +45,8 @@ export interface PulledModel {
   readonly bytes: number;
   /** Everything was there already. */
   readonly wasHere: boolean;
+  /** It goes along with a model and is none itself. */
+  readonly isProjector: boolean;
 }
 
 /** Finds out what a reference stands for, without getting it. Throws `BadReferenceError` for a path, and what planning throws. */
@@ -71,7 +73,8 @@ async function pullPlan(planned: PullPlan, client: HttpClient, options: PullOpti
     }),
   );
   const missing = planned.files.filter((_, index) => here[index] !== true);
-  const result = { name: planned.name, paths: targets, bytes: planBytes(planned) };
+  const isProjector = targets.every(isProjectorPath);
+  const result = { name: planned.name, paths: targets, bytes: planBytes(planned), isProjector };
   if (missing.length === 0) return { ...result, wasHere: true };
   const resumable = await Promise.all(missing.map((file) => resumableBytes(join(directory, file.target))));
   const totalBytes = missing.reduce((sum, file) => sum + (file.byteLength ?? 0), 0);
@@ -126,7 +129,8 @@ async function copyModel(path: string, options: PullOptions): Promise<PulledMode
   const sources = splitPaths(resolve(path));
   const targets = sources.map((source) => join(options.directory, basename(source)));
   const bytes = model.files.reduce((sum, file) => sum + file.byteLength, 0);
-  const result = { name: namesOfFile(sources[0] ?? path).name, paths: targets, bytes };
+  const isProjector = targets.every(isProjectorPath);
+  const result = { name: namesOfFile(sources[0] ?? path).name, paths: targets, bytes, isProjector };
   const sizes = await Promise.all(targets.map(async (target) => (await fileStamp(target))?.bytes));
   if (sizes.every((size, index) => size === model.files[index]?.byteLength)) return { ...result, wasHere: true };
   await checkDisk(result.name, options.directory, bytes);

@@ -18,6 +18,15 @@ export interface PullPlan {
   /** `huggingface.co`, `registry.ollama.ai` ... */
   readonly from: string;
   readonly files: readonly PlannedFile[];
+  /** What goes along with the model for images, and is not got with it. */
+  readonly projector?: PlannedProjector;
+}
+
+export interface PlannedProjector {
+  readonly name: string;
+  readonly byteLength: number;
+  /** Gets it, where it can be got by itself. */
+  readonly reference?: string;
 }
 
 export function planBytes(plan: PullPlan): number {
