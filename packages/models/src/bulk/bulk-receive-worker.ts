@@ -15,21 +15,18 @@ interface Connection {
   isPaused: boolean;
   isClosed: boolean;
   receiver?: BulkReceiver;
+  readonly pieces: PieceReceiver;
 }
 
 const connections = new Map<number, Connection>();
 const tell = (report: ReceiveReport): void => parentPort?.postMessage(report);
 
 async function open({ number, agreement, port, addresses, target }: Extract<ReceiveOrder, { kind: 'connect' }>): Promise<void> {
-  const connection: Connection = { isPaused: false, isClosed: false };
-  connections.set(number, connection);
   const pieces = new PieceReceiver(target, (piece, outcome) => tell({ kind: 'piece', number, piece, outcome }));
+  const connection: Connection = { isPaused: false, isClosed: false, pieces };
+  connections.set(number, connection);
   let untold = 0;
   let toldMs = performance.now();
-  const end = (): void => {
-    pieces.close();
-    connections.delete(number);
-  };
   const receiver = await connectBulk({
     agreement,
     port,
@@ -45,18 +42,15 @@ async function open({ number, agreement, port, addresses, target }: Extract<Rece
         toldMs = performance.now();
       },
       onEnd(reason, breach) {
-        end();
+        close(number);
         tell({ kind: 'ended', number, message: reason.message, isBreach: breach || reason instanceof ProtocolError });
       },
     },
   });
-  if (receiver === undefined) {
-    end();
+  if (receiver === undefined || connection.isClosed) {
+    receiver?.close();
+    close(number);
     return tell({ kind: 'failed', number });
-  }
-  if (connection.isClosed) {
-    end();
-    return receiver.close();
   }
   connection.receiver = receiver;
   if (connection.isPaused) receiver.pause();
@@ -69,6 +63,7 @@ function close(number: number): void {
   connection.isClosed = true;
   connections.delete(number);
   connection.receiver?.close();
+  connection.pieces.close();
 }
 
 function pause(number: number, isPaused: boolean): void {
