@@ -303,11 +303,9 @@ export class Node implements Startable {
 
   #tellStages(stages: readonly CardStage[]): void {
     const { memory } = this.mesh.card;
-    // They go when something else wants their memory.
-    const spareBytes = stages.reduce((sum, stage) => sum + (stage.spare === true ? stage.memoryBytes : 0), 0);
     this.mesh.updateCard({
       stages,
-      memory: { ...memory, budgetBytes: this.#options.budgetBytes, freeBytes: this.#loader.freeBytes + spareBytes },
+      memory: { ...memory, budgetBytes: this.#options.budgetBytes, freeBytes: this.#loader.freeBytes + this.host.reclaimableBytes },
     });
   }
 

@@ -54,7 +54,7 @@ export interface NodeCard {
   readonly platform: string;
   /** `Apple M3 Ultra`, `AMD EPYC 7763`, ... */
   readonly chip: string;
-  /** `budget`: what models may take at all. `free`: what of it is not taken by loaded stages; spares count as free. */
+  /** `budget`: what models may take at all. `free`: what of it is not taken by loaded stages; spares and stages that nobody conducts any more count as free. */
   readonly memory: { readonly totalBytes: number; readonly budgetBytes: number; readonly freeBytes: number };
   /** `Metal`, `CUDA0`, `CPU` ... as the engine reports it. */
   readonly backend: string;

@@ -234,3 +234,13 @@ describe('a ring that loses a node', () => {
     expect(at(members, 0).loader.loaded).toBe(0);
   });
 });
+
+it('comes up on whoever is left when a node goes while stages are loaded, beside the stages that are there already', async () => {
+  const members: Member[] = [];
+  for (const name of ['a', 'b', 'c', 'd']) members.push(await house.add(name, { room: 4 }));
+  at(members, 1).loader.faults.refuseWith = new StageError('about to leave');
+  const { tokens } = await collect(at(members, 0).generator.generate(request(PROMPT, 5)));
+  expect(tokens).toEqual(expectedTokens(PROMPT, 5));
+  // Nobody has loaded anything twice: their memory was taken by then.
+  expect(members.map((member) => member.loader.loads)).toEqual([1, 0, 1, 1]);
+});

@@ -75,6 +75,15 @@ export class StageHost implements Startable {
     };
   }
 
+  /** What spares and stages of lost conductors take: they go when something else wants it. */
+  get reclaimableBytes(): number {
+    const spares = [...this.#stages].reduce((sum, stage) => sum + (stage.isSpare ? (stage.card?.memoryBytes ?? 0) : 0), 0);
+    return this.#orphanage.runners.reduce((sum, { info }) => {
+      const { weights, context, compute } = info.memoryBytes;
+      return sum + weights + context + compute;
+    }, spares);
+  }
+
   async start(): Promise<void> {
     if (this.#stopHandling.length > 0) return;
     this.#stopHandling = [

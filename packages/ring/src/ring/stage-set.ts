@@ -104,14 +104,13 @@ export class StageSet {
       signal,
     }: { readonly onPlanned: () => void; readonly onProgress?: ReportProgress | undefined; readonly signal: AbortSignal },
   ): Promise<void> {
-    const { manifest, wish, planner } = this.#parts;
+    const { manifest, wish } = this.#parts;
     const excluded = new Set<PeerId>();
     let suggested = placement;
     for (;;) {
-      const { planned, shape } = planWithShape(manifest, wish, (size) => {
-        const request = this.#request(size, excluded);
-        return suggested === undefined ? planner.place(request) : planner.repair({ ...request, kept: suggested });
-      });
+      const { planned, shape } = planWithShape(manifest, wish, (size) =>
+        this.#planToOpen(this.#request(size, excluded), suggested),
+      );
       suggested = undefined;
       this.#planned = planned;
       this.#shape = shape;
@@ -121,6 +120,20 @@ export class StageSet {
       if (outcome.kind === 'ready') return;
       this.#exclude(outcome, excluded);
     }
+  }
+
+  /** What is loaded already stays where that can be: its memory is not free on anybody's card. */
+  #planToOpen(request: PlanRequest, suggested: readonly PlacedStage[] | undefined): PlannedRing {
+    const { planner } = this.#parts;
+    if (suggested !== undefined) return planner.repair({ ...request, kept: suggested });
+    if (this.#connections.length > 0 && request.shape.contextTokens === this.#shape?.contextTokens) {
+      try {
+        return planner.repair({ ...request, kept: this.#connections.map(placedStage) });
+      } catch (error) {
+        if (!(error instanceof PlacementRefusedError)) throw error;
+      }
+    }
+    return planner.place(request);
   }
 
   /** Finds places for the layers that nobody holds any more; stages that are there stay where they are. Throws as `open`. */
