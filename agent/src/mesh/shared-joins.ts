@@ -1,4 +1,5 @@
 import { errorMessage, peerId, type Logger, type Mesh, type PeerId } from '@pippa/core';
+import { parseMessage } from '@pippa/protocol';
 import { z } from 'zod';
 import { findNode } from './find-node.ts';
 import type { NamedNode, PendingJoin } from './mesh-administration.ts';
@@ -36,12 +37,12 @@ export class SharedJoins {
     this.#logger = logger;
     this.#stops = [
       mesh.answer(WAITING_PROTOCOL, async (question, from) => {
-        this.#elsewhere.set(from, waitingSchema.parse(question));
+        this.#elsewhere.set(from, parseMessage(waitingSchema, question, 'those who wait'));
         this.#changed();
         return null;
       }),
       mesh.answer(APPROVE_PROTOCOL, async (question) => {
-        mesh.approve(approveSchema.parse(question).peer);
+        mesh.approve(parseMessage(approveSchema, question, 'an approval').peer);
         return null;
       }),
       mesh.onPendingJoinsChanged(() => {

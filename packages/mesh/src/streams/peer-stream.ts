@@ -170,7 +170,10 @@ export class PeerStream implements FrameStream {
         const frame = this.#held ?? this.#decoder.next();
         if (frame === undefined) {
           if (this.#exhausted !== undefined) {
-            this.#end(this.#lost('broke', this.#exhausted ?? undefined));
+            const lost = this.#lost('broke', this.#exhausted ?? undefined);
+            this.#end(lost);
+            // The other side closed its half alone: without this ours would stay open as long as the connection.
+            if (this.#stream.status === 'open') this.#stream.abort(lost);
             return;
           }
           if (this.#stream.readStatus !== 'paused') return;
