@@ -1,4 +1,4 @@
-import { silentLogger, systemClock, type PeerId } from '@pippa/core';
+import { silentLogger, systemClock } from '@pippa/core';
 import {
   CONTROL_FRAME_LIMITS,
   CONTROL_PROTOCOL,
@@ -110,7 +110,7 @@ describe('the control stream of a member', () => {
       { kind: 'silent', peer: other.peer },
       { kind: 'gone', peer: other.peer, version: 1 },
       goodbye,
-      { kind: 'rekey', key: new Uint8Array(16), epoch: 1, removed: [other.peer as PeerId] },
+      { kind: 'rekey', key: new Uint8Array(16), epoch: 1, removed: [other.peer] },
       { kind: 'address-gone', address: '10.0.0.1' },
       { kind: 'retire' },
     ];
