@@ -1,9 +1,25 @@
 import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FOLDER, lastCost, overDirect, overFiles, overSockets, overStore, overStreams, sendersMs } from './bulk/measure.ts';
+import {
+  FOLDER,
+  lastCost,
+  overDirect,
+  overFiles,
+  overSockets,
+  overCapped,
+  overStore,
+  overStreams,
+  sendersMs,
+} from './bulk/measure.ts';
 import { benchModelPath } from './harness/bench-model.ts';
 import { defineBench, type Figure } from './harness/define.ts';
 import { interleave } from './harness/interleave.ts';
+import { ratios } from './harness/statistics.ts';
+
+/** Of each node's link, bytes a second. */
+const CAP = 40e6;
+const FROM_ONE = 'layers from 1 node of 40 MB/s';
+const FROM_THREE = 'layers from 3 nodes of 40 MB/s';
 
 const WAYS = {
   'raw TCP': () => overSockets('tcp', 2 ** 20),
@@ -17,6 +33,8 @@ const WAYS = {
   'direct AES-128-GCM, 2 threads': () => overDirect(1, 2),
   'model by libp2p, checked and written': () => overStore(false),
   'model by direct connection, checked and written': () => overStore(true),
+  [FROM_ONE]: () => overCapped(1, CAP),
+  [FROM_THREE]: () => overCapped(3, CAP),
 };
 
 export default defineBench({
@@ -46,8 +64,8 @@ export default defineBench({
     const raw = values['raw TCP'] ?? [];
     const figures: Figure[] = Object.entries(values).map(([name, samples]) => ({ name, unit: 'MB/s', samples }));
     const files = values['raw TCP, from file to file'] ?? [];
-    const ratios = Object.entries(values)
-      .filter(([name]) => name !== 'raw TCP')
+    const toRaw = Object.entries(values)
+      .filter(([name]) => name !== 'raw TCP' && !name.startsWith('layers'))
       .map(([name, samples]): Figure => {
         const [against, base] = name.startsWith('model') ? ['raw TCP, from file to file', files] : ['raw TCP', raw];
         const ratio = samples.map((value, round) => value / (base[round] ?? Number.NaN));
@@ -58,6 +76,12 @@ export default defineBench({
       { name: `${name}: sender`, unit: 's/GB', samples: sender },
     ]);
     await rm(FOLDER, { recursive: true, force: true });
-    return [...figures, ...ratios, ...processor];
+    const swarm: Figure = {
+      name: 'layers from 3 nodes / from 1',
+      unit: 'x',
+      samples: ratios(values[FROM_THREE] ?? [], values[FROM_ONE] ?? []),
+      target: { atLeast: 2 },
+    };
+    return [...figures, ...toRaw, swarm, ...processor];
   },
 });

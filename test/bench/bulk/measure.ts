@@ -2,21 +2,22 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { rm, stat } from 'node:fs/promises';
+import { mkdir, rm, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { Mesh } from '@pippa/core';
 import { createMesh, memoryMeshState, membershipOf } from '@pippa/mesh';
 import { blankCard } from '@pippa/testing';
-import { benchDirectory } from '../harness/bench-model.ts';
+import { BENCH_MODEL, benchDirectory } from '../harness/bench-model.ts';
 import { openStore } from './open-store.ts';
 import { receiveDirect, receiveFile, receiveSocket, receiveStreams, type Meeting } from './ways.ts';
 
 const SENDER = fileURLToPath(new URL('sender.ts', import.meta.url));
 const TOTAL_BYTES = 2 ** 29;
-/** Of 22. */
+const ALL_LAYERS = BENCH_MODEL.layers;
 const WARM_UP_LAYERS = 4;
+const FEW_LAYERS = 8;
 const KEY = new Uint8Array(16).fill(7);
 /** In memory where there is such a folder: what a disk takes is its own matter. */
 export const FOLDER = existsSync('/dev/shm') ? '/dev/shm/pippa-bench-bulk' : join(benchDirectory, 'bulk');
@@ -31,7 +32,16 @@ const senders = new Set<ChildProcess>();
 let endedMs = 0;
 
 async function startSender<Met>(order: object): Promise<Sender<Met>> {
-  const full = { way: 'mesh', totalBytes: TOTAL_BYTES, connections: 1, threads: 1, folder: '', direct: false, ...order };
+  const full = {
+    way: 'mesh',
+    totalBytes: TOTAL_BYTES,
+    connections: 1,
+    threads: 1,
+    folder: '',
+    direct: false,
+    bytesPerSecond: 0,
+    ...order,
+  };
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', SENDER, JSON.stringify(full)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
@@ -126,23 +136,24 @@ export async function overDirect(connections: number, threads: number): Promise<
 }
 
 async function withMesh<Result>(
-  order: object,
+  orders: readonly object[],
   work: (mesh: Mesh & { readonly stop: () => Promise<void> }) => Promise<Result>,
 ): Promise<Result> {
-  const sender = await startSender<{ readonly addresses: readonly string[] }>(order);
+  const senders = await Promise.all(orders.map((order) => startSender<{ readonly addresses: readonly string[] }>(order)));
   const { peer: _peer, version: _version, protocolVersion: _protocol, ...card } = blankCard('receiver');
   const mesh = createMesh({
     state: await memoryMeshState({ membership: membershipOf(KEY, 0) }),
     card,
     listen: { hosts: ['127.0.0.1'] },
     discovery: false,
-    peers: sender.met.addresses,
+    peers: senders.flatMap((sender) => sender.met.addresses),
   });
   await mesh.start();
   try {
     await new Promise<void>((resolve) => {
       const look = (): void => {
-        if (mesh.peers().some((peer) => peer.state === 'alive' && peer.card !== undefined)) resolve();
+        const there = mesh.peers().filter((peer) => peer.state === 'alive' && peer.card !== undefined);
+        if (there.length === orders.length) resolve();
       };
       mesh.onPeersChanged(look);
       look();
@@ -150,30 +161,44 @@ async function withMesh<Result>(
     return await work(mesh);
   } finally {
     await mesh.stop();
-    stopSender(sender);
+    for (const sender of senders) stopSender(sender);
   }
 }
 
 /** The product from end to end: asked for, got, checked, written, journalled, synced. */
-export async function overStore(direct: boolean): Promise<number> {
-  return withMesh({ folder: FOLDER, direct }, async (mesh) => {
-    const folder = join(FOLDER, 'receiver');
-    await rm(folder, { recursive: true, force: true });
-    const store = openStore(mesh, folder, undefined, direct);
-    await store.start();
-    const [model] = mesh.peers().flatMap((peer) => peer.card?.models ?? []);
-    if (model === undefined) throw new Error('The sender has no model.');
-    // Threads and the table are there from earlier transfers, as on a node that has been up for a while.
-    await store.ensureShard({ id: model.id, from: 0, to: WARM_UP_LAYERS });
-    const rest = { id: model.id, from: 0, to: model.layerCount };
-    const bytes = (await store.missingBytes(rest)) ?? 0;
-    const rate = await rateOf(bytes, async () => void (await store.ensureShard(rest)));
-    await store.stop();
-    await rm(folder, { recursive: true, force: true });
-    return rate;
-  });
+export function overStore(direct: boolean): Promise<number> {
+  return withMesh([{ folder: FOLDER, direct }], (mesh) => obtain(mesh, direct, ALL_LAYERS));
+}
+
+/** The same of a few layers from nodes that each send so many bytes a second at most. */
+export async function overCapped(nodes: number, bytesPerSecond: number): Promise<number> {
+  const folders = Array.from({ length: nodes }, (_, index) => join(FOLDER, `node-${index}`));
+  for (const folder of folders) {
+    await mkdir(folder, { recursive: true });
+    await symlink(join(FOLDER, 'models'), join(folder, 'models')).catch(() => {});
+  }
+  const orders = folders.map((folder) => ({ folder, direct: true, bytesPerSecond }));
+  return withMesh(orders, (mesh) => obtain(mesh, true, FEW_LAYERS));
+}
+
+/** Megabytes a second in which the layers after the first ones come. */
+async function obtain(mesh: Mesh, direct: boolean, to: number): Promise<number> {
+  const folder = join(FOLDER, 'receiver');
+  await rm(folder, { recursive: true, force: true });
+  const store = openStore(mesh, folder, undefined, direct);
+  await store.start();
+  const [model] = mesh.peers().flatMap((peer) => peer.card?.models ?? []);
+  if (model === undefined) throw new Error('The sender has no model.');
+  // Threads and the table are there from earlier transfers, as on a node that has been up for a while.
+  await store.ensureShard({ id: model.id, from: 0, to: WARM_UP_LAYERS });
+  const rest = { id: model.id, from: 0, to };
+  const bytes = (await store.missingBytes(rest)) ?? 0;
+  const rate = await rateOf(bytes, async () => void (await store.ensureShard(rest)));
+  await store.stop();
+  await rm(folder, { recursive: true, force: true });
+  return rate;
 }
 
 export function overStreams(streams: number): Promise<number> {
-  return withMesh({}, (mesh) => rateOf(TOTAL_BYTES, () => receiveStreams(mesh, streams, TOTAL_BYTES)));
+  return withMesh([{}], (mesh) => rateOf(TOTAL_BYTES, () => receiveStreams(mesh, streams, TOTAL_BYTES)));
 }

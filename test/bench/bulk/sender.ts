@@ -13,6 +13,8 @@ interface Order {
   readonly threads: number;
   readonly folder: string;
   readonly direct: boolean;
+  /** 0: as fast as it goes. */
+  readonly bytesPerSecond: number;
 }
 
 const KEY = new Uint8Array(16).fill(7);
@@ -56,7 +58,7 @@ async function serveMesh(order: Order): Promise<object> {
   await mesh.start();
   serveStreams(mesh);
   if (order.folder !== '') {
-    const store = openStore(mesh, order.folder, undefined, order.direct);
+    const store = openStore(mesh, order.folder, () => order.bytesPerSecond || Infinity, order.direct);
     await store.start();
     for (const model of store.list()) await store.prepare(model.id);
     mesh.updateCard({ models: store.list() });
