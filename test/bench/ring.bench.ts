@@ -26,7 +26,6 @@ export default defineBench({
     const nodes = await openMeshNodes({ ...common, nodes: 2 });
     const [first, second] = nodes;
     if (solo === undefined || first === undefined || second === undefined) throw new Error('no nodes');
-    const handled = async () => (await second.facts()).stageSteps;
     const ours = (): number => [solo, ...nodes].reduce((sum, node) => sum + node.cpuMs(), 0);
     try {
       await solo.ask({ kind: 'up', stages: 1 });
@@ -38,13 +37,11 @@ export default defineBench({
         {
           one: () => decode(solo, 1),
           async two() {
-            const before = await handled();
             const generated = await first.generate(prompt(PROMPT_TOKENS), TOKENS + 1);
             const { ring } = generated.usage;
             // What a step took beyond computing: to the second node and back, and the conductor.
             if (ring !== undefined) stepMs.push((ring.stepMs - ring.stageMs.reduce((sum, ms) => sum + ms, 0)) / ring.steps);
-            const after = await handled();
-            hopMs.push((after.handlingMs - before.handlingMs) / (after.steps - before.steps));
+            hopMs.push((await second.facts()).medianHandlingMs);
             return jointSpeed([generated]);
           },
           'two, 4 streams': () => decode(first, 4),

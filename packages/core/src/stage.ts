@@ -178,8 +178,8 @@ export interface WayTrouble {
 export interface StageWays {
   /** How many steps the stage has computed so far. */
   readonly steps: number;
-  /** What taking them in and handing on what became of them took its thread beyond computing, all together, in milliseconds. */
-  readonly handlingMs: number;
+  /** What taking a step in and handing on what became of it takes its thread beyond computing: the median so far, in milliseconds. */
+  readonly medianHandlingMs: number;
   /**
    * Steps of the epoch come over a direct connection, whose offer is for the stage before. Large ones may still be submitted: the stage
    * puts them in the order of their ids from `firstStep` on, without a gap. Rejects where there is nothing to listen on.

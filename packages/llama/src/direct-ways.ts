@@ -17,7 +17,6 @@ import {
   readStageInput,
   STREAM_FRAME_LIMITS,
 } from '@pippa/protocol';
-import type { StageCounters } from './stage-counters.ts';
 import type { StepQueue } from './step-queue.ts';
 import type { StageOutputFrame } from './worker-messages.ts';
 
@@ -39,7 +38,6 @@ interface WayOut {
 export interface DirectWaysParts {
   readonly queue: StepQueue;
   readonly onTrouble: (trouble: WayTrouble) => void;
-  readonly counters: StageCounters;
 }
 
 /** The direct ways of a stage in its own thread; see `StageWays`. */
@@ -55,7 +53,7 @@ export class DirectWays {
   }
 
   async take({ epoch, activations, firstStep }: Parameters<StageWays['take']>[0]): Promise<DirectOffer> {
-    const { queue, counters } = this.#parts;
+    const { queue } = this.#parts;
     this.#receiver?.close();
     queue.expect(firstStep);
     const { maxRows, embeddingLength } = this.#info;
@@ -67,8 +65,7 @@ export class DirectWays {
         const cameMs = performance.now();
         const input = readStageInput(frame, this.#info, activations);
         if (input.step.epoch !== epoch) return;
-        queue.push({ kind: 'step', ...input }, true);
-        counters.addHandling(performance.now() - cameMs);
+        queue.push({ kind: 'step', ...input, takingInMs: performance.now() - cameMs }, true);
       },
     });
     this.#receiver = receiver;

@@ -1,28 +1,32 @@
+/** Width of a bucket of times. */
+const BUCKET_MS = 0.02;
+/** The last one takes all that is longer: 20 ms. */
+const BUCKETS = 1000;
+
 /** What a stage's thread counts, for whoever looks from another one. */
 export class StageCounters {
   readonly shared: SharedArrayBuffer;
-  readonly #steps: Uint32Array;
-  readonly #handlingMs: Float64Array;
+  /** Steps by what handling them took. */
+  readonly #buckets: Uint32Array;
 
-  constructor(shared = new SharedArrayBuffer(16)) {
+  constructor(shared = new SharedArrayBuffer(BUCKETS * 4)) {
     this.shared = shared;
-    this.#handlingMs = new Float64Array(shared, 0, 1);
-    this.#steps = new Uint32Array(shared, 8, 1);
+    this.#buckets = new Uint32Array(shared);
   }
 
   get steps(): number {
-    return Atomics.load(this.#steps, 0);
+    return this.#buckets.reduce((sum, count) => sum + count, 0);
   }
 
-  get handlingMs(): number {
-    return this.#handlingMs[0] ?? 0;
+  /** Of all steps; 0 before the first. */
+  get medianHandlingMs(): number {
+    const half = this.steps / 2;
+    let seen = 0;
+    const bucket = this.#buckets.findIndex((count) => (seen += count) >= half);
+    return seen === 0 ? 0 : (bucket + 0.5) * BUCKET_MS;
   }
 
-  addHandling(ms: number): void {
-    this.#handlingMs[0] = this.handlingMs + ms;
-  }
-
-  addStep(): void {
-    Atomics.add(this.#steps, 0, 1);
+  addStep(handlingMs: number): void {
+    Atomics.add(this.#buckets, Math.min(BUCKETS - 1, Math.floor(handlingMs / BUCKET_MS)), 1);
   }
 }

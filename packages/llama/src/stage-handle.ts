@@ -93,8 +93,8 @@ class WorkerStage implements StageHandle {
       get steps() {
         return counters.steps;
       },
-      get handlingMs() {
-        return counters.handlingMs;
+      get medianHandlingMs() {
+        return counters.medianHandlingMs;
       },
       take: (options) => this.#ask({ kind: 'take', options }) as ReturnType<StageWays['take']>,
       hand: (offer, options) => this.#ask({ kind: 'hand', offer, options }) as ReturnType<StageWays['hand']>,

@@ -47,7 +47,6 @@ try {
   ways = new DirectWays(stage.info, {
     queue,
     onTrouble: (trouble) => report({ kind: 'trouble', trouble }),
-    counters: counters,
   });
   report({ kind: 'loaded', info: stage.info });
   if (stage.info.backend === 'CPU') settleIn(new HugePages());
@@ -121,9 +120,8 @@ function perform(frame: StageInputFrame): void {
   else compute(frame);
 }
 
-function compute({ step, hidden, timings }: Extract<StageInputFrame, { kind: 'step' }>): void {
+function compute({ step, hidden, timings, takingInMs = 0 }: Extract<StageInputFrame, { kind: 'step' }>): void {
   if (stage === undefined) return;
-  counters.addStep();
   try {
     const startedMs = performance.now();
     const produced = stage.run(step, hidden);
@@ -136,7 +134,7 @@ function compute({ step, hidden, timings }: Extract<StageInputFrame, { kind: 'st
       const { samples, samplerFailures } = produced;
       emit({ kind: 'result', result: { id: step.id, epoch: step.epoch, samples, samplerFailures, timings: spent } });
     }
-    counters.addHandling(performance.now() - doneMs);
+    counters.addStep(takingInMs + performance.now() - doneMs);
   } catch (error) {
     output?.postMessage({ kind: 'failure', stepId: step.id, failure: describeFailure(error) } satisfies StageOutputFrame);
   }

@@ -54,6 +54,8 @@ export type StageInputFrame =
       /** The previous stage's output; left out on the first stage. */
       readonly hidden?: Float32Array<ArrayBuffer> | undefined;
       readonly timings: readonly StageTiming[];
+      /** What reading and checking it took the stage's thread. */
+      readonly takingInMs?: number;
     }
   /** The stage forgets its KV cache and samplers. */
   | { readonly kind: 'reset' };

@@ -48,7 +48,8 @@ export interface NodeFacts {
   readonly recoveries: readonly Recovery[];
   /** Layers that the rings conducted here have a second copy of. */
   readonly spares: readonly { readonly from: number; readonly to: number }[];
-  readonly stageSteps: { readonly steps: number; readonly handlingMs: number };
+  /** What handling a step takes the thread of the first stage here beyond computing. */
+  readonly medianHandlingMs: number;
   readonly rssBytes: number;
   readonly cpuMs: number;
 }
@@ -99,7 +100,7 @@ async function obey(command: NodeCommand): Promise<unknown> {
         generatedTokens: node.manager.rings.reduce((sum, ring) => sum + (ring.snapshot()?.generatedTokens ?? 0), 0),
         spares: node.manager.rings.flatMap((ring) => ring.spares),
         recoveries: node.manager.rings.flatMap((ring) => ring.recoveries),
-        stageSteps: node.host.steps,
+        medianHandlingMs: node.host.threads[0]?.medianHandlingMs ?? 0,
         rssBytes: process.memoryUsage.rss(),
         cpuMs: (user + system) / 1000,
       };

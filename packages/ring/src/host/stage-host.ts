@@ -6,6 +6,7 @@ import {
   type FrameStream,
   type Logger,
   type Mesh,
+  type StageWays,
   type Startable,
 } from '@pippa/core';
 import {
@@ -66,13 +67,9 @@ export class StageHost implements Startable {
     return this.#stages.size + this.#orphanage.runners.length;
   }
 
-  /** Steps that loaded stages computed, and what handling them took beyond computing. */
-  get steps(): { readonly steps: number; readonly handlingMs: number } {
-    const ways = [...this.#stages].flatMap((stage) => stage.ways ?? []);
-    return {
-      steps: ways.reduce((sum, { steps }) => sum + steps, 0),
-      handlingMs: ways.reduce((sum, { handlingMs }) => sum + handlingMs, 0),
-    };
+  /** What the threads of loaded stages count. */
+  get threads(): readonly Pick<StageWays, 'steps' | 'medianHandlingMs'>[] {
+    return [...this.#stages].flatMap((stage) => stage.ways ?? []);
   }
 
   /** What spares and stages of lost conductors take: they go when something else wants it. */
