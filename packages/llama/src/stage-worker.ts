@@ -27,7 +27,9 @@ const queue = new StepQueue(perform);
 const cancelFlag = new Uint8Array(cancelled);
 const report = (message: StageWorkerReport, transfer: ArrayBuffer[] = []): void => owner.postMessage(message, transfer);
 
-/** A step came within this time. */
+/** Steps of one stream over one stage follow each other within less. */
+const QUIET_MS = 1;
+/** Between two huge pages while steps follow each other. */
 const BUSY_MS = 200;
 let lastStepMs = 0;
 
@@ -109,10 +111,15 @@ function take(frame: StageInputFrame | StageOutputFrame): void {
   else output?.postMessage(frame);
 }
 
-/** A huge page takes the system some milliseconds, in which a step would wait: one at a time, and seldom while steps come. */
-function settleIn(pages: HugePages): void {
-  const isBusy = performance.now() - lastStepMs < BUSY_MS;
-  if (stage !== undefined && pages.next(1)) setTimeout(settleIn, isBusy ? BUSY_MS : 0, pages).unref();
+/**
+ * A huge page takes the system some milliseconds, in which a step would wait: one at a time, while no step comes at once after the last, as
+ * in a ring with one stream; and seldom where steps do.
+ */
+function settleIn(pages: HugePages, lastPageMs = 0): void {
+  const nowMs = performance.now();
+  const isTime = nowMs - lastStepMs > QUIET_MS || nowMs - lastPageMs > BUSY_MS;
+  if (stage === undefined || (isTime && !pages.next(1))) return;
+  setTimeout(settleIn, QUIET_MS, pages, isTime ? nowMs : lastPageMs).unref();
 }
 
 function perform(frame: StageInputFrame): void {

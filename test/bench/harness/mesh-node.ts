@@ -15,6 +15,8 @@ import type { Generated } from './local-ring.ts';
 
 export interface MeshNodeOptions {
   readonly name: string;
+  /** Address to listen on; 127.0.0.1 when left out. */
+  readonly host?: string;
   readonly modelPath: string;
   readonly membership: Membership;
   readonly peers: readonly string[];
@@ -125,7 +127,7 @@ async function start(options: MeshNodeOptions): Promise<readonly string[]> {
   const mesh = createMesh({
     state: await memoryMeshState({ membership }),
     card: { ...firstCard({ name, agentVersion: '', machine }), memoryBandwidth: 10e9, computeRate: 1e11 },
-    listen: { hosts: ['127.0.0.1'] },
+    listen: { hosts: [options.host ?? '127.0.0.1'] },
     discovery: false,
     peers,
   });

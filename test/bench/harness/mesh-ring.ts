@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { foundMesh, type Membership } from '@pippa/mesh';
 import { benchDirectory, benchModelPath } from './bench-model.ts';
+import type { DelayedLink } from './delayed-link.ts';
 import type { GeneratedOverMesh, NodeCommand, NodeFacts } from './mesh-node.ts';
 
 const ENTRY = join(import.meta.dirname, 'mesh-node.ts');
@@ -17,9 +18,14 @@ export class RemoteNode implements AsyncDisposable {
   readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   #nextId = 0;
 
-  constructor(name: string) {
+  /** `machine`: the network namespace to run in; left out: this one. */
+  constructor(name: string, machine?: string) {
     this.name = name;
-    this.#child = fork(ENTRY, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced' });
+    this.#child = fork(ENTRY, {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      serialization: 'advanced',
+      ...(machine === undefined ? {} : { execPath: 'ip', execArgv: ['netns', 'exec', machine, process.execPath] }),
+    });
     this.#child.on('message', (message: { readonly id: number; readonly value?: unknown; readonly error?: string }) => {
       const waiting = this.#waiting.get(message.id);
       this.#waiting.delete(message.id);
@@ -90,6 +96,8 @@ export interface MeshRingOptions {
   readonly keepsSpares?: boolean;
   /** A folder of models that the nodes give to others. */
   readonly shareDirectory?: string;
+  /** Two nodes at the ends of it; left out: on loopback. */
+  readonly link?: DelayedLink;
 }
 
 /** Nodes in processes of their own that know each other, over libp2p and noise on loopback; each computes with one thread. */
@@ -100,7 +108,7 @@ export async function openMeshNodes(options: MeshRingOptions): Promise<readonly 
   let addresses: readonly string[] = [];
   for (let index = 0; index < options.nodes; index += 1) {
     const name = `node-${index}`;
-    const node = new RemoteNode(name);
+    const node = new RemoteNode(name, options.link?.machines[index]);
     nodes.push(node);
     const { contextTokens, parallelSequences, budgetBytes, keepsSpares = false } = options;
     const share = options.shareDirectory === undefined ? {} : { shareDirectory: options.shareDirectory };
@@ -114,6 +122,7 @@ export async function openMeshNodes(options: MeshRingOptions): Promise<readonly 
       contextTokens,
       parallelSequences,
       keepsSpares,
+      host: options.link?.addresses[index] ?? '127.0.0.1',
     };
     const found = (await node.ask({
       kind: 'start',
