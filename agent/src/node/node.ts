@@ -33,6 +33,7 @@ import { MeshRingPlanner } from './mesh-ring-planner.ts';
 import type { ModelFiles, NamedModel } from './model-files.ts';
 import { NodeEmbedders } from './node-embedders.ts';
 import { NodeStageLoader } from './node-stage-loader.ts';
+import { ReliefWatch } from './relief.ts';
 import { openSpillFile } from './spill-file.ts';
 import { StageActivity } from './stage-activity.ts';
 
@@ -107,6 +108,7 @@ export class Node implements Startable {
   readonly #models = new Map<string, MeshModel>();
   #bringBack: BringBack | undefined;
   #cancelCard: (() => void) | undefined;
+  readonly #relief: ReliefWatch;
   #toldRings = '';
   #retiring = false;
 
@@ -154,6 +156,7 @@ export class Node implements Startable {
       ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
     });
     this.router = new RingRouter({ mesh, manager: this.manager, planner, manifestOf, clock, logger });
+    this.#relief = new ReliefWatch({ mesh, host: this.host, router: this.router, clock, logger });
   }
 
   /** Stages of this node compute, for a ring of its own or of others. */
@@ -326,6 +329,7 @@ export class Node implements Startable {
       this.#tellRings(this.manager.rings.map((ring) => ring.card));
       void this.manager.takeDownIdle(this.#options.keepAliveMs);
       void this.#retireDuplicates();
+      void this.#relief.look();
       this.#refreshCardLater();
     });
   }

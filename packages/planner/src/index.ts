@@ -12,7 +12,7 @@ export type {
   Strategy,
   Wish,
 } from './types.ts';
-export { LOCAL_LINK, plannerNode } from './planner-node.ts';
+export { hasLowBattery, LOCAL_LINK, plannerNode } from './planner-node.ts';
 export { PLANNER_LIMITS, POLICY, SPEED_MODEL } from './policy.ts';
 export { ModelCosts } from './model-costs.ts';
 export { planPlacement } from './placement/plan-placement.ts';

@@ -1,5 +1,5 @@
 import type { LinkFacts, NodeCard } from '@pippa/core';
-import { SPEED_MODEL, THERMAL_SPEED } from './policy.ts';
+import { POLICY, SPEED_MODEL, THERMAL_SPEED } from './policy.ts';
 import type { PlannerNode } from './types.ts';
 
 /** The way of a node to itself. */
@@ -15,17 +15,19 @@ export function plannerNode(card: NodeCard, link: LinkFacts): PlannerNode {
   const { budgetBytes, freeBytes } = card.memory;
   const speed = THERMAL_SPEED[card.thermalPressure];
   const isCramped = card.memoryPressure === 'critical';
+  const isFading = hasLowBattery(card.power);
   const bandwidth = card.memoryBandwidth > 0 ? card.memoryBandwidth : SPEED_MODEL.unknownBandwidth;
   const computeRate = card.computeRate > 0 ? card.computeRate : bandwidth * SPEED_MODEL.operationsPerByte;
   const remarks = [
     ...(speed < 1 ? [`is hot and counted as ${Math.round(speed * 100)}% as fast`] : []),
     ...(isCramped ? ['is short of memory and takes no more'] : []),
+    ...(isFading ? ['is low on battery and takes no more'] : []),
   ];
   return {
     peer: card.peer,
     name: card.name,
     budgetBytes,
-    freeBytes: isCramped ? 0 : Math.max(0, Math.min(freeBytes, budgetBytes)),
+    freeBytes: isCramped || isFading ? 0 : Math.max(0, Math.min(freeBytes, budgetBytes)),
     memoryBandwidth: bandwidth * speed,
     computeRate: computeRate * speed,
     link,
@@ -35,4 +37,9 @@ export function plannerNode(card: NodeCard, link: LinkFacts): PlannerNode {
     ...(card.stages.length > 0 ? { loaded: card.stages.map(({ model, from, to }) => ({ model, from, to })) } : {}),
     ...(remarks.length > 0 ? { remark: remarks.join(' and ') } : {}),
   };
+}
+
+/** The machine will be off soon. */
+export function hasLowBattery({ source, batteryPercent = 100 }: NodeCard['power']): boolean {
+  return source === 'battery' && batteryPercent <= POLICY.lowBatteryPercent;
 }

@@ -10,6 +10,8 @@ export const POLICY = {
   networkShare: 0.2,
   /** Links of this tier (Wi-Fi) carry a stage only when memory forces it. */
   reluctantTier: 3,
+  /** A node on battery with so little left is about to go: it takes no more, and gives away what it has. */
+  lowBatteryPercent: 10,
   /** A node more must make it so much faster, or it is left out: more nodes are more that can fail. */
   worthwhileGain: 0.1,
   /** What a token's time may lose to stages that are equally busy. */

@@ -51,6 +51,13 @@ test('a hot node is slower, and says so', () => {
   expect(hot.remark).toContain('75% as fast');
 });
 
+test('a node that is nearly out of battery takes nothing; on mains it may charge', () => {
+  const power = { source: 'battery', batteryPercent: 8 } as const;
+  expect(plannerNode(card({ power }), LINK)).toMatchObject({ freeBytes: 0, remark: expect.stringContaining('low on battery') });
+  expect(plannerNode(card({ power: { ...power, batteryPercent: 40 } }), LINK).freeBytes).toBe(100 * GIB);
+  expect(plannerNode(card({ power: { source: 'mains', batteryPercent: 8 } }), LINK).freeBytes).toBe(100 * GIB);
+});
+
 test('a node that is short of memory takes nothing, whatever it says is free', () => {
   expect(plannerNode(card({ memoryPressure: 'critical' }), LOCAL_LINK)).toMatchObject({
     freeBytes: 0,

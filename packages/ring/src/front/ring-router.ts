@@ -172,16 +172,27 @@ export class RingRouter {
    * node. What nobody has room for goes with it; nothing is thrown but the signal's reason.
    */
   async handOver(signal: AbortSignal): Promise<void> {
-    const { mesh, manager, logger } = this.#parts;
-    const concerned = this.rings().filter(
-      ({ conductor, card }) => conductor !== mesh.self && card.stages.some((stage) => stage.peer === mesh.self),
-    );
-    const moves = [
-      ...concerned.map(({ conductor, card }) => this.#askFor(conductor, { kind: 'vacate', ring: card.ring }, signal, () => {})),
-      ...manager.rings.filter((ring) => ring.isInUse).map((ring) => this.#bringUpElsewhere(ring, signal)),
-    ];
+    const { manager } = this.#parts;
+    const inUse = manager.rings.filter((ring) => ring.isInUse);
+    await this.#settle([...this.#vacating(signal), ...inUse.map((ring) => this.#bringUpElsewhere(ring, signal))], signal);
+  }
+
+  /** Has stages of this node taken over by others, as far as they have room, while it stays. Throws the signal's reason alone. */
+  async vacate(signal: AbortSignal): Promise<void> {
+    await this.#settle(this.#vacating(signal), signal);
+  }
+
+  /** Conductors elsewhere are asked to do without this node. */
+  #vacating(signal: AbortSignal): Promise<void>[] {
+    const { mesh } = this.#parts;
+    return this.rings()
+      .filter(({ conductor, card }) => conductor !== mesh.self && card.stages.some((stage) => stage.peer === mesh.self))
+      .map(({ conductor, card }) => this.#askFor(conductor, { kind: 'vacate', ring: card.ring }, signal, () => {}));
+  }
+
+  async #settle(moves: readonly Promise<void>[], signal: AbortSignal): Promise<void> {
     for (const moved of await Promise.allSettled(moves)) {
-      if (moved.status === 'rejected') logger.warn({ err: moved.reason }, 'something could not be handed over');
+      if (moved.status === 'rejected') this.#parts.logger.warn({ err: moved.reason }, 'something could not be handed over');
     }
     signal.throwIfAborted();
   }
