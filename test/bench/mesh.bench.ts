@@ -179,7 +179,7 @@ export default defineBench({
     }
     const cost = await rounds(context, 'traffic', traffic);
     figures.push({
-      name: 'sent at rest by each of 10 nodes, all of it heartbeats',
+      name: 'sent at rest by each of 10 nodes, TCP payload',
       unit: 'bytes/s',
       samples: cost.map(({ steady }) => steady),
     });

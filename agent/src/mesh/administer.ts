@@ -61,12 +61,13 @@ export function administer(node: MeshNode, { clock, joins, probes, hasCompanions
 
 /** A member, present or away, or this node itself, which the mesh then refuses to remove. A whole id may be one that others know alone. */
 function memberOf(node: MeshNode, name: string): NamedNode {
-  const own = { peer: node.self, name: node.card.name };
-  const members = [own, ...node.members.map((member) => ({ peer: member.peer, name: member.name ?? member.peer }))];
+  const members = node.members.map((member) => ({ peer: member.peer, name: member.name ?? member.peer }));
   try {
     return findNode(name, members);
   } catch (error) {
-    if (!(error instanceof NoSuchNodeError) || !WHOLE_ID.test(name)) throw error;
+    if (!(error instanceof NoSuchNodeError)) throw error;
+    if (name === node.card.name || name === node.self) return { peer: node.self, name };
+    if (!WHOLE_ID.test(name)) throw error;
     return { peer: peerId(name), name };
   }
 }

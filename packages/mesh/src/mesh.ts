@@ -122,7 +122,8 @@ class LibP2pMesh implements MeshNode {
       onAdmitted: (admitted) => void this.#manager.admitted(admitted),
       onRefused: (peer, error) => {
         this.#manager.unreachable(peer);
-        if (REPORTED_REFUSALS.has(error.code)) this.#report(peer, error.code, error.message, error.hint ?? '');
+        if (REPORTED_REFUSALS.has(error.code))
+          this.#report(peer, error.code, this.#membership.withNames(error.message), error.hint ?? '');
       },
       onJoin: async (dialogue, peer, opening) => this.#joinDesk.serve(dialogue, peer, opening),
     });

@@ -166,6 +166,7 @@ describe('removing a member', () => {
     expect(tagOf(two)).toBe(tagOf(one));
     await untilPeer(out, one.self, ({ state }) => state === 'dead');
     await vi.waitFor(() => expect(out.problems.map(({ code }) => code)).toContain('removed'), WAIT);
+    expect(out.problems.find(({ code }) => code === 'removed')?.message).toMatch(/^(one|two) refused/);
     expect(tagOf(out)).toBe(before);
     expect(one.peers().map(({ id }) => id)).toEqual([two.self]);
     expect(two.peers().map(({ id }) => id)).toEqual([one.self]);

@@ -113,6 +113,11 @@ export class MembershipService {
     return [...known].map(([peer, name]) => ({ peer, name }));
   }
 
+  /** A text for people, with members' names where it has their ids. */
+  withNames(text: string): string {
+    return this.members.reduce((named, { peer, name = '' }) => (name === '' ? named : named.replaceAll(peer, name)), text);
+  }
+
   /**
    * The member that is meant by an id or a name, present or away. A whole id that this node knows nothing of is believed: others may
    * know it. Throws `AdmissionError` when none or several fit.
