@@ -80,6 +80,9 @@ export class CardExchange {
       link.say({ kind: 'card-request' });
       return;
     }
+    // Several peers hand on the same card: it came while this one waited its turn.
+    const version = this.#parts.table.find(stranger.id)?.known?.card.version;
+    if (version !== undefined && Number(signed.card['version']) <= version) return;
     try {
       const known = await verifyCard(signed);
       if (known.card.peer !== stranger.id)
