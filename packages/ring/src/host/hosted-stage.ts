@@ -1,13 +1,11 @@
 import {
   errorMessage,
   PippaError,
-  slot as toSlot,
   StageError,
   type CardStage,
   type Frame,
   type FrameStream,
   type Logger,
-  type MemoryOperation,
   type Mesh,
   type StageRunner,
   type StageRunnerOutput,
@@ -29,7 +27,6 @@ import {
   type ConductorMessage,
   type HostMessage,
   type StageOpenMessage,
-  type StepsDirect,
   type StepsHello,
 } from '@pippa/protocol';
 import { CheckpointReceiver } from './checkpoint-receiver.ts';
@@ -38,6 +35,8 @@ import { Journal } from './journal/journal.ts';
 import type { JournalSettings } from './journal/row-store.ts';
 import type { Orphanage } from './orphanage.ts';
 import type { StageLoader } from './stage-loader.ts';
+import { replaySteps } from './replay.ts';
+import { WayIn } from './way-in.ts';
 import { WayOut } from './way-out.ts';
 
 export interface HostedStageParts {
@@ -75,16 +74,23 @@ export class HostedStage {
   #index = 0;
   /** The way to the next stage; undefined on the last one. */
   #next: WayOut | undefined;
-  /** Where steps come from; undefined on the first stage, whose steps come over the control stream. */
-  #previous: FrameStream | undefined;
-  /** Came before the `link` of its epoch did. */
-  #early: { readonly hello: StepsHello; readonly stream: FrameStream } | undefined;
+  readonly #wayIn: WayIn;
   #closed = false;
 
   constructor(control: FrameStream, parts: HostedStageParts) {
     this.#control = control;
     this.#parts = parts;
     this.#sender = new CheckpointSender(parts.mesh);
+    this.#wayIn = new WayIn({
+      onFrame: (frame) => this.#guard(() => this.#onStep(frame)),
+      onLost: ({ peer }, epoch) => {
+        if (epoch === this.#epoch) this.#report(this.#index - 1, 'link_lost', `The way from ${peer} was lost.`);
+      },
+      offer: async (epoch) => {
+        const activations = this.#order?.activations ?? 'f32';
+        return (await this.#runner?.ways?.take({ epoch, activations, firstStep: this.#firstStep })) ?? null;
+      },
+    });
     control.onFrame((frame) => this.#guard(() => this.#onControl(frame)));
     void control.closed.then((error) => this.#onControlClosed(error));
   }
@@ -121,33 +127,7 @@ export class HostedStage {
 
   /** Steps of the epoch that `hello` names come over this stream. */
   takeInput(hello: StepsHello, stream: FrameStream): void {
-    if (hello.epoch > this.#epoch) {
-      // The neighbour was told first. What it sends waits for our own word from the conductor.
-      stream.pause();
-      this.#early?.stream.abort(new StageError('Another stream took its place.'));
-      this.#early = { hello, stream };
-      void stream.closed.then(() => {
-        if (this.#early?.stream === stream) this.#early = undefined;
-      });
-      return;
-    }
-    this.#previous?.abort(new StageError('Another stream took its place.'));
-    this.#previous = stream;
-    const { epoch } = hello;
-    stream.onFrame((frame) => this.#guard(() => this.#onStep(frame)));
-    if (hello.direct) void this.#offerWay(stream, epoch);
-    void stream.closed.then((error) => {
-      if (this.#previous !== stream) return;
-      this.#previous = undefined;
-      if (epoch === this.#epoch && error !== undefined)
-        this.#report(this.#index - 1, 'link_lost', `The way from ${stream.peer} was lost.`);
-    });
-  }
-
-  async #offerWay(stream: FrameStream, epoch: number): Promise<void> {
-    const activations = this.#order?.activations ?? 'f32';
-    const offer = (await this.#runner?.ways?.take({ epoch, activations, firstStep: this.#firstStep }).catch(() => null)) ?? null;
-    if (this.#previous === stream) this.#forget(stream.send({ kind: 'direct', offer } satisfies StepsDirect));
+    this.#wayIn.take(hello, stream, this.#epoch);
   }
 
   /** Whether positions with this header are for this stage, which is a spare. */
@@ -270,22 +250,14 @@ export class HostedStage {
     runner.ways?.close();
     if (link.cache === 'empty') this.#empty(runner, receiver);
     this.#keepJournal(link.journals && next !== null, order, runner);
-    this.#previous?.abort(new StageError('The ring has a new epoch.'));
-    this.#previous = undefined;
+    this.#wayIn.leaveEpoch();
     void this.#next?.close();
     this.#next = undefined;
     try {
       await receiver?.close();
       await this.#openWayOut(link, order, runner);
       if (this.#closed || this.#epoch !== epoch) return;
-      const early = this.#early;
-      this.#early = undefined;
-      if (early?.hello.epoch === epoch) {
-        this.takeInput(early.hello, early.stream);
-        early.stream.resume();
-      } else {
-        early?.stream.abort(new StageError('The ring has another epoch.'));
-      }
+      this.#wayIn.enterEpoch(epoch);
       this.#send({ kind: 'linked', epoch, journal: this.#journal?.lengths() ?? [] });
     } catch (error) {
       this.#report(index + 1, 'link_lost', errorMessage(error));
@@ -366,29 +338,16 @@ export class HostedStage {
   }
 
   /** Sends what was journaled on again, as fast as the next stage takes it. */
-  async #replay({ epoch, slots }: Extract<ConductorMessage, { kind: 'replay' }>): Promise<void> {
+  async #replay(message: Extract<ConductorMessage, { kind: 'replay' }>): Promise<void> {
+    const { epoch } = message;
     const journal = this.#journal;
     const order = this.#order;
     if (epoch !== this.#epoch || journal === undefined || order === undefined) return;
     try {
-      const rows = slots.reduce((sum, [, from, to]) => sum + to - from, 0);
-      const starts = new Map(slots.map(([slot, from]) => [slot, from]));
-      // Whatever the stages hold beyond it.
-      let memory: readonly MemoryOperation[] = Array.from({ length: order.parallelSequences }, (_, index) => ({
-        kind: 'remove',
-        slot: toSlot(index),
-        from: starts.get(toSlot(index)) ?? 0,
-        to: -1,
-      }));
-      let id = this.#firstStep - Math.ceil(rows / order.maxRows);
-      for await (const { activations, ...batch } of journal.batches(slots, order.maxRows)) {
+      for await (const { step, activations } of replaySteps(message, { ...order, journal, firstStep: this.#firstStep })) {
         if (epoch !== this.#epoch || this.#closed) return;
-        const step: Step = { ...batch, id, epoch, memory, samplers: [], tokens: new Int32Array(0), outputs: [] };
-        memory = [];
         await this.#sendOn(step, activations, []);
-        id += 1;
       }
-      if (id !== this.#firstStep) throw new StageError('The journal lacks rows that it was asked for.');
     } catch (error) {
       // A stream that is lost is told by its end.
       if (epoch === this.#epoch && this.#next !== undefined) this.#report(this.#index, 'replay_failed', errorMessage(error));
@@ -478,10 +437,7 @@ export class HostedStage {
 
   #fail(error: PippaError): void {
     // What came over the link from the neighbour is the neighbour's fault; the conductor decides what becomes of the ring.
-    const previous = this.#previous;
-    if (error instanceof ProtocolError && previous !== undefined) {
-      this.#previous = undefined;
-      previous.abort(error);
+    if (error instanceof ProtocolError && this.#wayIn.refuse(error)) {
       this.#report(this.#index - 1, error.code, error.message);
       return;
     }
@@ -504,8 +460,7 @@ export class HostedStage {
     if (this.#closed) return;
     this.#closed = true;
     this.#loading.abort(new StageError('The conductor of the stage is gone.'));
-    this.#previous?.abort(new StageError('The stage was closed.'));
-    this.#early?.stream.abort(new StageError('The stage was closed.'));
+    this.#wayIn.close();
     const next = this.#next;
     this.#next = undefined;
     const runner = this.#runner;
