@@ -259,5 +259,5 @@ function refusalOf(error: unknown): PeerRefusedError {
 }
 
 function pair(a: PeerId, b: PeerId): string {
-  return [a, b].toSorted().join(' ');
+  return a < b ? `${a} ${b}` : `${b} ${a}`;
 }

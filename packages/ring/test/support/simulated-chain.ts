@@ -4,9 +4,9 @@ const VOCABULARY_SIZE = 1000;
 export const END_TOKEN = 999;
 
 /** The next token as a function of everything before it: any mistake in positions, slots or reuse changes the rest of the text. */
-export function nextToken(history: readonly number[], seed: number): number {
+export function nextToken(history: readonly (number | { readonly token: number })[], seed: number): number {
   let hash = seed;
-  for (const token of history) hash = (Math.imul(hash, 31) + token + 7) % 1_000_003;
+  for (const each of history) hash = (Math.imul(hash, 31) + (typeof each === 'number' ? each : each.token) + 7) % 1_000_003;
   return Math.abs(hash) % (END_TOKEN - 1);
 }
 

@@ -134,6 +134,13 @@ export class SimulatedStage implements StageRunner {
     for (const each of this.#stalled.splice(0)) this.#consumer(each);
   }
 
+  /** Shared cells count once; they are only told apart where it matters. */
+  #cells(): number {
+    let most = 0;
+    for (const held of this.#slots.values()) most += held.length;
+    return most <= this.info.contextCells ? most : new Set([...this.#slots.values()].flat()).size;
+  }
+
   #compute(step: Step, hidden: Float32Array<ArrayBuffer> | undefined, timings: readonly StageTiming[]): StageRunnerOutput {
     const failure = (message: string, wasAskedFor = false): StageRunnerOutput => {
       this.#failures.push({ inEpoch: `${this.#ring} ${step.epoch}`, message: `step ${step.id}: ${message}`, wasAskedFor });
@@ -172,16 +179,14 @@ export class SimulatedStage implements StageRunner {
       out.set([token, this.info.to, digest, this.#faults.poison ? Number.NaN : 0], row * EMBEDDING_LENGTH);
     }
     this.rows += step.slots.length;
-    const cells = new Set([...this.#slots.values()].flat()).size;
-    if (cells > this.info.contextCells) return failure(`${cells} cells are more than there are`);
+    if (this.#cells() > this.info.contextCells) return failure(`${this.#cells()} cells are more than there are`);
     const all = [...timings, { computeMs: 1 }];
     if (!isLast) return { kind: 'hidden', step, hidden: out, timings: all };
     const samples = [];
     for (const { slot } of step.outputs) {
       const sampler = this.#seeds.get(slot);
       if (sampler === undefined) return failure(`slot ${slot} has no sampler`);
-      const history = (this.#slots.get(slot) ?? []).map((cell) => cell.token);
-      const token = nextToken(history, sampler.seed);
+      const token = nextToken(this.#slots.get(slot) ?? [], sampler.seed);
       samples.push({ slot, token, endOfGeneration: token === END_TOKEN });
     }
     return { kind: 'result', result: { id: step.id, epoch: step.epoch, samples, samplerFailures: [], timings: all } };
