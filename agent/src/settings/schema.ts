@@ -55,7 +55,8 @@ export const settingsSchema = z.strictObject({
     default: '',
   }),
   autoPull: z.boolean().default(false).register(texts, {
-    meaning: 'get models that are asked for by where they are to be had (`hf:org/repo`, `ollama:name`) and are not here',
+    meaning:
+      'get models that are asked for by where they are to be had (`hf:org/repo`, `ollama:name`) and are not here, and pieces that no node has',
     argument: '',
     expects: 'true or false',
     kind: 'switch',

@@ -42,3 +42,37 @@ export function slowPiece(underWay: Iterable<PieceUnderWay>, owner: PieceOwner, 
   }
   return slowest?.piece;
 }
+
+/** What choosing needs to know of a peer that pieces are asked of. */
+export interface AskedPeer {
+  readonly asked: ReadonlyMap<number, { readonly startedMs: number; readonly cancelled: boolean }>;
+}
+
+/** Every piece that is under way once, with how many peers it is asked of. */
+export function piecesUnderWay(peers: Iterable<AskedPeer>): PieceUnderWay[] {
+  const seen = new Map<number, { startedMs: number; askedOf: number }>();
+  for (const { asked } of peers) {
+    for (const [piece, { startedMs, cancelled }] of asked) {
+      if (cancelled) continue;
+      const item = seen.get(piece);
+      if (item === undefined) seen.set(piece, { startedMs, askedOf: 1 });
+      else item.askedOf += 1;
+    }
+  }
+  return [...seen].map(([piece, item]) => ({ piece, ...item }));
+}
+
+/** Takes the first pieces that the peer has out of the queue. */
+export function takeOwned(queue: number[], owner: PieceOwner, atMost: number): number[] {
+  const taken: number[] = [];
+  for (let index = 0; index < queue.length && taken.length < atMost;) {
+    const piece = queue[index] as number;
+    if (owner.has(piece)) {
+      taken.push(piece);
+      queue.splice(index, 1);
+    } else {
+      index += 1;
+    }
+  }
+  return taken;
+}

@@ -5,7 +5,7 @@ import { BufferPool } from '../pieces/buffer-pool.ts';
 import type { PieceFile } from '../pieces/piece-file.ts';
 import { headerPieces } from '../pieces/piece-table.ts';
 import { AskAllowance } from './ask-allowance.ts';
-import { orderPieces, slowPiece, type PieceUnderWay } from './choose-pieces.ts';
+import { orderPieces, piecesUnderWay, slowPiece, takeOwned } from './choose-pieces.ts';
 import { askHave, holdersOf, nameOf } from './fetch-table.ts';
 import { PieceSource } from './piece-source.ts';
 import { OriginFetch } from './origin-fetch.ts';
@@ -356,10 +356,10 @@ export class SwarmDownload {
       // Towards the end nobody takes more than it brings in the time that the others need for theirs.
       const share = totalRate === 0 ? 1 / sources.length : source.bytesPerSecond / totalRate;
       const fair = Math.max(source.asked.size === 0 ? 1 : 0, Math.ceil(queue.length * share));
-      const pieces = takeFrom(queue, source, Math.min(source.room, fair, this.#allowance.pieces()));
+      const pieces = takeOwned(queue, source, Math.min(source.room, fair, this.#allowance.pieces()));
       this.#allowance.spend(pieces.length * this.#options.file.map.pieceBytes);
       if (pieces.length === 0 && source.asked.size === 0) {
-        const slow = slowPiece(this.#underWay(), source, clock.nowMs());
+        const slow = slowPiece(piecesUnderWay(this.#sources.values()), source, clock.nowMs());
         if (slow !== undefined) pieces.push(slow);
       }
       source.want(pieces);
@@ -374,36 +374,8 @@ export class SwarmDownload {
     const { count } = this.#options.file.map;
     return orderPieces(missing, [...this.#sources.values()], { urgent: this.#urgent, start: this.#start, count });
   }
-
-  *#underWay(): Generator<PieceUnderWay> {
-    const seen = new Map<number, { startedMs: number; askedOf: number }>();
-    for (const source of this.#sources.values()) {
-      for (const [piece, { startedMs, cancelled }] of source.asked) {
-        if (cancelled) continue;
-        const item = seen.get(piece);
-        if (item === undefined) seen.set(piece, { startedMs, askedOf: 1 });
-        else item.askedOf += 1;
-      }
-    }
-    for (const [piece, item] of seen) yield { piece, ...item };
-  }
 }
 
 function receiveTarget({ map, paths, table }: PieceFile): Parameters<PieceSource['goDirect']>[1] {
   return { pieceBytes: map.pieceBytes, fileBytes: map.fileBytes, paths, hashes: table.hashes };
-}
-
-/** Takes the first pieces that the peer has out of the queue. */
-function takeFrom(queue: number[], source: PieceSource, atMost: number): number[] {
-  const taken: number[] = [];
-  for (let index = 0; index < queue.length && taken.length < atMost;) {
-    const piece = queue[index] as number;
-    if (source.has(piece)) {
-      taken.push(piece);
-      queue.splice(index, 1);
-    } else {
-      index += 1;
-    }
-  }
-  return taken;
 }
