@@ -1,4 +1,4 @@
-import { readHardware, type HardwareFacts } from '@pippa/hardware';
+import { readHardware, withGraphicsCards, type EngineDevice, type HardwareFacts } from '@pippa/hardware';
 
 /** What the agent knows of the computer it runs on. */
 export interface Machine {
@@ -7,6 +7,8 @@ export interface Machine {
   /** `darwin-arm64`, `linux-x64`, ... */
   readonly platform: string;
   readonly chip: string;
+  /** What models run on where that is not the processor or Metal: `CUDA`. */
+  readonly backend?: string;
   /** Physical cores of full speed that this process may use: a core's second thread adds nothing to matrix multiplication. */
   readonly cores: number;
   readonly totalBytes: number;
@@ -17,18 +19,44 @@ export interface Machine {
   readonly hardware: HardwareFacts;
 }
 
-/** Takes a few milliseconds: it stands before the banner. */
-export async function readMachine(): Promise<Machine> {
-  const hardware = await readHardware();
-  const { name, platform, chip, memory, performanceCores } = hardware;
+/** Takes a few milliseconds, and as long as the engine takes to find them where there may be graphics cards: it stands before the banner. */
+export async function readMachine(listCards: () => Promise<readonly EngineDevice[]> = graphicsCards): Promise<Machine> {
+  const [facts, cards] = await Promise.all([readHardware(), listCards()]);
+  const hardware = withGraphicsCards(facts, cards);
+  const { name, platform, chip, backend, memory, performanceCores } = hardware;
   return {
     name,
     platform,
     chip,
+    ...(backend === undefined ? {} : { backend }),
     cores: performanceCores,
     totalBytes: memory.totalBytes,
     freeBytes: memory.availableBytes,
     budgetBytes: memory.budgetBytes,
     hardware,
   };
+}
+
+async function graphicsCards(): Promise<readonly EngineDevice[]> {
+  // The engine takes a good part of a second to load: not for machines that have none of its GPU libraries.
+  if (!mayUseCards()) return [];
+  try {
+    const { computeDevices, hasCudaBackend } = await import('@pippa/llama');
+    return hasCudaBackend() ? computeDevices() : [];
+  } catch {
+    // Without libraries nothing runs here; whoever wants to load a model is told so.
+    return [];
+  }
+}
+
+/** Where `findLibraryDirectory` of llama would look for them. */
+function mayUseCards(): boolean {
+  if (process.platform !== 'linux') return false;
+  if ((process.env['PIPPA_LLAMA_LIBRARIES'] ?? '') !== '') return true;
+  try {
+    import.meta.resolve('@node-llama-cpp/linux-x64-cuda');
+    return true;
+  } catch {
+    return false;
+  }
 }

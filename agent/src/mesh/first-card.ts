@@ -5,7 +5,7 @@ export interface FirstCardParts {
   /** What people call the node. */
   readonly name: string;
   readonly agentVersion: string;
-  readonly machine: Pick<Machine, 'platform' | 'chip' | 'cores' | 'totalBytes' | 'budgetBytes'>;
+  readonly machine: Pick<Machine, 'platform' | 'chip' | 'backend' | 'cores' | 'totalBytes' | 'budgetBytes'>;
 }
 
 /** A card without what the mesh adds. */
@@ -23,7 +23,7 @@ export function firstCard({ name, agentVersion, machine }: FirstCardParts): Card
     platform: machine.platform,
     chip: machine.chip.slice(0, MAX_CHIP),
     memory: { totalBytes: machine.totalBytes, budgetBytes: machine.budgetBytes, freeBytes: machine.budgetBytes },
-    backend: machine.platform === 'darwin-arm64' ? 'Metal' : 'CPU',
+    backend: machine.backend ?? (machine.platform === 'darwin-arm64' ? 'Metal' : 'CPU'),
     memoryBandwidth: 0,
     computeRate: 0,
     performanceCores: machine.cores,

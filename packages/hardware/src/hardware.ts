@@ -15,6 +15,8 @@ export interface HardwareFacts {
   readonly platform: string;
   /** `Apple M3 Ultra`, `AMD EPYC 7763 64-Core Processor`, ... */
   readonly chip: string;
+  /** What models run on where that is not the processor: `CUDA`. */
+  readonly backend?: string;
   readonly memory: {
     /** What there is, or what a container's limit leaves of it. */
     readonly totalBytes: number;

@@ -1,6 +1,7 @@
 export type { MachineReader, OperatingSystemFacts, ProcessorTimes } from './machine-reader.ts';
 export { systemReader } from './system-reader.ts';
 export { budgetOf, readHardware, type HardwareFacts } from './hardware.ts';
+export { withGraphicsCards, type EngineDevice } from './graphics-cards.ts';
 export { readPerformance, type PerformanceFacts, type ReadPerformanceOptions } from './performance.ts';
 export { appleChipFacts, type ChipFacts } from './apple-chips.ts';
 export { measureMemoryBandwidth, type MeasureMemoryBandwidthOptions } from './memory-bandwidth.ts';

@@ -1,6 +1,6 @@
 export { openEngine } from './engine.ts';
 export { DecodeError, LibraryError, LoadCancelledError, ModelLoadError, OutOfMemoryError, SlotStateError } from './errors.ts';
-export { openInstalledLibraries, PINNED_LLAMA_VERSION, type Libraries } from './libraries.ts';
+export { hasCudaBackend, openInstalledLibraries, PINNED_LLAMA_VERSION, type Libraries } from './libraries.ts';
 export { computeDevices, type ComputeDevice } from './model-loader.ts';
 export { LocalChain, openLocalChain } from './local-chain.ts';
 export { loadStage, type StageHandle } from './stage-handle.ts';

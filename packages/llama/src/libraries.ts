@@ -58,6 +58,11 @@ export function findLibraryDirectory(environment: NodeJS.ProcessEnv = process.en
   );
 }
 
+/** Whether the installed libraries can compute on graphics cards with memory of their own; opens nothing. */
+export function hasCudaBackend(directory: string = findLibraryDirectory()): boolean {
+  return readdirSync(directory).some((name) => name.startsWith('libggml-cuda'));
+}
+
 /** Opens the shared libraries in this thread; the process holds one copy however many threads open them. */
 export function openLibraries(directory: string): Libraries {
   let files: string[];
