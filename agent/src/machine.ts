@@ -1,3 +1,4 @@
+import { mayHaveCuda } from '@pippa/llama/cuda-package';
 import { readHardware, withGraphicsCards, type EngineDevice, type HardwareFacts } from '@pippa/hardware';
 
 /** What the agent knows of the computer it runs on. */
@@ -39,24 +40,12 @@ export async function readMachine(listCards: () => Promise<readonly EngineDevice
 
 async function graphicsCards(): Promise<readonly EngineDevice[]> {
   // The engine takes a good part of a second to load: not for machines that have none of its GPU libraries.
-  if (!mayUseCards()) return [];
+  if (!mayHaveCuda()) return [];
   try {
     const { computeDevices, hasCudaBackend } = await import('@pippa/llama');
     return hasCudaBackend() ? computeDevices() : [];
   } catch {
     // Without libraries nothing runs here; whoever wants to load a model is told so.
     return [];
-  }
-}
-
-/** Where `findLibraryDirectory` of llama would look for them. */
-function mayUseCards(): boolean {
-  if (process.platform !== 'linux') return false;
-  if ((process.env['PIPPA_LLAMA_LIBRARIES'] ?? '') !== '') return true;
-  try {
-    import.meta.resolve('@node-llama-cpp/linux-x64-cuda');
-    return true;
-  } catch {
-    return false;
   }
 }
