@@ -38,7 +38,7 @@ export const DEFAULT_RING_SETTINGS: RingSettings = {
   lookMs: 5000,
   rebalanceMs: 20_000,
   idleWithinMs: 30_000,
-  checkpointTokens: 64,
+  checkpointTokens: 32,
   checkpointMs: 250,
 };
 
