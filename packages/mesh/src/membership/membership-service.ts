@@ -72,7 +72,7 @@ export class MembershipService {
   require(): Membership {
     if (this.current === undefined)
       throw new AdmissionError('This node is in no mesh yet.', 'no_key', {
-        hint: 'Join one with --join <code>, or start a new one.',
+        hint: 'A node that has just started looks for one for some seconds. Join one with --join <code>, or begin one with --mesh new.',
       });
     return this.current;
   }
