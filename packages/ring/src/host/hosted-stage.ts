@@ -265,7 +265,7 @@ export class HostedStage {
   }
 
   async #openWayOut(
-    { epoch, index, next, results, firstStep, endsReplay }: Extract<ConductorMessage, { kind: 'link' }>,
+    { epoch, index, next, results, firstStep }: Extract<ConductorMessage, { kind: 'link' }>,
     { ring, to, activations }: StageOpenMessage,
     runner: StageRunner,
   ): Promise<void> {
@@ -280,7 +280,7 @@ export class HostedStage {
       hello: { kind: 'hello', ring, epoch, from: to, to: next.to },
       activations,
       copies: this.#journal !== undefined,
-      heldBelow: endsReplay ? firstStep : 0,
+      heldBelow: firstStep,
     });
     if (this.#closed || this.#epoch !== epoch) {
       await way.close();

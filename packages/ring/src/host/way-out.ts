@@ -20,7 +20,7 @@ export interface WayOutOptions {
   readonly activations: ActivationFormat;
   /** Whether what goes out over the direct way is to come out of the runner, too. */
   readonly copies: boolean;
-  /** Outputs of steps with a lower id are not for the next stage. */
+  /** Replayed steps have lower ids: they go over the stream alone, or small ones would overtake large ones. */
   readonly heldBelow: number;
 }
 
