@@ -54,11 +54,15 @@ export class MeshRingPlanner implements RingPlanner {
   }
 
   repair({
-    kept,
+    kept: wanted,
     spares = [],
     ...request
   }: PlanRequest & { readonly kept: readonly StageRange[]; readonly spares?: readonly StageRange[] }): PlannedRing {
     const layers = request.manifest.layers.length;
+    // The stream of a stage may outlive the word that its node is dead, and a placement the node that it was made for.
+    const there = new Set(this.#nodes(['alive', 'suspect']).map(({ peer }) => peer));
+    const kept = wanted.filter(({ peer }) => there.has(peer));
+    if (kept.length === 0) return this.place(request);
     const placement = withGaps(kept, layers);
     const input = this.#input(request);
     if (placement.length === kept.length) {
