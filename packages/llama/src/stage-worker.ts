@@ -27,8 +27,9 @@ const queue = new StepQueue(perform);
 const cancelFlag = new Uint8Array(cancelled);
 const report = (message: StageWorkerReport, transfer: ArrayBuffer[] = []): void => owner.postMessage(message, transfer);
 
-/** Steps of one stream over one stage follow each other within less. */
-const QUIET_MS = 1;
+/** Steps of an answer follow each other within less, over several stages, too. */
+const QUIET_MS = 50;
+const LOOK_MS = 5;
 /** Between two huge pages while steps follow each other. */
 const BUSY_MS = 200;
 let lastStepMs = 0;
@@ -112,14 +113,14 @@ function take(frame: StageInputFrame | StageOutputFrame): void {
 }
 
 /**
- * A huge page takes the system some milliseconds, in which a step would wait: one at a time, while no step comes at once after the last, as
- * in a ring with one stream; and seldom where steps do.
+ * A huge page takes the system some milliseconds, in which a step would wait: one at a time, between
+ * answers, and seldom in the middle of one.
  */
 function settleIn(pages: HugePages, lastPageMs = 0): void {
   const nowMs = performance.now();
   const isTime = nowMs - lastStepMs > QUIET_MS || nowMs - lastPageMs > BUSY_MS;
   if (stage === undefined || (isTime && !pages.next(1))) return;
-  setTimeout(settleIn, QUIET_MS, pages, isTime ? nowMs : lastPageMs).unref();
+  setTimeout(settleIn, isTime ? 0 : LOOK_MS, pages, isTime ? nowMs : lastPageMs).unref();
 }
 
 function perform(frame: StageInputFrame): void {
