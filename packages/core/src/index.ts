@@ -17,3 +17,4 @@ export * from './mesh.ts';
 export * from './direct.ts';
 export * from './nearest.ts';
 export * from './waiting.ts';
+export * from './worker-file.ts';

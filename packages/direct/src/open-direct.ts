@@ -1,14 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { PippaError, StreamLostError, type DirectDoor, type DirectReceiver } from '@pippa/core';
 import { FrameAssembler } from './frames.ts';
+import { reachableAddresses } from './reachable-addresses.ts';
 import { IDENTITY_BYTES, KEY_BYTES, TLS_OPTIONS } from './secret.ts';
 
 /** Connections that may be open at once while one peer is awaited: it tries all addresses together. */
 const MAX_CONNECTIONS = 32;
-const MAX_ADDRESSES = 16;
 /** A stranger who says nothing is dropped after it. */
 const HANDSHAKE_MS = 5000;
 
@@ -97,11 +96,4 @@ async function listen(server: Server): Promise<void> {
       });
     });
   await on('::').catch(() => on('0.0.0.0'));
-}
-
-/** Link-local addresses need an interface that the peer would have to guess. */
-function reachableAddresses(): readonly string[] {
-  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  const outward = all.filter((item) => !item.internal && !/^fe80:/i.test(item.address)).map((item) => item.address);
-  return [...outward.slice(0, MAX_ADDRESSES - 1), '127.0.0.1'];
 }

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { MIB, systemClock, type Clock } from '@pippa/core';
+import { MIB, systemClock, type Clock, workerFile } from '@pippa/core';
 import type { CopyBenchData } from './copy-bench-data.ts';
 import { bestRate, type CopySample } from './copy-rate.ts';
 
@@ -67,8 +67,7 @@ export async function measureMemoryBandwidth({
 
 /** `ready` never rejects: a thread that could not start (no memory) counts as ready, and copies nothing. */
 function startWorker(data: CopyBenchData): { readonly ready: Promise<void>; readonly ended: Promise<void> } {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const worker = new Worker(new URL(`./copy-bench-worker.${extension}`, import.meta.url), { workerData: data, name: 'copy bench' });
+  const worker = new Worker(workerFile('copy-bench-worker', import.meta.url), { workerData: data, name: 'copy bench' });
   const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
   worker.on('error', () => undefined);
   const ready = new Promise<void>((resolve) => worker.once('message', () => resolve()));

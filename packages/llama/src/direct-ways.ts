@@ -103,7 +103,7 @@ export class DirectWays {
   /** Hands on what the stage made of a step; returns what is left to come out of the stage the other way. */
   deliver(frame: StageOutputFrame): StageOutputFrame | undefined {
     const out = this.#out;
-    if (out === undefined || (frame.kind !== 'step' && frame.kind !== 'result')) return frame;
+    if (out === undefined || frame.kind === 'failure') return frame;
     const { sender, options } = out;
     const { id, epoch } = frame.kind === 'step' ? frame.step : frame.result;
     if (epoch !== options.epoch || id < options.heldBelow) return frame;

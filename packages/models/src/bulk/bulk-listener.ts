@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { MIB, type Clock } from '@pippa/core';
+import { MAX_OFFERED_ADDRESSES, reachableAddresses } from '@pippa/direct';
 import { bulkKey, SECRET_BYTES, TOKEN_BYTES, type BulkAgreement } from './bulk-keys.ts';
 import { HELLO_PIECE, RecordSealer } from './sealed-records.ts';
 
@@ -11,7 +11,6 @@ const MAX_STRANGERS = 32;
 export const TOKEN_MS = 10_000;
 /** A peer tries all addresses at once; more connections for one token are refused. */
 const MAX_TRIES = 16;
-export const MAX_ADDRESSES = 16;
 
 /** A connection to which sealed records may be written. */
 export interface BulkConnection {
@@ -65,14 +64,14 @@ export class BulkListener {
     agreed: Omit<BulkAgreement, 'serverSecret' | 'token'>,
     onConnected: (connection: BulkConnection) => void,
   ): Promise<BulkOffer> {
-    const { clock, addresses = interfaceAddresses } = this.#options;
+    const { clock, addresses = reachableAddresses } = this.#options;
     const server = await (this.#server ??= this.#listen());
     const token = new Uint8Array(randomBytes(TOKEN_BYTES));
     const secret = new Uint8Array(randomBytes(SECRET_BYTES));
     const key = Buffer.from(token).toString('hex');
     this.#expected.set(key, { agreement: { ...agreed, serverSecret: secret, token }, onConnected, tries: 0, isTaken: false });
     clock.schedule(TOKEN_MS, () => this.#expected.delete(key));
-    return { port: (server.address() as AddressInfo).port, addresses: addresses().slice(0, MAX_ADDRESSES), token, secret };
+    return { port: (server.address() as AddressInfo).port, addresses: addresses().slice(0, MAX_OFFERED_ADDRESSES), token, secret };
   }
 
   stop(): void {
@@ -182,11 +181,4 @@ class SocketConnection implements BulkConnection {
   close(): void {
     this.#socket.destroy();
   }
-}
-
-/** Addresses of the network first, this machine's own last. Link-local ones need an interface that the peer would have to guess. */
-export function interfaceAddresses(): readonly string[] {
-  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  const outward = all.filter((item) => !item.internal && !/^fe80:/i.test(item.address)).map((item) => item.address);
-  return [...outward.slice(0, MAX_ADDRESSES - 1), '127.0.0.1'];
 }

@@ -1,7 +1,8 @@
-import { StoppedError, StreamLostError } from '@pippa/core';
+import { StoppedError, StreamLostError, workerFile } from '@pippa/core';
+import { MAX_OFFERED_ADDRESSES, reachableAddresses } from '@pippa/direct';
 import { Thread } from '../threads/thread.ts';
 import type { BulkAgreement } from './bulk-keys.ts';
-import { interfaceAddresses, MAX_ADDRESSES, type BulkOffer } from './bulk-listener.ts';
+import type { BulkOffer } from './bulk-listener.ts';
 
 type Agreed = Omit<BulkAgreement, 'serverSecret' | 'token'>;
 
@@ -64,7 +65,7 @@ export class DirectListener {
 
   /** Makes an offer to a peer. `onConnected` is called at most once. Throws when no port can be listened on. */
   async offer(agreed: Agreed, onConnected: (connection: DirectConnection) => void): Promise<BulkOffer> {
-    const { addresses = interfaceAddresses } = this.#options;
+    const { addresses = reachableAddresses } = this.#options;
     const thread = (this.#thread ??= this.#start());
     this.#next += 1;
     const number = this.#next;
@@ -73,7 +74,7 @@ export class DirectListener {
       this.#connections.set(number, new ThreadConnection(thread, number, { resolve, reject, onConnected, forget }));
       thread.post({ kind: 'offer', number, agreed });
     });
-    return { ...made, addresses: addresses().slice(0, MAX_ADDRESSES) };
+    return { ...made, addresses: addresses().slice(0, MAX_OFFERED_ADDRESSES) };
   }
 
   stop(): void {
@@ -83,7 +84,7 @@ export class DirectListener {
 
   #start(): Thread<SendOrder, SendReport> {
     const thread = new Thread<SendOrder, SendReport>(
-      new URL('./bulk-send-worker', import.meta.url),
+      workerFile('bulk-send-worker', import.meta.url),
       {
         onReport: (report) => this.#connections.get(report.number)?.take(report),
         onGone: () => {

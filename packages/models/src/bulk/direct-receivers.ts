@@ -1,4 +1,4 @@
-import { StoppedError, StreamLostError, type PippaError } from '@pippa/core';
+import { StoppedError, StreamLostError, type PippaError, workerFile } from '@pippa/core';
 import { ProtocolError } from '@pippa/protocol';
 import { Thread } from '../threads/thread.ts';
 import type { BulkAgreement } from './bulk-keys.ts';
@@ -105,7 +105,7 @@ class DirectReceivers {
   #start(): Receiving {
     const receiving: Receiving = {
       connections: new Map(),
-      thread: new Thread<ReceiveOrder, ReceiveReport>(new URL('./bulk-receive-worker', import.meta.url), {
+      thread: new Thread<ReceiveOrder, ReceiveReport>(workerFile('bulk-receive-worker', import.meta.url), {
         onReport: (report) => this.#take(receiving, report),
         onGone: () => {
           const index = this.#threads.indexOf(receiving);

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { StoppedError } from '@pippa/core';
+import { StoppedError, workerFile } from '@pippa/core';
 
 /** What a thread is asked. A buffer goes over to it and comes back with the outcome. */
 export type PieceJob =
@@ -84,8 +84,7 @@ class PieceThreads {
   }
 
   #start(): { readonly worker: Worker; readonly pending: Map<number, Pending> } {
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    const worker = new Worker(new URL(`./piece-worker.${extension}`, import.meta.url), {
+    const worker = new Worker(workerFile('piece-worker', import.meta.url), {
       execArgv: ['--disable-warning=ExperimentalWarning'],
     });
     const started = { worker, pending: new Map<number, Pending>() };

@@ -11,11 +11,9 @@ export interface ThreadEvents<Report> {
 export class Thread<Order, Report> {
   readonly #worker: Worker;
 
-  /** `entry`: URL of the worker's file without its ending, which is `.ts` or `.js` like that of who asks. */
   constructor(entry: URL, events: ThreadEvents<Report>, workerData?: object) {
-    const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
     const execArgv = ['--disable-warning=ExperimentalWarning'];
-    this.#worker = new Worker(new URL(`${entry.href}.${ending}`), { execArgv, workerData });
+    this.#worker = new Worker(entry, { execArgv, workerData });
     this.#worker.unref();
     let isGone = false;
     const gone = (reason: unknown): void => {

@@ -379,15 +379,15 @@ export class HostedStage {
       if (result.epoch !== this.#epoch) return;
       if (result.id < this.#firstStep) this.#onReplayed(result.id);
       else this.#forget(this.#control.send(RESULT_HEADER, encodeResult(result)));
+    } else if (output.delivered === true) {
+      // Of an earlier epoch, too: its result may have come back before this copy did, and the journal must have no gap.
+      this.#journal?.record(output.step, packActivations(output.hidden, this.#order?.activations ?? 'f32').bytes);
     } else if (output.step.epoch === this.#epoch && this.#next !== undefined) {
       this.#onHidden(output);
-    } else if (output.delivered === true) {
-      // Its result may have come back before this copy did, and the journal must have no gap.
-      this.#journal?.record(output.step, packActivations(output.hidden, this.#order?.activations ?? 'f32').bytes);
     }
   }
 
-  #onHidden({ step, hidden, timings, delivered }: Extract<StageRunnerOutput, { kind: 'hidden' }>): void {
+  #onHidden({ step, hidden, timings }: Extract<StageRunnerOutput, { kind: 'hidden' }>): void {
     const { bytes, overflows } = packActivations(hidden, this.#order?.activations ?? 'f32');
     if (overflows > 0) {
       this.#report(
@@ -398,7 +398,6 @@ export class HostedStage {
       return;
     }
     this.#journal?.record(step, bytes);
-    if (delivered === true) return;
     if (step.id < this.#firstStep && this.#endsReplay) this.#onReplayed(step.id);
     else this.#forget(this.#sendOn(step, bytes, timings));
   }
