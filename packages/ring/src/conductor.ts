@@ -1,36 +1,28 @@
 import {
-  chainLimits,
-  GrammarError,
   sequenceId,
   StageError,
   StoppedError,
   type Clock,
-  type EndReason,
   type GenerationEvent,
   type GenerationRequest,
   type Logger,
-  type Sample,
   type StageChain,
   type Startable,
-  type StepResult,
   type TokenGenerator,
 } from '@pippa/core';
-import { moveSequences, planCarryOver, type CarriedOver } from './carry-over.ts';
+import { Answers } from './answers.ts';
+import type { CarriedOver } from './carry-over.ts';
 import { checkLine } from './check-line.ts';
 import { checkRequest } from './check-request.ts';
 import { EventStream } from './event-stream.ts';
-import { decideAdmission } from './plan-admission.ts';
-import { decideRoom } from './plan-room.ts';
 import { planStep, type PlannedRows } from './plan-step.ts';
+import { Roster } from './roster.ts';
 import { Sequence } from './sequence.ts';
-import { endEvent, tokenEvent } from './sequence-events.ts';
 import { checkSettings, stepsInFlight, type ConductorSettings } from './settings.ts';
-import { SlotTable, type SlotMark } from './slot-table.ts';
 import type { ConductorSnapshot, ConductorState } from './snapshot.ts';
-import { StepBuilder, type StepEntry } from './step-builder.ts';
 import { StepFlight } from './step-flight.ts';
 import { StepStatistics } from './step-statistics.ts';
-import { WaitingLine } from './waiting-line.ts';
+import { emptyTally } from './tally.ts';
 
 export interface Conductor extends TokenGenerator, Startable {
   snapshot(): ConductorSnapshot;
@@ -66,47 +58,26 @@ export function createConductor(parts: {
   return new RingConductor(parts);
 }
 
-type Outcome =
-  | { readonly kind: 'completed' }
-  | { readonly kind: 'cancelled'; readonly reason: unknown }
-  | { readonly kind: 'failed'; readonly reason: Error };
-
 class RingConductor implements Conductor {
   readonly contextTokens: number;
   readonly #settings: ConductorSettings;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #onChainLost: ((error: Error) => void) | undefined;
-  #limits: ReturnType<typeof chainLimits>;
   readonly #vocabularySize: number;
   /** Steps that may be under way, and groups that decoding sequences are dealt over. */
   #groups: number;
-  #slots: SlotTable;
-  #steps: StepBuilder;
   readonly #flight: StepFlight;
   readonly #statistics = new StepStatistics();
-  readonly #waiting: WaitingLine;
-  /** In the order of admission. */
-  readonly #running: Sequence[] = [];
-  readonly #counts = {
-    steps: 0,
-    promptTokens: 0,
-    cachedTokens: 0,
-    generatedTokens: 0,
-    completed: 0,
-    cancelled: 0,
-    failed: 0,
-    rejected: 0,
-    preemptions: 0,
-  };
+  readonly #tally = emptyTally();
+  readonly #roster: Roster;
+  readonly #answers: Answers;
   #state: ConductorState = 'created';
   /** What later callers are told once the ring has failed or stopped. */
   #ended: Error | undefined;
   #paused = false;
   #turnScheduled = false;
   #sequences = 0;
-  /** How many sequences left their slots so far. */
-  #departures = 0;
   #onIdle: (() => void) | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -116,14 +87,11 @@ class RingConductor implements Conductor {
     this.#clock = clock;
     this.#logger = logger;
     this.#onChainLost = onChainLost;
-    this.#limits = chainLimits(chain.stages);
     this.#vocabularySize = chain.stages[0]?.vocabularySize ?? 0;
     this.#groups = stepsInFlight(settings, chain.stages.length);
-    this.contextTokens = Math.min(settings.contextTokens, this.#limits.contextCells);
-    // Caches that are taken to be empty are made so: stages may have served others before.
-    this.#slots = new SlotTable(0).carryOver(this.#limits.parallelSequences, new Map());
-    this.#steps = new StepBuilder(this.#slots, { epoch: chain.epoch ?? 0, stepId: 0 });
-    this.#waiting = new WaitingLine(settings.batchAgeingMs);
+    this.#roster = new Roster({ chain, settings, tally: this.#tally, logger });
+    this.contextTokens = this.#roster.contextTokens;
+    this.#answers = new Answers({ roster: this.#roster, statistics: this.#statistics, tally: this.#tally, clock });
   }
 
   async start(): Promise<void> {
@@ -147,14 +115,14 @@ class RingConductor implements Conductor {
   snapshot(): ConductorSnapshot {
     return {
       state: this.#paused && this.#ended === undefined ? 'recovering' : this.#state,
-      running: this.#running.length,
-      waiting: this.#waiting.length,
-      slots: this.#slots.all.length,
-      freeSlots: this.#slots.all.filter((slot) => slot.owner === undefined).length,
-      usedCells: this.#slots.ledger.used,
-      contextCells: this.#limits.contextCells,
+      running: this.#roster.running.length,
+      waiting: this.#roster.waiting.length,
+      slots: this.#roster.slotCount,
+      freeSlots: this.#roster.freeSlots,
+      usedCells: this.#roster.usedCells,
+      contextCells: this.#roster.limits.contextCells,
       stepsInFlight: this.#flight.count,
-      ...this.#counts,
+      ...this.#tally,
       speed: this.#statistics.snapshot(this.#clock.nowMs()),
     };
   }
@@ -170,11 +138,7 @@ class RingConductor implements Conductor {
   }
 
   carryOver(): CarriedOver {
-    const { contextCells, canTruncate } = this.#limits;
-    const fixedShapes = this.#settings.fixedShapes !== undefined;
-    const kept = planCarryOver({ running: this.#running, contextCells, canTruncate, fixedShapes });
-    const versions = new Map([...kept.keys()].map((slot) => [slot, this.#slots.all[slot]?.version ?? 0]));
-    return { kept, versions, lastStep: this.#steps.stepId, journals: canTruncate && !fixedShapes };
+    return this.#roster.carryOver();
   }
 
   resume(chain: StageChain, carried?: CarriedOver): void {
@@ -182,16 +146,8 @@ class RingConductor implements Conductor {
     this.pause();
     this.#flight.change(chain);
     this.#statistics.forgetStages();
-    this.#limits = chainLimits(chain.stages);
     this.#groups = stepsInFlight(this.#settings, chain.stages.length);
-    const slots = this.#limits.parallelSequences;
-    this.#slots = carried === undefined ? new SlotTable(slots) : this.#slots.carryOver(slots, carried.kept);
-    this.#steps = new StepBuilder(this.#slots, { epoch: chain.epoch ?? 0, stepId: carried?.lastStep ?? this.#steps.stepId });
-    // A step that nobody waited for may have moved the samplers on; what is needed of them is opened anew.
-    if (carried !== undefined) for (const slot of this.#slots.all) this.#steps.closeSampler(slot.index);
-    const nowMs = this.#clock.nowMs();
-    for (const sequence of moveSequences(this.#running, this.#slots.all, nowMs)) this.#waiting.add(sequence);
-    for (const sequence of this.#waiting.all()) sequence.waitsFor = undefined;
+    this.#roster.moveTo(chain, carried, this.#clock.nowMs());
     this.#paused = false;
     this.#turn(() => {});
   }
@@ -208,7 +164,7 @@ class RingConductor implements Conductor {
   async #stop(): Promise<void> {
     if (this.#ended !== undefined) return;
     this.#state = 'draining';
-    if (this.#running.length + this.#waiting.length > 0) {
+    if (!this.#roster.isEmpty) {
       await new Promise<void>((resolve) => {
         const cancelTimer = this.#clock.schedule(this.#settings.drainMs, resolve);
         this.#onIdle = () => {
@@ -230,18 +186,18 @@ class RingConductor implements Conductor {
     this.#sequences += 1;
     const sequence = new Sequence(sequenceId(this.#sequences), request, events, this.#clock.nowMs());
     if (sequence.generated >= request.maxTokens) {
-      this.#complete(sequence, 'length');
+      this.#answers.complete(sequence, 'length');
       return () => {};
     }
     this.#requireRoomInLine(request);
-    const cancel = (reason: unknown): void => this.#turn(() => this.#finish(sequence, { kind: 'cancelled', reason }));
+    const cancel = (reason: unknown): void => this.#turn(() => this.#answers.finish(sequence, { kind: 'cancelled', reason }));
     if (signal !== undefined) {
       const onAbort = (): void => cancel(signal.reason);
       signal.addEventListener('abort', onAbort, { once: true });
       sequence.onEnded = () => signal.removeEventListener('abort', onAbort);
     }
-    this.#waiting.add(sequence);
-    this.#admit();
+    this.#roster.waiting.add(sequence);
+    if (!this.#paused) this.#roster.admit(this.#clock.nowMs());
     // The step is left to the end of this turn: requests that come together start together.
     this.#scheduleTurn();
     return () => cancel(undefined);
@@ -250,14 +206,14 @@ class RingConductor implements Conductor {
   #requireRoomInLine({ lane }: GenerationRequest): void {
     try {
       checkLine({
-        waiting: this.#waiting.lengthOf(lane),
+        waiting: this.#roster.waiting.lengthOf(lane),
         maxQueued: this.#settings.maxQueued,
-        slots: this.#slots.all.length,
-        hasFreeSlot: this.#slots.all.some((slot) => slot.owner === undefined),
+        slots: this.#roster.slotCount,
+        hasFreeSlot: this.#roster.freeSlots > 0,
         requestMs: this.#statistics.requestMs,
       });
     } catch (error) {
-      this.#counts.rejected += 1;
+      this.#tally.rejected += 1;
       throw error;
     }
   }
@@ -283,17 +239,18 @@ class RingConductor implements Conductor {
 
   /** Submits steps until as many are under way as may be, or there is nothing to do. */
   #drive(): void {
-    if (this.#running.length + this.#waiting.length === 0) this.#onIdle?.();
+    if (this.#roster.isEmpty) this.#onIdle?.();
     while (this.#ended === undefined && !this.#paused) {
-      this.#admit();
+      const nowMs = this.#clock.nowMs();
+      this.#roster.admit(nowMs);
       if (this.#flight.count >= this.#groups) return;
-      this.#makeRoom();
-      const rows = planStep(this.#running, {
+      this.#roster.makeRoom(nowMs);
+      const rows = planStep(this.#roster.running, {
         settings: this.#settings,
         stages: this.#flight.stages,
         groups: this.#groups,
-        maxRows: this.#limits.maxRows,
-        nowMs: this.#clock.nowMs(),
+        maxRows: this.#roster.limits.maxRows,
+        nowMs,
         prefillMsPerRow: this.#statistics.prefillMsPerRow,
       });
       if (rows.length === 0) return;
@@ -301,154 +258,17 @@ class RingConductor implements Conductor {
     }
   }
 
-  #admit(): void {
-    while (!this.#paused) {
-      const sequence = this.#waiting.next(this.#clock.nowMs(), (candidate) => !candidate.waitsForPrefix);
-      if (sequence === undefined) return;
-      if (sequence.waitsFor?.kind === 'departure' && sequence.waitsFor.departures === this.#departures) return;
-      const decision = decideAdmission(sequence, {
-        running: this.#running,
-        slots: this.#slots.all,
-        ledger: this.#slots.ledger,
-        contextCells: this.#limits.contextCells,
-        contextTokens: this.contextTokens,
-        marginTokens: this.#settings.marginTokens,
-        rules: { canTruncate: this.#limits.canTruncate, reuse: this.#settings.fixedShapes === undefined },
-      });
-      switch (decision.kind) {
-        case 'wait':
-          sequence.waitsFor = { kind: 'departure', departures: this.#departures };
-          return;
-        case 'follow':
-          sequence.waitsFor = { kind: 'prefix', leader: decision.leader, stay: decision.leader.stay, until: decision.until };
-          break;
-        case 'preempt':
-          this.#preempt(decision.victim);
-          break;
-        case 'admit': {
-          const { placement } = decision;
-          this.#waiting.remove(sequence);
-          this.#slots.occupy(placement, sequence);
-          if (sequence.admittedMs === undefined) {
-            this.#counts.promptTokens += sequence.promptLength;
-            this.#counts.cachedTokens += placement.cached;
-          }
-          sequence.enter(placement.target, placement.cached, this.#clock.nowMs());
-          this.#running.push(sequence);
-          break;
-        }
-      }
-    }
-  }
-
-  #makeRoom(): void {
-    for (;;) {
-      const decision = decideRoom({
-        running: this.#running,
-        slots: this.#slots.all,
-        usedCells: this.#slots.ledger.used,
-        contextCells: this.#limits.contextCells,
-        canTruncate: this.#limits.canTruncate,
-      });
-      if (decision === undefined) return;
-      if (decision.kind === 'trim') this.#slots.trim(decision.slot, decision.length);
-      else this.#preempt(decision.victim);
-    }
-  }
-
-  /** The sequence gives up its place and its KV and waits to be replayed; its consumer sees only a pause. */
-  #preempt(sequence: Sequence): void {
-    const { slot } = sequence;
-    this.#leaveSlot(sequence);
-    if (slot !== undefined) this.#slots.trim(slot, 0);
-    sequence.pushedOut(this.#clock.nowMs());
-    this.#waiting.add(sequence);
-    this.#counts.preemptions += 1;
-    this.#logger.debug({ sequence: sequence.id, tokens: sequence.tokens.length }, 'preempted');
-  }
-
   #submit(planned: readonly PlannedRows<Sequence>[]): void {
-    const { step, entries, marks } = this.#steps.build(planned);
-    this.#counts.steps += 1;
-    this.#flight.submit(step, {
+    const built = this.#roster.build(planned);
+    this.#tally.steps += 1;
+    this.#flight.submit(built.step, {
       onResult: (result, elapsedMs) =>
         this.#turn(() => {
-          this.#statistics.addStep(entries, result.timings, elapsedMs);
-          this.#take(entries, marks, result, elapsedMs);
+          this.#statistics.addStep(built.entries, result.timings, elapsedMs);
+          this.#answers.take(built, result, elapsedMs);
         }),
       onError: (error) => this.#loseChain(error),
     });
-  }
-
-  #take(
-    entries: readonly StepEntry[],
-    marks: readonly SlotMark[],
-    { samples, samplerFailures, timings }: StepResult,
-    elapsedMs: number,
-  ): void {
-    this.#slots.commit(marks);
-    let sampled = 0;
-    for (const { sequence, slot, stay, wantsToken } of entries) {
-      const sample = wantsToken && samples[sampled]?.slot === slot ? samples[sampled] : undefined;
-      if (sample !== undefined) sampled += 1;
-      // It ended or lost its place while the step was under way: the result is nobody's.
-      if (sequence.stay !== stay) continue;
-      sequence.stepsInFlight -= 1;
-      sequence.timing.add(timings, elapsedMs);
-      const failure = samplerFailures.find((each) => each.slot === slot);
-      if (failure !== undefined) this.#finish(sequence, { kind: 'failed', reason: new GrammarError(failure.message) });
-      else if (sample !== undefined) this.#accept(sequence, sample);
-      else if (wantsToken) throw new StageError(`The last stage gave no token for slot ${slot}.`);
-    }
-  }
-
-  #accept(sequence: Sequence, sample: Sample): void {
-    const { request, tokens } = sequence;
-    const nowMs = this.#clock.nowMs();
-    sequence.firstTokenMs ??= nowMs;
-    // A grammar decides itself where a text ends.
-    const ignoresEnd = request.sampler.ignoreEndOfGeneration === true && request.sampler.grammar === undefined;
-    if (sample.endOfGeneration && !ignoresEnd) {
-      this.#complete(sequence, 'end');
-      return;
-    }
-    const event = tokenEvent(sequence, sample);
-    tokens.push(sample.token);
-    sequence.generated += 1;
-    this.#counts.generatedTokens += 1;
-    this.#statistics.addTokens(1, nowMs);
-    sequence.events.push(event);
-    if (sequence.generated >= request.maxTokens) this.#complete(sequence, 'length');
-    else if (tokens.length >= this.contextTokens) this.#complete(sequence, 'context');
-  }
-
-  #complete(sequence: Sequence, reason: EndReason): void {
-    const nowMs = this.#clock.nowMs();
-    sequence.events.push(endEvent(sequence, reason, nowMs));
-    this.#statistics.addRequest(nowMs - (sequence.admittedMs ?? nowMs));
-    this.#finish(sequence, { kind: 'completed' });
-  }
-
-  /** Ends a sequence wherever it is; its slot is free from the next step on and keeps its tokens for whoever begins alike. */
-  #finish(sequence: Sequence, outcome: Outcome): void {
-    if (sequence.ended) return;
-    sequence.ended = true;
-    this.#counts[outcome.kind] += 1;
-    if (outcome.kind === 'completed') sequence.events.end();
-    else sequence.events.fail(outcome.reason);
-    this.#waiting.remove(sequence);
-    this.#leaveSlot(sequence);
-    sequence.onEnded?.();
-  }
-
-  #leaveSlot(sequence: Sequence): void {
-    const { slot, samplerOpen } = sequence;
-    if (slot === undefined) return;
-    this.#departures += 1;
-    this.#running.splice(this.#running.indexOf(sequence), 1);
-    sequence.leave();
-    this.#slots.release(slot);
-    if (samplerOpen) this.#steps.closeSampler(slot.index);
   }
 
   #loseChain(cause: unknown): void {
@@ -458,7 +278,7 @@ class RingConductor implements Conductor {
       return;
     }
     const error = cause instanceof Error ? cause : new StageError('A stage of the ring failed.', { cause });
-    this.#logger.warn({ err: error, step: this.#steps.stepId, running: this.#running.length }, 'ring broken');
+    this.#logger.warn({ err: error, step: this.#roster.stepId, running: this.#roster.running.length }, 'ring broken');
     this.pause();
     this.#onChainLost(error);
   }
@@ -466,7 +286,7 @@ class RingConductor implements Conductor {
   #fail(cause: unknown): void {
     if (this.#ended !== undefined) return;
     const error = cause instanceof StageError ? cause : new StageError('A stage of the ring failed.', { cause });
-    this.#logger.error({ err: error, step: this.#steps.stepId, running: this.#running.length }, 'ring failed');
+    this.#logger.error({ err: error, step: this.#roster.stepId, running: this.#roster.running.length }, 'ring failed');
     this.#endAll('failed', error);
   }
 
@@ -474,7 +294,9 @@ class RingConductor implements Conductor {
     if (this.#ended !== undefined) return;
     this.#ended = error;
     this.#state = state;
-    for (const sequence of [...this.#running, ...this.#waiting.all()]) this.#finish(sequence, { kind: 'failed', reason: error });
+    for (const sequence of [...this.#roster.running, ...this.#roster.waiting.all()]) {
+      this.#answers.finish(sequence, { kind: 'failed', reason: error });
+    }
     this.#onIdle?.();
   }
 }
