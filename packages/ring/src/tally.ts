@@ -1,5 +1,3 @@
-import type { ConductorSnapshot } from './snapshot.ts';
-
 type Counted =
   | 'steps'
   | 'promptTokens'
