@@ -48,6 +48,7 @@ export class HostedStage {
   /** Undefined before it is loaded. */
   #stage: LoadedStage | undefined;
   #closed = false;
+  #releasing: Promise<void> | undefined;
 
   constructor(control: FrameStream, parts: HostedStageParts) {
     this.#control = control;
@@ -245,8 +246,13 @@ export class HostedStage {
     void this.#release();
   }
 
-  async #release(): Promise<void> {
-    if (this.#closed) return;
+  /** Settles when nothing is held any more, whoever asked for it first. */
+  #release(): Promise<void> {
+    this.#releasing ??= this.#letGo();
+    return this.#releasing;
+  }
+
+  async #letGo(): Promise<void> {
     this.#closed = true;
     this.#loading.abort(new StageError('The conductor of the stage is gone.'));
     const runner = this.#runner;
