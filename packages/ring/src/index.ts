@@ -9,7 +9,8 @@ export type { LoadControl, StageLoader, StageOrder } from './host/stage-loader.t
 export { observeChain } from './chain/observe-chain.ts';
 export type { RingStep } from './chain/ring-chain.ts';
 export { StageRefusedError } from './chain/stage-connection.ts';
-export { Ring, type Recovery, type RingState } from './ring/ring.ts';
+export type { Recovery } from './ring/mender.ts';
+export { Ring, type RingState } from './ring/ring.ts';
 export { RingManager, type RingJournal, type RingManagerParts } from './ring/ring-manager.ts';
 export {
   PlacementRefusedError,

@@ -3,7 +3,6 @@ import {
   PippaError,
   StageError,
   StoppedError,
-  untilFirst,
   type CardRing,
   type Clock,
   type DirectDoor,
@@ -17,13 +16,15 @@ import {
 import type { PlacedStage, RingWish } from '@pippa/protocol';
 import { observeChain } from '../chain/observe-chain.ts';
 import type { ChainLoss, RingChain, RingStep } from '../chain/ring-chain.ts';
-import { LinkFailedError } from '../chain/stage-connection.ts';
 import { createConductor, type Conductor } from '../conductor.ts';
 import type { ConductorSnapshot } from '../snapshot.ts';
-import { closeAll, nameOf } from './realise.ts';
-import { PlacementRefusedError, type RingPlanner } from './ring-planner.ts';
+import { Mender, type Recovery } from './mender.ts';
+import { Mover } from './mover.ts';
+import { nameOf } from './realise.ts';
+import { ringCard } from './ring-card.ts';
+import type { RingPlanner } from './ring-planner.ts';
 import { EXACT_SHAPES, type RingSettings } from './ring-settings.ts';
-import { StageSet, type Linked, type Replacement } from './stage-set.ts';
+import { StageSet, type Linked } from './stage-set.ts';
 import { Upkeep } from './upkeep.ts';
 import { Watch } from './watch.ts';
 
@@ -55,32 +56,18 @@ export interface BringUpControl {
 
 export type RingState = 'loading' | 'ready' | 'recovering' | 'stopped';
 
-/** A recovery, for status and metrics. */
-export interface Recovery {
-  readonly reason: string;
-  /** From the loss to the first step after it, milliseconds. */
-  readonly durationMs: number;
-  /** Of it: finding places and loading. The rest went into linking, and tries that failed. */
-  readonly loadMs: number;
-  /** Of it: sending new stages again what they lack, so many positions. */
-  readonly replayMs: number;
-  readonly replayedRows: number;
-}
-
-/** Most recoveries that are remembered. */
-const MAX_RECOVERIES = 32;
-
 /** A live placement with its conductor: brings stages up, and replaces those that are lost while its sequences wait. */
 export class Ring {
   readonly id: RingId;
   readonly manifest: ModelManifest;
   readonly wish: RingWish;
-  readonly recoveries: Recovery[] = [];
   readonly #parts: RingParts;
   readonly #logger: Logger;
   readonly #stopped = new AbortController();
   #state: RingState = 'loading';
   readonly #stages: StageSet;
+  readonly #mender: Mender;
+  readonly #mover: Mover;
   #conductor: Conductor | undefined;
   #chain: RingChain | undefined;
   #watch: Watch | undefined;
@@ -89,8 +76,6 @@ export class Ring {
   isKept: boolean;
   #lastUsedMs: number;
   #generatedAtLastLook = 0;
-  #fruitlessRepairs = 0;
-  #generatedAtLoss = -1;
 
   constructor({ id, manifest, wish, isKept }: RingIdentity, parts: RingParts) {
     this.id = id;
@@ -115,6 +100,15 @@ export class Ring {
         this.#logger.info({ spares: this.spares }, 'spares changed');
         parts.onChange();
       },
+    });
+    const beside = { stages: this.#stages, mesh, clock, settings, logger: this.#logger, signal: this.#stopped.signal };
+    this.#mender = new Mender({ ...beside, relink: () => this.#relink() });
+    this.#mover = new Mover({
+      ...beside,
+      isReady: () => this.#state === 'ready',
+      isInUse: () => this.isInUse,
+      stageMs: () => this.snapshot()?.speed.stageMs ?? [],
+      goOver: (adopt) => this.#goOver(adopt),
     });
   }
 
@@ -151,6 +145,11 @@ export class Ring {
     return this.#stages.planned?.reasons ?? [];
   }
 
+  /** How it was mended, the last times. */
+  get recoveries(): readonly Recovery[] {
+    return this.#mender.recoveries;
+  }
+
   snapshot(): ConductorSnapshot | undefined {
     return this.#conductor?.snapshot();
   }
@@ -173,22 +172,7 @@ export class Ring {
   }
 
   get card(): CardRing {
-    const snapshot = this.snapshot();
-    const state = this.#state === 'stopped' ? 'recovering' : this.#state;
-    return {
-      ring: this.id,
-      model: this.manifest.id,
-      name: this.manifest.name,
-      state,
-      stages: this.stages.map(({ peer, from, to }) => ({ peer, from, to })),
-      ...(this.spares.length > 0 ? { spares: this.spares } : {}),
-      contextTokens: this.contextTokens,
-      parallelSequences: this.#stages.shape?.parallelSequences ?? this.wish.parallelSequences,
-      running: snapshot?.running ?? 0,
-      waiting: snapshot?.waiting ?? 0,
-      predictedTokensPerSecond: this.#stages.planned?.predictedTokensPerSecond ?? 0,
-      measuredTokensPerSecond: measuredRate(snapshot),
-    };
+    return ringCard({ identity: this, state: this.#state, stages: this.#stages, snapshot: this.snapshot() });
   }
 
   /**
@@ -214,66 +198,8 @@ export class Ring {
    * Has the stages of a node that is about to leave taken over by others, which load while answers go on; what follows is a pause for
    * computing the sequences again. Throws `PlacementRefusedError` when nobody has room, or why the others could not load.
    */
-  async vacate(peer: PeerId): Promise<void> {
-    const holds = (): boolean => this.#stages.connections.some((connection) => connection.peer === peer);
-    if (this.#state !== 'ready' || peer === this.#parts.mesh.self || !holds()) return;
-    await this.#move(
-      () => this.#stages.openBeside(peer, this.#stopped.signal),
-      () => this.#logger.info({ peer }, 'moving stages away from a node that leaves'),
-    );
-  }
-
-  /**
-   * Layers of a node that has become slow go to others, between two answers where there is such a moment soon. What cannot be loaded beside
-   * what runs stays where it is.
-   */
-  async #rebalance(): Promise<void> {
-    const planned = this.#stages.rebalance(this.snapshot()?.speed.stageMs ?? []);
-    if (planned === undefined) return;
-    await this.#move(
-      async () => {
-        const replacement = await this.#stages.openReplacement(planned, this.#stopped.signal);
-        try {
-          await this.#untilIdle();
-        } catch (error) {
-          replacement.discard();
-          throw error;
-        }
-        return replacement;
-      },
-      () => this.#logger.info({ stages: planned.stages, reasons: planned.reasons }, 'moving layers off a slow node'),
-    );
-  }
-
-  /** Goes over to stages that are opened beside those there are; the pause is for giving them what those hold. */
-  async #move(open: () => Promise<Replacement>, onReady: () => void): Promise<void> {
-    const epoch = this.#stages.epoch;
-    const replacement = await open();
-    if (this.#state !== 'ready' || this.#stages.epoch !== epoch) {
-      // Mended meanwhile, for another reason: that placement stands.
-      replacement.discard();
-      return;
-    }
-    onReady();
-    this.conductor.pause();
-    this.#setState('recovering');
-    const leaving = replacement.adopt();
-    try {
-      await this.#relink();
-    } catch (error) {
-      this.#setState('ready');
-      this.#onLost({ error: error as Error, lost: undefined, suspect: undefined });
-    }
-    closeAll(leaving);
-  }
-
-  /** Until nobody waits for tokens, within bounds. */
-  async #untilIdle(): Promise<void> {
-    const { clock, settings } = this.#parts;
-    const sinceMs = clock.nowMs();
-    while (this.isInUse && clock.nowMs() - sinceMs < settings.idleWithinMs) {
-      await untilFirst(this.#stopped.signal, [(done) => clock.schedule(settings.retryMs, done)]);
-    }
+  vacate(peer: PeerId): Promise<void> {
+    return this.#mover.vacate(peer);
   }
 
   /** Lets answers end within the conductor's bound, then unloads the stages. */
@@ -338,19 +264,17 @@ export class Ring {
       { everyMs: settings.checkpointMs, run: whenReady(() => this.#stages.checkpoint(this.conductor.carryOver())) },
     ];
     const onError = (error: unknown): void => this.#logger.debug({ err: error }, 'a chore was left undone');
-    const balance = { everyMs: settings.rebalanceMs, run: whenReady(() => this.#rebalance()) };
+    const balance = { everyMs: settings.rebalanceMs, run: whenReady(() => this.#mover.rebalance()) };
     return new Upkeep([...(settings.keepsSpares ? chores : []), balance], { clock, onError });
   }
 
   #onLost(loss: ChainLoss): void {
     if (this.#state !== 'ready' || this.#conductor === undefined) return;
     this.#logger.warn({ err: loss.error, peer: loss.suspect, epoch: this.#stages.epoch }, 'ring broken');
-    const generated = this.#conductor.snapshot().generatedTokens;
-    this.#fruitlessRepairs = generated === this.#generatedAtLoss ? this.#fruitlessRepairs + 1 : 0;
-    this.#generatedAtLoss = generated;
+    const { generatedTokens } = this.#conductor.snapshot();
     this.#conductor.pause();
     this.#setState('recovering');
-    void this.#recover(loss).catch((error: unknown) => {
+    void this.#mender.mend(loss, generatedTokens).catch((error: unknown) => {
       this.#logger.error({ err: error }, 'ring could not be mended');
       this.#conductor?.fail(
         new StageError(`The answer ends here: ${loss.error.message} ${errorMessage(error)}`, {
@@ -360,55 +284,6 @@ export class Ring {
       );
       this.#end();
     });
-  }
-
-  async #recover(loss: ChainLoss): Promise<void> {
-    const { clock, settings } = this.#parts;
-    const since = clock.nowMs();
-    const excluded = new Set<PeerId>();
-    /** Nodes that the way to could not be opened, and how often. */
-    const unlinked = new Map<PeerId, number>();
-    this.#giveUp(loss, excluded);
-    let failure: unknown = loss.error;
-    while (clock.nowMs() - since < settings.recoverMs) {
-      this.#stopped.signal.throwIfAborted();
-      if (this.#fruitlessRepairs > settings.maxFruitlessRepairs) {
-        throw new StageError(`The ring broke ${this.#fruitlessRepairs} times in a row without one token in between.`);
-      }
-      try {
-        const triedMs = clock.nowMs();
-        await this.#stages.repair(excluded, this.#stopped.signal);
-        const loadMs = clock.nowMs() - triedMs;
-        const { replayMs, replayedRows } = await this.#relink();
-        this.recoveries.push({ reason: loss.error.message, durationMs: clock.nowMs() - since, loadMs, replayMs, replayedRows });
-        if (this.recoveries.length > MAX_RECOVERIES) this.recoveries.shift();
-        return;
-      } catch (error) {
-        this.#stopped.signal.throwIfAborted();
-        failure = error;
-        this.#logger.warn({ err: error }, 'ring not mended yet');
-        const before = this.#stages.connections.length;
-        await this.#stages.dropLost();
-        const isLess = this.#stages.connections.length < before;
-        const suspect = error instanceof LinkFailedError ? error.suspect : undefined;
-        // Rather a way that may come back than nobody at all.
-        if (error instanceof PlacementRefusedError) unlinked.clear();
-        if (suspect !== undefined) unlinked.set(suspect, (unlinked.get(suspect) ?? 0) + 1);
-        // The way to a dead node often breaks before its own stream does: now that it is known to be gone, there is nothing to wait for.
-        if (!isLess) await this.#untilSomethingChanges();
-        // Who refused may be fine by now. Whom a neighbour cannot reach is done without, as far as others have room.
-        excluded.clear();
-        for (const [peer, times] of unlinked) if (times >= 2) this.#doWithout(peer, excluded);
-      }
-    }
-    throw failure;
-  }
-
-  #doWithout(peer: PeerId, excluded: Set<PeerId>): void {
-    if (peer === this.#parts.mesh.self) return;
-    excluded.add(peer);
-    const theirs = this.#stages.connections.filter((connection) => connection.peer === peer);
-    this.#stages.abandon(theirs, new StageError('Its neighbour cannot reach it.'));
   }
 
   /** Goes on over the stages there are now. */
@@ -423,26 +298,16 @@ export class Ring {
     return linked;
   }
 
-  /** The stage that is lost goes; where none is, a node that was at fault twice in a row does. */
-  #giveUp({ lost, suspect, error, spoiled }: ChainLoss, excluded: Set<PeerId>): void {
-    if (this.#fruitlessRepairs > 0) this.#stages.distrust();
-    else if (spoiled !== undefined) this.#stages.distrust(spoiled);
-    const guilty = this.#stages.connections.filter(
-      (connection) => connection === lost || (lost === undefined && this.#fruitlessRepairs > 0 && connection.peer === suspect),
-    );
-    for (const { peer } of guilty) if (peer !== this.#parts.mesh.self) excluded.add(peer);
-    this.#stages.abandon(guilty, new StageError(`The stage was given up: ${error.message}`));
-  }
-
-  async #untilSomethingChanges(): Promise<void> {
-    const { mesh, clock, settings } = this.#parts;
-    await untilFirst(this.#stopped.signal, [
-      (done) =>
-        mesh.onPeersChanged((peer) => {
-          if (peer.state === 'alive') done();
-        }),
-      (done) => clock.schedule(settings.retryMs, done),
-    ]);
+  async #goOver(adopt: () => void): Promise<void> {
+    this.conductor.pause();
+    this.#setState('recovering');
+    adopt();
+    try {
+      await this.#relink();
+    } catch (error) {
+      this.#setState('ready');
+      this.#onLost({ error: error as Error, lost: undefined, suspect: undefined });
+    }
   }
 
   #observed(chain: RingChain): StageChain {
@@ -462,10 +327,4 @@ export class Ring {
     this.#stages.close();
     this.#setState('stopped');
   }
-}
-
-/** Tokens a second of one stream, from the time of the smallest decode steps; 0 before the first. */
-function measuredRate(snapshot: ConductorSnapshot | undefined): number {
-  const ms = snapshot?.speed.decodeStepMs[0]?.ms ?? 0;
-  return ms > 0 ? 1000 / ms : 0;
 }

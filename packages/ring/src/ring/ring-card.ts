@@ -1,0 +1,40 @@
+import type { CardRing } from '@pippa/core';
+import type { PlacedStage } from '@pippa/protocol';
+import type { ConductorSnapshot } from '../snapshot.ts';
+import type { RingIdentity, RingState } from './ring.ts';
+import type { StageSet } from './stage-set.ts';
+
+export interface RingCircumstances {
+  readonly identity: Pick<RingIdentity, 'id' | 'manifest' | 'wish'>;
+  readonly state: RingState;
+  readonly stages: Pick<StageSet, 'planned' | 'shape'> & { readonly spares: { readonly placed: readonly PlacedStage[] } };
+  /** Undefined before it is up. */
+  readonly snapshot: ConductorSnapshot | undefined;
+}
+
+/** What the node card tells of a ring. Pure. */
+export function ringCard({ identity, state, stages, snapshot }: RingCircumstances): CardRing {
+  const { id, manifest, wish } = identity;
+  const { planned, shape } = stages;
+  const spares = stages.spares.placed;
+  return {
+    ring: id,
+    model: manifest.id,
+    name: manifest.name,
+    state: state === 'stopped' ? 'recovering' : state,
+    stages: (planned?.stages ?? []).map(({ peer, from, to }) => ({ peer, from, to })),
+    ...(spares.length > 0 ? { spares } : {}),
+    contextTokens: shape?.contextTokens ?? 0,
+    parallelSequences: shape?.parallelSequences ?? wish.parallelSequences,
+    running: snapshot?.running ?? 0,
+    waiting: snapshot?.waiting ?? 0,
+    predictedTokensPerSecond: planned?.predictedTokensPerSecond ?? 0,
+    measuredTokensPerSecond: measuredRate(snapshot),
+  };
+}
+
+/** Tokens a second of one stream, from the time of the smallest decode steps; 0 before the first. */
+function measuredRate(snapshot: ConductorSnapshot | undefined): number {
+  const ms = snapshot?.speed.decodeStepMs[0]?.ms ?? 0;
+  return ms > 0 ? 1000 / ms : 0;
+}
