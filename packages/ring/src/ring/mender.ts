@@ -3,7 +3,8 @@ import type { ChainLoss } from '../chain/ring-chain.ts';
 import { LinkFailedError } from '../chain/stage-connection.ts';
 import { PlacementRefusedError } from './ring-planner.ts';
 import type { RingSettings } from './ring-settings.ts';
-import type { Linked, StageSet } from './stage-set.ts';
+import type { Linked } from './linker.ts';
+import type { StageSet } from './stage-set.ts';
 
 /** A recovery, for status and metrics. */
 export interface Recovery {

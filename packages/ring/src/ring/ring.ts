@@ -24,7 +24,8 @@ import { nameOf } from './realise.ts';
 import { ringCard } from './ring-card.ts';
 import type { RingPlanner } from './ring-planner.ts';
 import { EXACT_SHAPES, type RingSettings } from './ring-settings.ts';
-import { StageSet, type Linked } from './stage-set.ts';
+import type { Linked } from './linker.ts';
+import { StageSet } from './stage-set.ts';
 import { Upkeep } from './upkeep.ts';
 import { Watch } from './watch.ts';
 
