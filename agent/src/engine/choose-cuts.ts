@@ -25,6 +25,14 @@ export function chooseCuts(costs: readonly number[], allowed: readonly number[],
   return best.at(-1)?.cuts;
 }
 
+/**
+ * What each layer takes, in bytes read: they stand for time. The head, which the last stage computes, is read for every token of an answer
+ * but once for a whole prompt, so that it counts half; the embeddings are hardly read at all.
+ */
+export function layerCosts(layerBytes: readonly number[], headBytes: number): number[] {
+  return layerBytes.map((bytes, layer) => bytes + (layer === layerBytes.length - 1 ? headBytes / 2 : 0));
+}
+
 interface Plan {
   readonly slowest: number;
   readonly cuts: number[];

@@ -1,7 +1,7 @@
 import { architectureRule, describeModel, layerCount, type ArchitectureRule, type GgufModel } from '@pippa/gguf';
 import { TooManyStagesError } from '../errors.ts';
 import { ruleOf } from '../library/model-file.ts';
-import { chooseCuts } from './choose-cuts.ts';
+import { chooseCuts, layerCosts } from './choose-cuts.ts';
 import { fitMemory, type StageMemory } from './fit-memory.ts';
 
 /** Rows a step may carry in a whole model: llama.cpp's own micro-batch. */
@@ -47,9 +47,7 @@ export function planStages(model: GgufModel, wish: StageWish): StagePlan {
 function cutEvenly(model: GgufModel, rule: ArchitectureRule, wish: StageWish): readonly number[] {
   const layout = describeModel(model);
   const cuts = rule.cuts(model);
-  // Bytes read a token stand for time; the head is read for every token, the embeddings hardly at all.
-  const costs = layout.layerBytes.map((bytes, layer) => bytes + (layer === layout.layerCount - 1 ? layout.outputBytes : 0));
-  const boundaries = chooseCuts(costs, cuts, wish.stages);
+  const boundaries = chooseCuts(layerCosts(layout.layerBytes, layout.outputBytes), cuts, wish.stages);
   if (boundaries !== undefined) return boundaries;
   throw new TooManyStagesError(
     `${wish.name} has ${layout.layerCount} layers and can be cut into at most ${cuts.length + 1} stages.`,

@@ -22,7 +22,7 @@ import {
   type Refused,
   type StageRange,
 } from '@pippa/planner';
-import { chooseCuts } from '../engine/choose-cuts.ts';
+import { chooseCuts, layerCosts } from '../engine/choose-cuts.ts';
 import { TooManyStagesError } from '../errors.ts';
 import {
   PlacementRefusedError,
@@ -173,9 +173,9 @@ export class MeshRingPlanner implements RingPlanner {
 
 /** The whole model on one node, cut so that the slowest stage has as little to do as possible. */
 function localStages(manifest: ModelManifest, count: number, peer: PeerId): StageRange[] {
-  // Bytes read a token stand for time; the head is read for every token, the embeddings hardly at all.
-  const costs = manifest.layers.map(
-    ({ weightBytes }, layer) => weightBytes + (layer === manifest.layers.length - 1 ? manifest.outputBytes : 0),
+  const costs = layerCosts(
+    manifest.layers.map(({ weightBytes }) => weightBytes),
+    manifest.outputBytes,
   );
   const boundaries = chooseCuts(costs, manifest.cuts, count);
   if (boundaries === undefined) {

@@ -2,7 +2,7 @@ import type { PeerId } from '@pippa/core';
 import type { Calibration } from './calibrate.ts';
 import type { LinkTable } from './link-table.ts';
 import type { ModelCosts } from './model-costs.ts';
-import { SPEED_MODEL } from './policy.ts';
+import { ROUTING, SPEED_MODEL } from './policy.ts';
 import type { PlannerNode, Prediction, StageRange, Wish } from './types.ts';
 
 const MS = 1000;
@@ -45,6 +45,13 @@ export class SpeedModel {
     return Math.max(readMs, this.#arithmeticMs(node, from, to, rows)) + SPEED_MODEL.stageOverheadMs;
   }
 
+  /** A step of `rows` tokens, and what comes with it of the prompts that these answer: of prompts the head computes next to nothing. */
+  shareMs(stage: StageOnNode, rows: number, maxRows: number): number {
+    const chunkRows = Math.min(SPEED_MODEL.promptTokens, maxRows);
+    const promptRows = (rows * SPEED_MODEL.promptTokens) / ROUTING.answerTokens;
+    return this.stageMs(stage.node, stage.from, stage.to, rows) + (promptRows / chunkRows) * this.#prefillMs(stage, chunkRows);
+  }
+
   /** From one stage to the next, for `rows` tokens. */
   hopMs(from: PeerId, to: PeerId, rows = 1): number {
     return this.backMs(from, to) + this.transferMs(from, to, rows);
@@ -69,7 +76,10 @@ export class SpeedModel {
     const chunkMs = stages.map((stage) => this.#prefillMs(stage, rows));
     const hops = hopsOf(stages);
     const slowestChunkMs = Math.max(...chunkMs, ...hops.map(([from, to]) => this.transferMs(from, to, rows)));
-    const prefillMs = sum(chunkMs) + sum(hops.map(([from, to]) => this.hopMs(from, to, rows))) + (chunks - 1) * slowestChunkMs;
+    const last = stages.at(-1);
+    const headMs = last === undefined ? 0 : this.headMs(last.node);
+    const hopMs = sum(hops.map(([from, to]) => this.hopMs(from, to, rows)));
+    const prefillMs = sum(chunkMs) + hopMs + (chunks - 1) * slowestChunkMs + headMs;
     return {
       decodeTokensPerSecond: MS / tokenMs,
       throughputTokensPerSecond: this.#throughput(stages, wish.parallelSequences),
@@ -108,10 +118,9 @@ export class SpeedModel {
     return best;
   }
 
-  /** A chunk of a prompt: bound by arithmetic, and at least by reading every weight once. */
+  /** A chunk of a prompt, the head left out: bound by arithmetic, and at least by reading every weight once. */
   #prefillMs({ node, from, to }: StageOnNode, rows: number): number {
-    const headMs = to === this.#costs.layerCount ? this.headMs(node) : 0;
-    const readMs = (this.#costs.weightBytes(from, to) / node.memoryBandwidth) * this.#slowdown(node.peer) * MS + headMs;
+    const readMs = (this.#costs.weightBytes(from, to) / node.memoryBandwidth) * this.#slowdown(node.peer) * MS;
     return Math.max(readMs, this.#arithmeticMs(node, from, to, rows)) + SPEED_MODEL.stageOverheadMs;
   }
 

@@ -3,6 +3,12 @@ import type { ConductorSettings } from './settings.ts';
 /** Chunks are multiples of this where they can be: matrix kernels work in tiles of it, and smaller ones waste them. */
 export const PREFILL_TILE_ROWS = 32;
 
+/**
+ * Chunks of a prompt that several stages work on are multiples of this: llama.cpp computes attention on CPUs in tiles of so many rows, and
+ * a row of a smaller step takes a third more time once there is some text before it.
+ */
+const SHARED_TILE_ROWS = 64;
+
 /** A prompt should give about this many chunks a stage, or the stages wait for each other at both ends of the pipeline. */
 const CHUNKS_PER_STAGE = 8;
 
@@ -20,12 +26,12 @@ export function prefillRows(promptRows: number, othersDecode: boolean, circumsta
   if (othersDecode) {
     // Everyone who decodes waits for the whole step.
     rows = Math.min(rows, settings.sharedPrefillRows);
-    if (prefillMsPerRow !== undefined) rows = Math.min(rows, atLeastOneTile(settings.sharedStepMs / prefillMsPerRow));
+    if (prefillMsPerRow !== undefined) rows = Math.min(rows, atLeastOneTile(settings.sharedStepMs / prefillMsPerRow, PREFILL_TILE_ROWS));
   }
-  if (stages > 1) rows = Math.min(rows, atLeastOneTile(promptRows / (CHUNKS_PER_STAGE * stages)));
+  if (stages > 1) rows = Math.min(rows, atLeastOneTile(promptRows / (CHUNKS_PER_STAGE * stages), SHARED_TILE_ROWS));
   return rows;
 }
 
-function atLeastOneTile(rows: number): number {
-  return Math.max(1, Math.round(rows / PREFILL_TILE_ROWS)) * PREFILL_TILE_ROWS;
+function atLeastOneTile(rows: number, tile: number): number {
+  return Math.max(1, Math.round(rows / tile)) * tile;
 }

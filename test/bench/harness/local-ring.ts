@@ -4,7 +4,7 @@ import { DEFAULT_SAMPLER_SETTINGS, silentLogger, systemClock, type StageTiming, 
 import { architectureRule, describeModel, readGgufModel } from '@pippa/gguf';
 import { openLocalChain, type LocalChain, type StageOptions } from '@pippa/llama';
 import { createConductor, DEFAULT_CONDUCTOR_SETTINGS, type Conductor } from '@pippa/ring';
-import { chooseCuts } from '../../../agent/src/engine/choose-cuts.ts';
+import { chooseCuts, layerCosts } from '../../../agent/src/engine/choose-cuts.ts';
 import { shardSource, wholeModelSource } from '../../../agent/src/engine/stage-sources.ts';
 import { benchDirectory, benchModelPath } from './bench-model.ts';
 
@@ -80,9 +80,7 @@ export async function openLocalRing(options: LocalRingOptions): Promise<LocalRin
   const model = await readGgufModel(await benchModelPath());
   const rule = architectureRule(model);
   const layout = describeModel(model);
-  const last = layout.layerCount - 1;
-  const costs = layout.layerBytes.map((bytes, layer) => bytes + (layer === last ? layout.outputBytes : 0));
-  const boundaries = chooseCuts(costs, rule.cuts(model), options.stages);
+  const boundaries = chooseCuts(layerCosts(layout.layerBytes, layout.outputBytes), rule.cuts(model), options.stages);
   if (boundaries === undefined) throw new Error(`The model cannot be cut into ${options.stages}.`);
   const shardDirectory = join(benchDirectory, 'shards');
   await mkdir(shardDirectory, { recursive: true });

@@ -21,11 +21,13 @@ export class PlacementProblem {
   readonly chains: ChainProblem;
   readonly #costs: ModelCosts;
   readonly #speed: SpeedModel;
+  readonly #maxRows: number;
 
   constructor(level: Level, { costs, speed, links, input }: PlacementContext) {
     this.level = level;
     this.#costs = costs;
     this.#speed = speed;
+    this.#maxRows = input.wish.maxRows;
     const { nodes } = level;
     const { first } = input.wish;
     const { boundaries } = costs;
@@ -70,12 +72,16 @@ export class PlacementProblem {
     };
   }
 
-  /** How long a step of `rows` tokens keeps a stage or a link busy. */
+  /** How long a step of `rows` tokens, with its share of prompts, keeps a stage busy, and how long the step does a link. */
   busyMs(rows: number): Weights {
     const { nodes } = this.level;
     const { boundaries } = this.#costs;
     return {
-      stage: (node, from, to) => this.#speed.stageMs(nodes[node] as PlannerNode, boundaries[from] ?? 0, boundaries[to] ?? 0, rows),
+      stage: (index, from, to) => {
+        const node = nodes[index] as PlannerNode;
+        const stage = { node, peer: node.peer, from: boundaries[from] ?? 0, to: boundaries[to] ?? 0 };
+        return this.#speed.shareMs(stage, rows, this.#maxRows);
+      },
       hop: (from, to) =>
         this.chains.hopCost(from, to) === Infinity
           ? Infinity
