@@ -26,7 +26,8 @@ export function prefillRows(promptRows: number, othersDecode: boolean, circumsta
   if (othersDecode) {
     // Everyone who decodes waits for the whole step.
     rows = Math.min(rows, settings.sharedPrefillRows);
-    if (prefillMsPerRow !== undefined) rows = Math.min(rows, atLeastOneTile(settings.sharedStepMs / prefillMsPerRow, PREFILL_TILE_ROWS));
+    if (prefillMsPerRow !== undefined)
+      rows = Math.min(rows, atLeastOneTile(settings.sharedStepMs / prefillMsPerRow, PREFILL_TILE_ROWS));
   }
   if (stages > 1) rows = Math.min(rows, atLeastOneTile(promptRows / (CHUNKS_PER_STAGE * stages), SHARED_TILE_ROWS));
   return rows;
