@@ -96,6 +96,8 @@ export interface MeshRingOptions {
   readonly keepsSpares?: boolean;
   /** A folder of models that the nodes give to others. */
   readonly shareDirectory?: string;
+  /** Addresses of nodes of the mesh that are there already. */
+  readonly peers?: readonly string[];
   /** Two nodes at the ends of it; left out: on loopback. */
   readonly link?: DelayedLink;
 }
@@ -105,7 +107,7 @@ export async function openMeshNodes(options: MeshRingOptions): Promise<readonly 
   const membership = options.membership ?? foundMesh();
   const modelPath = await benchModelPath();
   const nodes: RemoteNode[] = [];
-  let addresses: readonly string[] = [];
+  let addresses = options.peers ?? [];
   for (let index = 0; index < options.nodes; index += 1) {
     const name = `node-${index}`;
     const node = new RemoteNode(name, options.link?.machines[index]);
@@ -129,7 +131,7 @@ export async function openMeshNodes(options: MeshRingOptions): Promise<readonly 
       options: { ...start, shardDirectory: join(benchDirectory, 'shards') },
     })) as readonly string[];
     node.addresses = found;
-    if (index === 0) addresses = found;
+    if (index === 0 && addresses.length === 0) addresses = found;
   }
   for (const node of nodes) {
     while ((await node.facts()).peers < options.nodes - 1) await new Promise((resolve) => setTimeout(resolve, 50));
