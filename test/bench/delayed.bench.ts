@@ -27,7 +27,7 @@ export default defineBench({
     const common = { contextTokens: 1536, parallelSequences: 4, budgetBytes: 4 * GIB };
     const link = await DelayedLink.open(DELAY_MS);
     const [solo] = await openMeshNodes({ ...common, nodes: 1 });
-    const nodes = await openMeshNodes({ ...common, nodes: 2, link });
+    const nodes = await openMeshNodes({ ...common, nodes: 2, places: link.places });
     const [first] = nodes;
     if (solo === undefined || first === undefined) throw new Error('no nodes');
     const ours = (): number => [solo, ...nodes].reduce((sum, node) => sum + node.cpuMs(), process.cpuUsage().user / 1000);

@@ -2,20 +2,21 @@ import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
+import type { NodePlace } from './mesh-ring.ts';
 import type { RelayData } from './delayed-link-relay.ts';
 
 const run = promisify(execFile);
 const ip = (...parameters: readonly string[]): Promise<unknown> => run('ip', parameters, { timeout: 10_000 });
 
+const ADDRESSES = ['10.79.0.1', '10.79.0.2'] as const;
+
 /** Two network namespaces with one cable between them on which every packet takes its time. Needs Linux and root. */
 export class DelayedLink implements AsyncDisposable {
-  /** Names of the namespaces. */
-  readonly machines: readonly [string, string];
-  readonly addresses = ['10.79.0.1', '10.79.0.2'] as const;
+  readonly #machines: readonly [string, string];
   readonly #relay: Worker;
 
   private constructor(machines: readonly [string, string], relay: Worker) {
-    this.machines = machines;
+    this.#machines = machines;
     this.#relay = relay;
   }
 
@@ -30,7 +31,7 @@ export class DelayedLink implements AsyncDisposable {
       for (const [index, name] of machines.entries()) {
         await ip('netns', 'add', name);
         await ip('link', 'set', name, 'netns', name);
-        await ip('-n', name, 'addr', 'add', `${link.addresses[index]}/24`, 'dev', name);
+        await ip('-n', name, 'addr', 'add', `${ADDRESSES[index]}/24`, 'dev', name);
         await ip('-n', name, 'link', 'set', name, 'up');
         await ip('-n', name, 'link', 'set', 'lo', 'up');
       }
@@ -41,8 +42,13 @@ export class DelayedLink implements AsyncDisposable {
     }
   }
 
+  /** For `openMeshNodes`. */
+  get places(): readonly NodePlace[] {
+    return this.#machines.map((machine, index) => ({ machine, address: ADDRESSES[index] ?? '' }));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const name of this.machines) await ip('netns', 'del', name).catch(() => {});
+    for (const name of this.#machines) await ip('netns', 'del', name).catch(() => {});
     await this.#relay.terminate();
   }
 }

@@ -2,13 +2,13 @@
  * A node of a mesh in a process of its own, driven by its parent over IPC: what runs on every machine of a house, without HTTP. Started by
  * `mesh-ring.ts`.
  */
-import { DEFAULT_SAMPLER_SETTINGS, silentLogger, type GenerationUsage, type Mesh, type TokenLogprob } from '@pippa/core';
+import { DEFAULT_SAMPLER_SETTINGS, peerId, silentLogger, type GenerationUsage, type Mesh, type TokenLogprob } from '@pippa/core';
 import type { Recovery } from '@pippa/ring';
 import { createMesh, memoryMeshState, type Membership } from '@pippa/mesh';
 import { firstCard } from '../../../agent/src/mesh/first-card.ts';
 import type { NamedModel } from '../../../agent/src/node/model-files.ts';
 import { Node } from '../../../agent/src/node/node.ts';
-import { SingleFile } from '../../../agent/src/node/single-file.ts';
+import { SeveralFiles } from './several-files.ts';
 import { transferBytesPerSecond } from '../../../agent/src/node/transfer-rate.ts';
 import { openStore } from '../bulk/open-store.ts';
 import type { Generated } from './local-ring.ts';
@@ -17,6 +17,7 @@ export interface MeshNodeOptions {
   readonly name: string;
   /** Address to listen on; 127.0.0.1 when left out. */
   readonly host?: string;
+  /** The model that is meant where none is named. */
   readonly modelPath: string;
   readonly membership: Membership;
   readonly peers: readonly string[];
@@ -33,9 +34,19 @@ export interface MeshNodeOptions {
 
 export type NodeCommand =
   | { readonly kind: 'start'; readonly options: MeshNodeOptions }
-  /** Has the model up over this many nodes, this one conducting. */
-  | { readonly kind: 'up'; readonly stages: number }
-  | { readonly kind: 'generate'; readonly prompt: readonly number[]; readonly maxTokens: number; readonly logprobs?: number }
+  /** Makes a file known to this node as a model. */
+  | { readonly kind: 'know'; readonly path: string }
+  /** Has the model up over this many nodes, this one conducting; `only`: peers that may hold stages. Answers its stages. */
+  | { readonly kind: 'up'; readonly stages: number; readonly path?: string; readonly only?: readonly string[] }
+  /** Takes all rings down that this node conducts. */
+  | { readonly kind: 'down' }
+  | {
+      readonly kind: 'generate';
+      readonly prompt: readonly number[];
+      readonly maxTokens: number;
+      readonly logprobs?: number;
+      readonly path?: string;
+    }
   | { readonly kind: 'facts' }
   /** In good order: what it holds is taken over first. */
   | { readonly kind: 'leave' }
@@ -47,6 +58,8 @@ export interface NodeFacts {
   readonly running: number;
   readonly stages: readonly { readonly from: number; readonly to: number; readonly memoryBytes: number }[];
   readonly generatedTokens: number;
+  /** Names of the rings of the mesh that can be asked. */
+  readonly knownRings: readonly string[];
   readonly recoveries: readonly Recovery[];
   /** Layers that the rings conducted here have a second copy of. */
   readonly spares: readonly { readonly from: number; readonly to: number }[];
@@ -60,10 +73,12 @@ export type GeneratedOverMesh = Generated & {
   readonly tokens: readonly number[];
   readonly usage: GenerationUsage;
   readonly first: TokenLogprob | undefined;
+  /** Of the tokens, where they were asked for. */
+  readonly logprobs: readonly number[];
 };
 
 let node: Node | undefined;
-let file: SingleFile | undefined;
+let files: SeveralFiles | undefined;
 let stopMesh: (() => Promise<void>) | undefined;
 
 process.on('message', ({ id, command }: { readonly id: number; readonly command: NodeCommand }) => {
@@ -75,19 +90,25 @@ process.on('message', ({ id, command }: { readonly id: number; readonly command:
 
 async function obey(command: NodeCommand): Promise<unknown> {
   if (command.kind === 'start') return start(command.options);
-  if (node === undefined || file === undefined) throw new Error('not started');
+  if (node === undefined || files === undefined) throw new Error('not started');
   switch (command.kind) {
+    case 'know':
+      await files.add(command.path);
+      return null;
+    case 'down':
+      for (const ring of node.manager.rings) await node.manager.takeDown(ring.id, { forget: true });
+      return null;
     case 'up': {
       // One thread a stage, whatever the planner would choose: the first layers here, the rest in equal parts on the peers.
-      const change = { stages: command.stages, keep: true };
-      const wish = node.wishFor(file.named, change);
+      const only = command.only === undefined ? {} : { only: command.only.map(peerId) };
+      const wish = node.wishFor(files.named(command.path), { stages: command.stages, keep: true, ...only });
       const own = { ...wish, only: [node.mesh.self] };
       if (command.stages === 1) await node.router.bringUp(own, { signal: AbortSignal.timeout(120_000) });
       else await node.manager.bringUp(wish, undefined, { signal: AbortSignal.timeout(120_000) });
       return node.manager.rings[0]?.stages;
     }
     case 'generate':
-      return generate(node, file.named, command);
+      return generate(node, files.named(command.path), command);
     case 'facts': {
       const { user, system } = process.cpuUsage();
       const stages = node.mesh.card.stages.map(({ from, to, memoryBytes }) => ({ from, to, memoryBytes }));
@@ -100,6 +121,7 @@ async function obey(command: NodeCommand): Promise<unknown> {
         ),
         stages,
         generatedTokens: node.manager.rings.reduce((sum, ring) => sum + (ring.snapshot()?.generatedTokens ?? 0), 0),
+        knownRings: node.router.rings().flatMap(({ card }) => (card.state === 'ready' ? [card.ring] : [])),
         spares: node.manager.rings.flatMap((ring) => ring.spares),
         recoveries: node.manager.rings.flatMap((ring) => ring.recoveries),
         medianHandlingMs: node.host.threads[0]?.medianHandlingMs ?? 0,
@@ -133,10 +155,10 @@ async function start(options: MeshNodeOptions): Promise<readonly string[]> {
   });
   await mesh.start();
   stopMesh = () => mesh.stop();
-  file = await SingleFile.read(options.modelPath, 'bench', {});
+  files = await SeveralFiles.of(options.modelPath);
   node = new Node({
     mesh,
-    files: file,
+    files,
     budgetBytes,
     threads: 1,
     shardDirectory,
@@ -175,6 +197,7 @@ async function generate(
   const started = performance.now();
   const arrivedMs: number[] = [];
   const tokens: number[] = [];
+  const chosen: number[] = [];
   let first: TokenLogprob | undefined;
   let usage: GenerationUsage | undefined;
   for await (const event of generator.generate(request)) {
@@ -184,8 +207,17 @@ async function generate(
       arrivedMs.push(performance.now() - started);
       tokens.push(event.token);
       first ??= event.logprob;
+      if (event.logprob !== undefined) chosen.push(event.logprob.logprob);
     }
   }
   if (usage === undefined) throw new Error('no end');
-  return { firstMs: arrivedMs[0] ?? Number.NaN, lastMs: arrivedMs.at(-1) ?? Number.NaN, arrivedMs, tokens, usage, first };
+  return {
+    firstMs: arrivedMs[0] ?? Number.NaN,
+    lastMs: arrivedMs.at(-1) ?? Number.NaN,
+    arrivedMs,
+    tokens,
+    usage,
+    first,
+    logprobs: chosen,
+  };
 }

@@ -4,7 +4,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { foundMesh, type Membership } from '@pippa/mesh';
 import { benchDirectory, benchModelPath } from './bench-model.ts';
-import type { DelayedLink } from './delayed-link.ts';
 import type { GeneratedOverMesh, NodeCommand, NodeFacts } from './mesh-node.ts';
 
 const ENTRY = join(import.meta.dirname, 'mesh-node.ts');
@@ -14,6 +13,8 @@ export class RemoteNode implements AsyncDisposable {
   readonly name: string;
   /** Where other nodes find it, once it has started. */
   addresses: readonly string[] = [];
+  /** Who it is, once it has started. */
+  peer = '';
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   #nextId = 0;
@@ -41,8 +42,10 @@ export class RemoteNode implements AsyncDisposable {
     return this.#child.pid ?? 0;
   }
 
-  generate(prompt: readonly number[], maxTokens: number, logprobs = -1): Promise<GeneratedOverMesh> {
-    return this.ask({ kind: 'generate', prompt, maxTokens, logprobs }) as Promise<GeneratedOverMesh>;
+  /** `path`: of the model; left out: the one it was started with. */
+  generate(prompt: readonly number[], maxTokens: number, logprobs = -1, path?: string): Promise<GeneratedOverMesh> {
+    const of = path === undefined ? {} : { path };
+    return this.ask({ kind: 'generate', prompt, maxTokens, logprobs, ...of }) as Promise<GeneratedOverMesh>;
   }
 
   facts(): Promise<NodeFacts> {
@@ -84,6 +87,12 @@ export class RemoteNode implements AsyncDisposable {
   }
 }
 
+/** A network namespace, and an address there. */
+export interface NodePlace {
+  readonly machine: string;
+  readonly address: string;
+}
+
 export interface MeshRingOptions {
   readonly nodes: number;
   readonly contextTokens: number;
@@ -98,21 +107,26 @@ export interface MeshRingOptions {
   readonly shareDirectory?: string;
   /** Addresses of nodes of the mesh that are there already. */
   readonly peers?: readonly string[];
-  /** Two nodes at the ends of it; left out: on loopback. */
-  readonly link?: DelayedLink;
+  /** Where the nodes run, in order; left out: all on loopback. */
+  readonly places?: readonly NodePlace[];
+  /** What is computed again comes out the same, and steps have shapes that do not depend on placement. */
+  readonly exactReplay?: boolean;
+  /** Left out: the benches' own model, and where they keep its shards. */
+  readonly modelPath?: string;
+  readonly shardDirectory?: string;
 }
 
 /** Nodes in processes of their own that know each other, over libp2p and noise on loopback; each computes with one thread. */
 export async function openMeshNodes(options: MeshRingOptions): Promise<readonly RemoteNode[]> {
   const membership = options.membership ?? foundMesh();
-  const modelPath = await benchModelPath();
+  const modelPath = options.modelPath ?? (await benchModelPath());
   const nodes: RemoteNode[] = [];
   let addresses = options.peers ?? [];
   for (let index = 0; index < options.nodes; index += 1) {
     const name = `node-${index}`;
-    const node = new RemoteNode(name, options.link?.machines[index]);
+    const node = new RemoteNode(name, options.places?.[index]?.machine);
     nodes.push(node);
-    const { contextTokens, parallelSequences, budgetBytes, keepsSpares = false } = options;
+    const { contextTokens, parallelSequences, budgetBytes, keepsSpares = false, exactReplay = false } = options;
     const share = options.shareDirectory === undefined ? {} : { shareDirectory: options.shareDirectory };
     const start = {
       ...share,
@@ -124,13 +138,15 @@ export async function openMeshNodes(options: MeshRingOptions): Promise<readonly 
       contextTokens,
       parallelSequences,
       keepsSpares,
-      host: options.link?.addresses[index] ?? '127.0.0.1',
+      exactReplay,
+      host: options.places?.[index]?.address ?? '127.0.0.1',
     };
     const found = (await node.ask({
       kind: 'start',
-      options: { ...start, shardDirectory: join(benchDirectory, 'shards') },
+      options: { ...start, shardDirectory: options.shardDirectory ?? join(benchDirectory, 'shards') },
     })) as readonly string[];
     node.addresses = found;
+    node.peer = found[0]?.split('/p2p/')[1] ?? '';
     if (index === 0 && addresses.length === 0) addresses = found;
   }
   for (const node of nodes) {

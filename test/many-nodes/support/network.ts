@@ -58,6 +58,11 @@ export class TestNetwork implements AsyncDisposable {
     return ['ip', 'netns', 'exec', this.#machine(number), ...command];
   }
 
+  /** Machine `number` as `openMeshNodes` of the benches' harness takes it, by its IPv4 on a segment. */
+  place(number: number, segment = 0): { readonly machine: string; readonly address: string } {
+    return { machine: this.#machine(number), address: `${this.#segment(segment).ipv4 ?? ''}.${number}` };
+  }
+
   /** Pulls or plugs the cable of a machine, at the switch: the machine itself sees its interface stay up. */
   async cable(number: number, segment: number, plugged: boolean): Promise<void> {
     await ip('-n', this.#switch, 'link', 'set', `s${segment}m${number}`, plugged ? 'up' : 'down');
