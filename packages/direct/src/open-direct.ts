@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { PippaError, StreamLostError, type DirectDoor, type DirectReceiver } from '@pippa/core';
 import { FrameAssembler } from './frames.ts';
+import { listen } from './listen.ts';
 import { reachableAddresses } from './reachable-addresses.ts';
 import { IDENTITY_BYTES, KEY_BYTES, TLS_OPTIONS } from './secret.ts';
 
@@ -25,7 +26,7 @@ export const openDirect: DirectDoor['open'] = async ({ maxFrameBytes, onFrame })
   });
   server.maxConnections = MAX_CONNECTIONS;
   const receiver = new Receiver(server, maxFrameBytes, onFrame);
-  await listen(server);
+  await listen(server, '::');
   const { port } = server.address() as AddressInfo;
   return Object.assign(receiver, { offer: { port, addresses: reachableAddresses(), identity, key } });
 };
@@ -82,18 +83,4 @@ class Receiver implements Omit<DirectReceiver, 'offer'> {
     this.#server.close();
     for (const socket of this.#candidates) socket.destroy();
   }
-}
-
-/** On a machine without IPv6 `::` is nothing to listen on. */
-async function listen(server: Server): Promise<void> {
-  const on = (host: string): Promise<void> =>
-    new Promise((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(0, host, () => {
-        server.off('error', reject);
-        server.on('error', () => {});
-        resolve();
-      });
-    });
-  await on('::').catch(() => on('0.0.0.0'));
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { MIB, type Clock } from '@pippa/core';
-import { MAX_OFFERED_ADDRESSES, reachableAddresses } from '@pippa/direct';
+import { listen, MAX_OFFERED_ADDRESSES, reachableAddresses } from '@pippa/direct';
 import { bulkKey, SECRET_BYTES, TOKEN_BYTES, type BulkAgreement } from './bulk-keys.ts';
 import { HELLO_PIECE, RecordSealer } from './sealed-records.ts';
 
@@ -84,18 +84,10 @@ export class BulkListener {
     );
   }
 
-  /** On a machine without IPv6 `::` is nothing to listen on. */
-  #listen(): Promise<Server> {
-    const { host } = this.#options;
-    return host === '::' ? this.#listenOn('::').catch(() => this.#listenOn('0.0.0.0')) : this.#listenOn(host);
-  }
-
-  #listenOn(host: string): Promise<Server> {
-    return new Promise((resolve, reject) => {
-      const server = createServer({ highWaterMark: MIB, noDelay: true }, (socket) => this.#accept(socket));
-      server.on('error', reject);
-      server.listen(0, host, () => resolve(server));
-    });
+  async #listen(): Promise<Server> {
+    const server = createServer({ highWaterMark: MIB, noDelay: true }, (socket) => this.#accept(socket));
+    await listen(server, this.#options.host);
+    return server;
   }
 
   #accept(socket: Socket): void {

@@ -1,10 +1,10 @@
-/** Entry of the threads that take in direct connections: see `direct-receivers.ts`. */
+/** Entry of the threads that take in direct connections: see `bulk-receivers.ts`. */
 import { parentPort } from 'node:worker_threads';
 import { systemClock } from '@pippa/core';
 import { ProtocolError } from '@pippa/protocol';
 import { lowerPriority } from '../threads/lower-priority.ts';
 import { connectBulk, type BulkReceiver } from './connect-bulk.ts';
-import type { ReceiveOrder, ReceiveReport } from './direct-receivers.ts';
+import type { ReceiveOrder, ReceiveReport } from './bulk-receivers.ts';
 import { PieceReceiver } from './piece-receiver.ts';
 
 /** Bytes are told of when there are so many, or after so long: what silence and rates are seen by. */

@@ -1,5 +1,5 @@
-import { Worker } from 'node:worker_threads';
-import { StoppedError, workerFile } from '@pippa/core';
+import { workerFile } from '@pippa/core';
+import { SharedThreads } from '../threads/shared-threads.ts';
 
 /** What a thread is asked. A buffer goes over to it and comes back with the outcome. */
 export type PieceJob =
@@ -32,14 +32,24 @@ interface Pending {
   readonly reject: (reason: unknown) => void;
 }
 
-/** Threads that hash and write, so that the main thread neither blocks nor copies. Started when first needed; they keep no process alive. */
+/** Threads that hash and write, so that the main thread neither blocks nor copies. */
 class PieceThreads {
-  readonly #workers: { readonly worker: Worker; readonly pending: Map<number, Pending> }[] = [];
-  #next = 0;
+  readonly #threads = new SharedThreads<PieceJob, PieceOutcome, Pending>({
+    entry: workerFile('piece-worker', import.meta.url),
+    most: THREADS,
+    onReport: (outcome, shared) => {
+      const pending = this.#threads.release(shared, outcome.number);
+      if (outcome.error === undefined) pending?.resolve(outcome);
+      else pending?.reject(outcome.error);
+    },
+    onGone: (inHand, reason) => {
+      for (const { reject } of inHand) reject(reason);
+    },
+  });
 
   /** SHA-256 of bytes of a file. Rejects with what reading throws. */
   async digest(path: string, offset: number, length: number): Promise<Uint8Array> {
-    const { digest } = await this.#ask((number) => ({ job: { kind: 'digest', number, path, offset, length }, move: [] }));
+    const { digest } = await this.#ask((number) => ({ job: { kind: 'digest', number, path, offset, length } }));
     if (digest === undefined) throw new TypeError('A thread gave no digest.');
     return digest;
   }
@@ -60,52 +70,15 @@ class PieceThreads {
   }
 
   forget(path: string): void {
-    for (const { worker } of this.#workers) worker.postMessage({ kind: 'forget', number: 0, path } satisfies PieceJob);
+    this.#threads.tellAll({ kind: 'forget', number: 0, path });
   }
 
-  #ask(make: (number: number) => { readonly job: PieceJob; readonly move: readonly ArrayBuffer[] }): Promise<PieceOutcome> {
-    const { worker, pending } = this.#leastBusy();
-    this.#next += 1;
-    const number = this.#next;
+  #ask(make: (number: number) => { readonly job: PieceJob; readonly move?: readonly ArrayBuffer[] }): Promise<PieceOutcome> {
     return new Promise((resolve, reject) => {
-      pending.set(number, { resolve, reject });
-      // Work under way keeps the process; idle threads do not.
-      worker.ref();
-      const { job, move } = make(number);
-      worker.postMessage(job, move);
+      const { number, shared } = this.#threads.take({ resolve, reject });
+      const { job, move = [] } = make(number);
+      shared.thread.post(job, move);
     });
-  }
-
-  #leastBusy(): { readonly worker: Worker; readonly pending: Map<number, Pending> } {
-    const idle = this.#workers.find(({ pending }) => pending.size === 0);
-    if (idle !== undefined) return idle;
-    if (this.#workers.length < THREADS) return this.#start();
-    return this.#workers.reduce((least, each) => (each.pending.size < least.pending.size ? each : least));
-  }
-
-  #start(): { readonly worker: Worker; readonly pending: Map<number, Pending> } {
-    const worker = new Worker(workerFile('piece-worker', import.meta.url), {
-      execArgv: ['--disable-warning=ExperimentalWarning'],
-    });
-    const started = { worker, pending: new Map<number, Pending>() };
-    worker.unref();
-    worker.on('message', (outcome: PieceOutcome) => {
-      const waiting = started.pending.get(outcome.number);
-      started.pending.delete(outcome.number);
-      if (started.pending.size === 0) worker.unref();
-      if (outcome.error === undefined) waiting?.resolve(outcome);
-      else waiting?.reject(outcome.error);
-    });
-    const gone = (reason: unknown): void => {
-      const index = this.#workers.indexOf(started);
-      if (index >= 0) this.#workers.splice(index, 1);
-      for (const { reject } of started.pending.values()) reject(reason);
-      started.pending.clear();
-    };
-    worker.on('error', gone);
-    worker.on('exit', () => gone(new StoppedError('A thread that writes pieces has ended.')));
-    this.#workers.push(started);
-    return started;
   }
 }
 

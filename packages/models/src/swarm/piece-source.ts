@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { FrameStream, PeerId, PippaError } from '@pippa/core';
 import { MODELS_LIMITS, parsePieceReply, ProtocolError, type PieceReply, type PieceRequest } from '@pippa/protocol';
 import { SECRET_BYTES } from '../bulk/bulk-keys.ts';
-import { directReceivers, type DirectReceiver } from '../bulk/direct-receivers.ts';
+import { bulkReceivers, type BulkReceiver } from '../bulk/bulk-receivers.ts';
 import { ASKED, type PieceOutcome, type ReceiveTarget } from '../bulk/piece-receiver.ts';
 import type { PieceMap } from '../pieces/piece-map.ts';
 import type { PieceSet } from '../pieces/piece-set.ts';
@@ -57,7 +57,7 @@ export class PieceSource {
   #isPaused = false;
   /** What was sent when a direct connection was asked for. */
   #directSecret: Uint8Array | undefined;
-  #direct: DirectReceiver | undefined;
+  #direct: BulkReceiver | undefined;
   #self: PeerId | undefined;
   #target: ReceiveTarget | undefined;
 
@@ -151,7 +151,7 @@ export class PieceSource {
    */
   goDirect(self: PeerId, target: Omit<ReceiveTarget, 'asked'>): void {
     if (this.#directSecret !== undefined) return;
-    directReceivers.warm();
+    bulkReceivers.warm();
     this.#directSecret = new Uint8Array(randomBytes(SECRET_BYTES));
     this.#self = self;
     this.#target = { ...target, asked: new Uint8Array(new SharedArrayBuffer(this.#map.count)) };
@@ -215,7 +215,7 @@ export class PieceSource {
     // No port: the stream has to do.
     if (port === undefined || openerSecret === undefined || self === undefined || target === undefined) return;
     const agreement = { opener: self, server: this.peer, openerSecret, serverSecret: secret, token };
-    const receiver = await directReceivers.connect(
+    const receiver = await bulkReceivers.connect(
       { agreement, port, addresses, target },
       {
         onBytes: (bytes) => this.#count(bytes),

@@ -1,6 +1,6 @@
 import { StoppedError, StreamLostError, type PippaError, workerFile } from '@pippa/core';
 import { ProtocolError } from '@pippa/protocol';
-import { Thread } from '../threads/thread.ts';
+import { SharedThreads, type SharedThread } from '../threads/shared-threads.ts';
 import type { BulkAgreement } from './bulk-keys.ts';
 import type { PieceOutcome, ReceiveTarget } from './piece-receiver.ts';
 
@@ -26,7 +26,7 @@ export type ReceiveReport =
   | { readonly kind: 'piece'; readonly number: number; readonly piece: number; readonly outcome: PieceOutcome }
   | { readonly kind: 'ended'; readonly number: number; readonly message: string; readonly isBreach: boolean };
 
-export interface DirectEvents {
+export interface BulkEvents {
   onBytes(bytes: number): void;
   onPiece(piece: number, outcome: PieceOutcome): void;
   /** Called once, after `connect` has brought a connection. `breach`: what came was not sealed by the peer, or not asked for. */
@@ -34,7 +34,7 @@ export interface DirectEvents {
 }
 
 /** A direct connection whose bytes a thread takes in, checks and writes. */
-export interface DirectReceiver {
+export interface BulkReceiver {
   pause(): void;
   resume(): void;
   close(): void;
@@ -44,86 +44,54 @@ export interface DirectReceiver {
 const THREADS = 2;
 
 interface Waiting {
-  readonly events: DirectEvents;
+  readonly events: BulkEvents;
   settle: ((isConnected: boolean) => void) | undefined;
 }
 
-interface Receiving {
-  readonly thread: Thread<ReceiveOrder, ReceiveReport>;
-  readonly connections: Map<number, Waiting>;
-}
+type Receiving = SharedThread<ReceiveOrder, ReceiveReport, Waiting>;
 
-class DirectReceivers {
-  readonly #threads: Receiving[] = [];
-  #next = 0;
+class BulkReceivers {
+  readonly #threads = new SharedThreads<ReceiveOrder, ReceiveReport, Waiting>({
+    entry: workerFile('bulk-receive-worker', import.meta.url),
+    most: THREADS,
+    onReport: (report, shared) => this.#take(shared, report),
+    onGone: (inHand) => {
+      for (const { settle, events } of inHand) {
+        if (settle === undefined) events.onEnd(new StoppedError('The thread of a direct connection has ended.'), false);
+        else settle(false);
+      }
+    },
+  });
 
-  /** Starts a thread that will soon be needed: that takes a tenth of a second and more. */
+  /** Starts a thread that will soon be needed. */
   warm(): void {
-    if (this.#threads.length === 0) this.#start();
+    this.#threads.warm();
   }
 
   /** Undefined when no address leads to the peer. */
   async connect(
     order: Omit<Extract<ReceiveOrder, { kind: 'connect' }>, 'kind' | 'number'>,
-    events: DirectEvents,
-  ): Promise<DirectReceiver | undefined> {
-    const receiving = this.#leastBusy();
-    const { thread, connections } = receiving;
-    this.#next += 1;
-    const number = this.#next;
-    const isConnected = await new Promise<boolean>((settle) => {
-      connections.set(number, { events, settle });
-      thread.hold(true);
-      thread.post({ kind: 'connect', number, ...order });
-    });
-    if (!isConnected) {
-      this.#forget(receiving, number);
+    events: BulkEvents,
+  ): Promise<BulkReceiver | undefined> {
+    const connecting = Promise.withResolvers<boolean>();
+    const { number, shared } = this.#threads.take({ events, settle: connecting.resolve });
+    const { thread } = shared;
+    thread.post({ kind: 'connect', number, ...order });
+    if (!(await connecting.promise)) {
+      this.#threads.release(shared, number);
       return undefined;
     }
     return {
       pause: () => thread.post({ kind: 'pause', number, isPaused: true }),
       resume: () => thread.post({ kind: 'pause', number, isPaused: false }),
       close: () => {
-        if (this.#forget(receiving, number)) thread.post({ kind: 'close', number });
+        if (this.#threads.release(shared, number) !== undefined) thread.post({ kind: 'close', number });
       },
     };
   }
 
-  #forget({ thread, connections }: Receiving, number: number): boolean {
-    const was = connections.delete(number);
-    if (connections.size === 0) thread.hold(false);
-    return was;
-  }
-
-  #leastBusy(): Receiving {
-    const idle = this.#threads.find(({ connections }) => connections.size === 0);
-    if (idle !== undefined) return idle;
-    if (this.#threads.length < THREADS) return this.#start();
-    return this.#threads.reduce((least, each) => (each.connections.size < least.connections.size ? each : least));
-  }
-
-  #start(): Receiving {
-    const receiving: Receiving = {
-      connections: new Map(),
-      thread: new Thread<ReceiveOrder, ReceiveReport>(workerFile('bulk-receive-worker', import.meta.url), {
-        onReport: (report) => this.#take(receiving, report),
-        onGone: () => {
-          const index = this.#threads.indexOf(receiving);
-          if (index >= 0) this.#threads.splice(index, 1);
-          for (const { settle, events } of receiving.connections.values()) {
-            if (settle === undefined) events.onEnd(new StoppedError('The thread of a direct connection has ended.'), false);
-            else settle(false);
-          }
-          receiving.connections.clear();
-        },
-      }),
-    };
-    this.#threads.push(receiving);
-    return receiving;
-  }
-
   #take(receiving: Receiving, report: ReceiveReport): void {
-    const waiting = receiving.connections.get(report.number);
+    const waiting = receiving.inHand.get(report.number);
     if (waiting === undefined) return;
     switch (report.kind) {
       case 'connected':
@@ -139,7 +107,7 @@ class DirectReceivers {
         break;
       case 'ended':
       default: {
-        this.#forget(receiving, report.number);
+        this.#threads.release(receiving, report.number);
         const { message, isBreach } = report;
         waiting.events.onEnd(isBreach ? new ProtocolError(message) : new StreamLostError(message), isBreach);
       }
@@ -148,4 +116,4 @@ class DirectReceivers {
 }
 
 /** Those of this process. */
-export const directReceivers = new DirectReceivers();
+export const bulkReceivers = new BulkReceivers();
