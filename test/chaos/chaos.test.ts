@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { randomOf } from '../../packages/ring/test/support/simulation.ts';
+import { randomOf } from '../../packages/ring/test/support/random.ts';
 import type { RemoteNode } from '../bench/harness/mesh-ring.ts';
 import { ChaosHouse } from './chaos-house.ts';
 

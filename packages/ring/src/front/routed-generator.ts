@@ -11,6 +11,7 @@ import {
   type Logger,
   type TokenGenerator,
 } from '@pippa/core';
+import { StageRefusedError } from '../chain/stage-connection.ts';
 import { PlacementRefusedError } from '../ring/ring-planner.ts';
 
 /** Finds who generates for a model; asked again whenever one was lost. */
@@ -68,7 +69,8 @@ export class RoutedGenerator implements TokenGenerator {
         } catch (error) {
           until.throwIfAborted();
           // Before the first loss these are the client's to know: it may come back later, or ask for less.
-          const isWorthWaiting = error instanceof OverloadedError || error instanceof PlacementRefusedError;
+          const isWorthWaiting =
+            error instanceof OverloadedError || error instanceof PlacementRefusedError || error instanceof StageRefusedError;
           if (isWorthWaiting ? lostSinceMs === undefined : !isLoss(error)) throw error;
           lostSinceMs ??= clock.nowMs();
           if (clock.nowMs() - lostSinceMs >= replaceMs) throw error;

@@ -18,6 +18,7 @@ import {
   RoutedGenerator,
   StageHost,
   type JournalSettings,
+  type Ring,
   type RingSettings,
 } from '../../src/index.ts';
 import { EvenPlanner } from './even-planner.ts';
@@ -99,6 +100,9 @@ export class Member {
   readonly manager: RingManager;
   readonly router: RingRouter;
   readonly generator: TokenGenerator;
+  readonly wish: RingWish;
+  /** All rings that it conducted. */
+  readonly everyRing = new Set<Ring>();
   #rings = 0;
 
   constructor(
@@ -106,6 +110,7 @@ export class Member {
     { clock, perNode = 4, room = Infinity, settings = {}, journal, wish: wished = {} }: MemberOptions & { readonly clock: Clock },
   ) {
     this.mesh = mesh;
+    this.wish = { ...wish, ...wished };
     this.loader = new SimulatedLoader(room);
     this.planner = new EvenPlanner(mesh, perNode);
     const { planner } = this;
@@ -137,11 +142,14 @@ export class Member {
         ...settings,
       },
       newRingId: () => `${mesh.self}-${(this.#rings += 1)}`,
-      onRingsChanged: (rings) => mesh.updateCard({ rings }),
+      onRingsChanged: (rings) => {
+        for (const ring of this.manager.rings) this.everyRing.add(ring);
+        mesh.updateCard({ rings });
+      },
     });
     this.router = new RingRouter({ mesh, manager: this.manager, planner, clock, logger, manifestOf: async () => manifest });
     this.generator = new RoutedGenerator({
-      route: { find: (request, { signal }) => this.router.find({ ...wish, ...wished }, { request, signal }) },
+      route: { find: (request, { signal }) => this.router.find(this.wish, { request, signal }) },
       contextTokens: () => 2048,
       clock,
       logger,
