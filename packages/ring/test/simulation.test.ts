@@ -4,7 +4,7 @@ import { simulateRound } from './support/simulation.ts';
 
 /** `PIPPA_SIMULATION_SEED=17 PIPPA_SIMULATION_ROUNDS=1` plays one round again; more than these are for hours in which nobody waits. */
 const first = Number(process.env['PIPPA_SIMULATION_SEED'] ?? 1);
-const count = Number(process.env['PIPPA_SIMULATION_ROUNDS'] ?? 1000);
+const count = Number(process.env['PIPPA_SIMULATION_ROUNDS'] ?? 800);
 const isDefault = process.env['PIPPA_SIMULATION_SEED'] === undefined && process.env['PIPPA_SIMULATION_ROUNDS'] === undefined;
 
 describe('recovery, simulated', () => {
@@ -17,8 +17,8 @@ describe('recovery, simulated', () => {
     );
     const [worst] = failed;
     expect(worst?.wrong ?? [], `seed ${worst?.seed}, faults: ${worst?.faults.join('; ')}`).toEqual([]);
-    // Most faults hit something, or the rounds would show nothing.
-    if (isDefault) expect(withRecovery).toBeGreaterThan(0.7 * count);
+    // A few losses come when nobody waits any more.
+    if (isDefault) expect(withRecovery).toBeGreaterThan(0.98 * count);
   }, 3_600_000);
 
   it('plays the same round for the same seed', async () => {

@@ -31,14 +31,13 @@ export class Faults {
     this.#about = about;
   }
 
-  /** One that a ring in use surely notices, where there is one: it is aimed at a stage. */
+  /** A loss: the node of a stage is killed, freezes for good, or fails at a step. */
   first(): void {
     const { random } = this.#about;
     const victim = random.pick(this.#mortal.filter((member) => this.#holdsStage(member))) ?? random.pick(this.#mortal);
-    const kind = random.below(6);
-    if (victim === undefined || kind === 0) this.#spoil();
-    else if (kind === 1) this.#freeze(victim);
-    else if (kind === 2) this.#leave(victim);
+    const kind = random.below(5);
+    if (victim === undefined || kind === 0) this.#spoil(0);
+    else if (kind === 1) this.#freeze(victim, DEAD_MS);
     else this.#kill(victim);
   }
 
@@ -48,9 +47,9 @@ export class Faults {
     const kind = random.below(9);
     if (kind === 0) this.#cut();
     else if (kind === 1) this.#hold();
-    else if (kind === 2 || victim === undefined) this.#spoil();
+    else if (kind === 2 || victim === undefined) this.#spoil(random.below(3));
     else if (kind === 3) this.#leave(victim);
-    else if (kind === 4) this.#freeze(victim);
+    else if (kind === 4) this.#freeze(victim, random.oneIn(2) ? random.below(200) : DEAD_MS);
     else if (kind === 5) this.#killTwo();
     else this.#kill(victim);
   }
@@ -104,16 +103,14 @@ export class Faults {
       .finally(() => this.#remove(victim));
   }
 
-  #freeze(victim: Member): void {
-    const { house, time, random } = this.#about;
-    const isShort = random.oneIn(2);
-    const forMs = isShort ? random.below(200) : DEAD_MS;
+  #freeze(victim: Member, forMs: number): void {
+    const { house, time } = this.#about;
     this.told.push(`freeze ${victim.mesh.self} for ${forMs}`);
     this.#frozen.add(victim);
     house.network.freeze(victim.mesh.self);
     time.schedule(forMs, () => {
       this.#frozen.delete(victim);
-      if (isShort) house.network.thaw(victim.mesh.self);
+      if (forMs < DEAD_MS) house.network.thaw(victim.mesh.self);
       else this.#remove(victim);
     });
   }
@@ -145,11 +142,10 @@ export class Faults {
   }
 
   /** Stages that fail, are refused, or compute what are no numbers. */
-  #spoil(): void {
+  #spoil(kind: number): void {
     const { house, time, random, front } = this.#about;
     const victim = random.pick(house.members.filter((member) => this.#holdsStage(member))) ?? random.pick(house.members);
     if (victim === undefined) return;
-    const kind = random.below(3);
     this.told.push(`spoil ${victim.mesh.self} ${kind}`);
     const { faults } = victim.loader;
     if (kind === 0) faults.failNextStep = true;

@@ -1,4 +1,4 @@
-import { collect, expectedTokens, House, request, type Member, type MemberOptions } from './house.ts';
+import { expectedTokens, House, request, type Member, type MemberOptions } from './house.ts';
 import { Faults } from './faults.ts';
 import { Random } from './random.ts';
 import { SimulatedTime } from './simulated-time.ts';
@@ -136,8 +136,8 @@ async function leftovers(house: House, everybody: readonly Member[], time: Simul
   const stopping = Promise.all(everybody.map((member) => member.stop())).then(() => (stopped = true));
   if (!(await time.run(() => stopped, 60_000))) return ['the nodes did not stop'];
   await stopping;
-  // Stages of lost conductors are kept for a while.
-  await time.run(() => everybody.every((member) => member.host.count === 0), 30_000);
+  // Stages of lost conductors are kept for a while, and whoever asked a frozen node waits until that is known to be dead.
+  await time.run(() => everybody.every((member) => member.host.count === 0 && member.mesh.openStreams === 0), 30_000);
   await time.run(() => false, 10);
   return everybody.flatMap((member) => [
     ...(member.loader.loaded === 0 ? [] : [`${member.mesh.self} holds ${member.loader.loaded} stages`]),
