@@ -2,7 +2,8 @@ import { randomPrompt } from './harness/bench-model.ts';
 import { defineBench } from './harness/define.ts';
 import { foundMesh } from '@pippa/mesh';
 import { ratios } from './harness/statistics.ts';
-import { openMeshNodes, type MeshRingOptions, type RemoteNode } from './harness/mesh-ring.ts';
+import { openMeshNodes, type MeshRingOptions } from './harness/mesh-ring.ts';
+import type { RemoteNode } from '../support/remote-node.ts';
 
 const GIB = 1024 ** 3;
 /** Tokens before the loss, and after it. */

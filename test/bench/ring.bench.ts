@@ -2,7 +2,8 @@ import { randomPrompt } from './harness/bench-model.ts';
 import { defineBench } from './harness/define.ts';
 import { interleave } from './harness/interleave.ts';
 import { jointSpeed } from './harness/local-ring.ts';
-import { openMeshNodes, type RemoteNode } from './harness/mesh-ring.ts';
+import { openMeshNodes } from './harness/mesh-ring.ts';
+import type { RemoteNode } from '../support/remote-node.ts';
 import { ratios } from './harness/statistics.ts';
 
 const TOKENS = 48;

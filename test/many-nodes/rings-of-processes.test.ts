@@ -5,7 +5,8 @@ import { architectureRule, readGgufModel, splittableArchitectures } from '@pippa
 import { foundMesh } from '@pippa/mesh';
 import { tinyArchitectures, writeTinyArchitecture } from '@pippa/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openMeshNodes, type RemoteNode } from '../bench/harness/mesh-ring.ts';
+import { openMeshNodes } from '../bench/harness/mesh-ring.ts';
+import type { RemoteNode } from '../support/remote-node.ts';
 import { TestNetwork, whyNoNetworks } from './support/network.ts';
 
 /** Rings of so many nodes; one node more is there that holds nothing. */

@@ -72,6 +72,8 @@ export interface NodeOptions {
   readonly shardDirectory: string;
   /** Where stages put what they sent on and have no memory for; left out: nowhere. */
   readonly spillDirectory?: string;
+  /** What each stage keeps of it in memory, in bytes; left out: what `JournalSettings` say. */
+  readonly journalMemoryBytes?: number;
   readonly wishes: WishSettings;
   /** Left out: rings do not come back after a restart. */
   readonly journal?: DesiredRings;
@@ -139,7 +141,7 @@ export class Node implements Startable {
       loader: this.#loader,
       clock,
       logger,
-      journal: journalSettings(options.spillDirectory),
+      journal: journalSettings(options),
       onStagesChanged: (stages) => this.#tellStages(stages),
     });
     this.manager = new RingManager({
@@ -335,9 +337,11 @@ export class Node implements Startable {
   }
 }
 
-function journalSettings(directory: string | undefined): JournalSettings {
-  if (directory === undefined) return DEFAULT_JOURNAL_SETTINGS;
-  return { ...DEFAULT_JOURNAL_SETTINGS, fileBytes: MAX_SPILL_BYTES, openFile: () => openSpillFile(directory) };
+function journalSettings({ spillDirectory, journalMemoryBytes }: NodeOptions): JournalSettings {
+  const { memoryBytes, ...settings } = DEFAULT_JOURNAL_SETTINGS;
+  const inMemory = { ...settings, memoryBytes: journalMemoryBytes ?? memoryBytes };
+  if (spillDirectory === undefined) return inMemory;
+  return { ...inMemory, fileBytes: MAX_SPILL_BYTES, openFile: () => openSpillFile(spillDirectory) };
 }
 
 /** Two digits: the rest is noise, and every change costs the mesh a message. */

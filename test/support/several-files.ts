@@ -1,6 +1,6 @@
 import { ModelNotFoundError, type ModelManifest } from '@pippa/core';
-import type { ModelFiles, NamedModel } from '../../../agent/src/node/model-files.ts';
-import { SingleFile } from '../../../agent/src/node/single-file.ts';
+import type { ModelFiles, NamedModel } from '../../agent/src/node/model-files.ts';
+import { SingleFile } from '../../agent/src/node/single-file.ts';
 
 /** GGUF files by their paths, all of them on this machine's disk. */
 export class SeveralFiles implements ModelFiles {

@@ -1,0 +1,181 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { memoryEstimate, readGgufModel } from '@pippa/gguf';
+import { foundMesh } from '@pippa/mesh';
+import { FaultyNetwork } from '../../support/faulty-network.ts';
+import type { MeshNodeOptions, NodeFacts } from '../../support/mesh-node-messages.ts';
+import { RemoteNode } from '../../support/remote-node.ts';
+import { LINK_FAULTS, type FaultKind } from './plan-faults.ts';
+import type { Random } from './random.ts';
+
+const run = promisify(execFile);
+/** Nodes log there what they do. */
+const logDirectory = process.env['PIPPA_CHAOS_LOGS'];
+
+export const DEMO_MODEL = fileURLToPath(new URL('../../../agent/models/pippa-tiny.gguf', import.meta.url));
+export const CONTEXT_TOKENS = 512;
+export const PARALLEL = 4;
+export const LEAST_NODES = 3;
+export const MOST_NODES = 5;
+/** One more than nodes: the place of one that is gone need not be taken by the next. */
+const MACHINES = MOST_NODES + 1;
+/** So little that answers of some hundred tokens spill. */
+const JOURNAL_BYTES = 96 * 1024;
+/** Shares of the model that a node has room for: two hold it, or three. */
+const ROOM = [0.7, 0.45] as const;
+
+export interface HouseNode {
+  readonly remote: RemoteNode;
+  /** Its place in the network. */
+  readonly machine: number;
+  readonly budgetBytes: number;
+  /** What it was like before it did anything. */
+  readonly baseline: NodeFacts;
+}
+
+/** What a whole stage of the model takes. */
+export async function wholeModelBytes(): Promise<number> {
+  const model = await readGgufModel(DEMO_MODEL);
+  const shape = { from: 0, to: 8, contextCells: CONTEXT_TOKENS * PARALLEL, parallelSequences: PARALLEL, maxRows: 256 };
+  const { weights, context, compute } = memoryEstimate(model, shape);
+  return weights + context + compute;
+}
+
+/** Processes that are nodes of one mesh, none of which may hold the model alone, on machines of a network whose links can be spoilt. */
+export class House implements AsyncDisposable {
+  readonly nodes: HouseNode[] = [];
+  readonly network: FaultyNetwork | undefined;
+  /** Why some faults cannot happen here. */
+  readonly leftOut: readonly string[];
+  readonly without: readonly FaultKind[];
+  /** Nodes that somebody stopped, and clients of theirs lost their answers. */
+  readonly #gone = new WeakSet<RemoteNode>();
+  readonly #membership = foundMesh();
+  readonly #folder: string;
+  readonly #wholeBytes: number;
+  readonly #options: { readonly exactReplay: boolean; readonly random: Random };
+  readonly #busyMachines = new Set<number>();
+  #started = 0;
+
+  private constructor(parts: {
+    readonly folder: string;
+    readonly network: FaultyNetwork | undefined;
+    readonly leftOut: readonly string[];
+    readonly without: readonly FaultKind[];
+    readonly wholeBytes: number;
+    readonly options: { readonly exactReplay: boolean; readonly random: Random };
+  }) {
+    this.#folder = parts.folder;
+    this.network = parts.network;
+    this.leftOut = parts.leftOut;
+    this.without = parts.without;
+    this.#wholeBytes = parts.wholeBytes;
+    this.#options = parts.options;
+  }
+
+  static async open(options: { readonly exactReplay: boolean; readonly random: Random }): Promise<House> {
+    const leftOut: string[] = [];
+    const without: FaultKind[] = [];
+    const network = await FaultyNetwork.open(MACHINES).catch((error: unknown) => {
+      leftOut.push(`links stay as they are: a network of the test's own cannot be made here (${String(error)})`);
+      without.push(...LINK_FAULTS);
+      return undefined;
+    });
+    await limitFiles(process.pid, 'unlimited').catch((error: unknown) => {
+      leftOut.push(`disks stay as they are: files cannot be limited here (${String(error)})`);
+      without.push('fill the disk');
+    });
+    const folder = await mkdtemp(join(tmpdir(), 'pippa-chaos-'));
+    const house = new House({ folder, network, leftOut, without, wholeBytes: await wholeModelBytes(), options });
+    try {
+      const { random } = options;
+      const count = LEAST_NODES + random.below(MOST_NODES - LEAST_NODES + 1);
+      for (let index = 0; index < count; index += 1) await house.join();
+      await house.settled();
+      return house;
+    } catch (error) {
+      await house[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** A new node on a free machine. */
+  async join(): Promise<HouseNode> {
+    const machine = Array.from({ length: MACHINES }, (_, index) => index).find((index) => !this.#busyMachines.has(index));
+    if (machine === undefined) throw new Error('No machine is free.');
+    this.#busyMachines.add(machine);
+    this.#started += 1;
+    const name = `n${this.#started}`;
+    const { random, exactReplay } = this.#options;
+    const budgetBytes = Math.round(this.#wholeBytes * (ROOM[random.below(ROOM.length)] ?? 1));
+    const remote = new RemoteNode(name, this.network?.machines[machine]);
+    const host = this.network?.addresses[machine];
+    const options: MeshNodeOptions = {
+      name,
+      ...(host === undefined ? {} : { host }),
+      modelPath: DEMO_MODEL,
+      membership: this.#membership,
+      peers: this.nodes.flatMap((node) => node.remote.addresses),
+      budgetBytes,
+      shardDirectory: join(this.#folder, name, 'shards'),
+      spillDirectory: join(this.#folder, name, 'spilled'),
+      journalMemoryBytes: JOURNAL_BYTES,
+      contextTokens: CONTEXT_TOKENS,
+      parallelSequences: PARALLEL,
+      exactReplay,
+      ...(logDirectory === undefined ? {} : { logDirectory }),
+    };
+    remote.addresses = (await remote.ask({ kind: 'start', options })) as readonly string[];
+    const node = { remote, machine, budgetBytes, baseline: await remote.facts({ collect: true }) };
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** Its clients lose their answers from here on; it is nobody's victim any more. */
+  giveUp({ remote }: HouseNode): void {
+    this.#gone.add(remote);
+    const index = this.nodes.findIndex((node) => node.remote === remote);
+    if (index >= 0) this.nodes.splice(index, 1);
+  }
+
+  isGone(remote: RemoteNode): boolean {
+    return this.#gone.has(remote);
+  }
+
+  /** Its process has ended. */
+  free({ machine }: HouseNode): void {
+    this.#busyMachines.delete(machine);
+  }
+
+  /** Waits until everybody knows everybody. */
+  async settled(): Promise<void> {
+    const others = this.nodes.length - 1;
+    for (const { remote } of this.nodes) {
+      while ((await remote.facts()).alivePeers < others) await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** Names of files that nodes left behind half-written. */
+  async strayFiles(): Promise<readonly string[]> {
+    const files = await readdir(this.#folder, { recursive: true, withFileTypes: true });
+    return files.filter((file) => file.isFile() && !file.name.endsWith('.gguf')).map((file) => file.name);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { remote } of this.nodes) {
+      remote.signal('SIGCONT');
+      await remote[Symbol.asyncDispose]();
+    }
+    await this.network?.[Symbol.asyncDispose]();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** Bytes that files of the process may have; what it writes behind that fails, as on a full disk. */
+export async function limitFiles(processId: number, bytes: number | 'unlimited'): Promise<void> {
+  await run('prlimit', ['--pid', String(processId), `--fsize=${bytes}:`], { timeout: 10_000 });
+}
