@@ -49,7 +49,7 @@ async function bringUp(network: MemoryNetwork, name: string, card: CardModel, is
     layerCount: card.layerCount,
     expectedBytes: 0,
   };
-  const sizes = { contextCells: 512, parallelSequences: 1, maxRows: 64, stagesHere: 1 };
+  const sizes = { contextCells: 512, parallelSequences: 1, maxRows: 64, stagesHere: 1, ownCells: false };
   const startedMs = performance.now();
   const runner = await loader.load({ model, ...place, ...sizes }, { onProgress() {}, signal: AbortSignal.timeout(120_000) });
   const seconds = (performance.now() - startedMs) / 1000;

@@ -104,7 +104,7 @@ export class NodeStageLoader implements StageLoader {
     memory: { readonly weights: number; readonly context: number; readonly compute: number },
     { onProgress, signal }: LoadControl,
   ): Promise<StageRunner> {
-    const { from, to, layerCount, contextCells, parallelSequences, maxRows } = order;
+    const { from, to, layerCount, contextCells, parallelSequences, maxRows, ownCells } = order;
     const isWhole = from === 0 && to === layerCount;
     const { model } = shard;
     const rule = isWhole ? ruleOf(model) : architectureRule(model);
@@ -124,6 +124,7 @@ export class NodeStageLoader implements StageLoader {
         contextCells,
         parallelSequences,
         maxRows,
+        ownCells,
         threads: Math.max(1, Math.floor(all / order.stagesHere)),
         gpu: 'auto',
         hiddenStateName: rule?.hiddenStateName ?? 'l_out',

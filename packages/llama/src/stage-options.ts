@@ -34,6 +34,8 @@ export interface StageOptions {
   /** KV cells over all slots. */
   readonly contextCells: number;
   readonly parallelSequences: number;
+  /** Each slot has its part of the cells for itself, so that the last bits do not depend on other slots; left out: they share them. */
+  readonly ownCells?: boolean;
   /** Rows a step may carry. */
   readonly maxRows: number;
   /** CPU threads. */

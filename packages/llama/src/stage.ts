@@ -272,7 +272,7 @@ export class Stage implements Disposable {
       n_threads_batch: options.threads,
       offload_kqv: onGpu,
       op_offload: onGpu,
-      kv_unified: true,
+      kv_unified: options.ownCells !== true,
       cb_eval: this.#tap?.callback ?? null,
     });
     if (!context) {
@@ -367,9 +367,9 @@ export class Stage implements Disposable {
   }
 }
 
-/** A recurrent state cannot be cut; and the engine has room for so many slots and no more, and wants a row of outputs for each. */
-function hasScratch({ recurrent, parallelSequences, maxRows }: StageOptions): boolean {
-  return !recurrent && parallelSequences < Math.min(MAX_ENGINE_SLOTS, maxRows);
+/** A recurrent state cannot be cut; a slot with cells of its own shares none with the scratch; and the engine has room for so many slots and no more, and wants a row of outputs for each. */
+function hasScratch({ recurrent, parallelSequences, maxRows, ownCells }: StageOptions): boolean {
+  return !recurrent && ownCells !== true && parallelSequences < Math.min(MAX_ENGINE_SLOTS, maxRows);
 }
 
 function endTokens(engine: Engine, vocabulary: Pointer, size: number): ReadonlySet<number> {

@@ -75,6 +75,30 @@ describe('engine', () => {
 });
 
 describe('stages of one model', () => {
+  it('give the same bits whoever else has cells, and had, where every slot has its own', () => {
+    const tokens = Array.from({ length: 40 }, (_, index) => (index * 7) % 97);
+    const logitsOf = (stage: Stage, from: number, to: number): readonly (readonly number[])[] =>
+      tokens.slice(from, to).map((token, index) => {
+        stage.run(step([[0, from + index, token]], { outputs: [output(0, 0)] }));
+        return [...stage.logits(0)];
+      });
+    const differing = (ownCells: boolean): number => {
+      const options = { ...stageOptions(modelPath, 0, LAYERS, LAYERS), contextCells: 1024, ownCells };
+      using alone = new Stage(options);
+      using shared = new Stage(options);
+      shared.run(step(promptRows(1, tokens)));
+      const first = logitsOf(shared, 0, 10);
+      // What was computed first comes to lie behind what follows.
+      shared.run(step(promptRows(2, tokens.slice(0, 3)), { memory: [{ kind: 'remove', slot: slot(1), from: 0, to: -1 }] }));
+      const all = [...first, ...logitsOf(shared, 10, tokens.length)];
+      const expected = logitsOf(alone, 0, tokens.length);
+      return all.filter((logits, position) => logits.some((logit, token) => logit !== expected[position]?.[token])).length;
+    };
+    expect(differing(true)).toBe(0);
+    // Or it would not show anything.
+    expect(differing(false)).toBeGreaterThan(0);
+  });
+
   it.each([[[4]], [[3, 5]], [[1, 2, 3, 4, 5, 6, 7]]])('cut at %j give the bits of the whole model', async (cuts) => {
     const whole = new Stage(stageOptions(modelPath, 0, LAYERS, LAYERS));
     const stages = (await shardOptions(cuts)).map((options) => new Stage(options));

@@ -44,6 +44,8 @@ const openMessage = z.object({
   parallelSequences: z.int().min(1).max(RING_LIMITS.slots),
   maxRows: z.int().min(1).max(RING_LIMITS.rows),
   activations: activationsField,
+  /** Each slot has cells of its own: who else is there, or was, does not move what is computed over them by one bit. */
+  ownCells: z.boolean().default(false),
   /** Stages of the ring on this node, which share its cores. */
   stagesHere: z.int().min(1).max(RING_LIMITS.stages),
   /** What the planner expects the stage to take. */

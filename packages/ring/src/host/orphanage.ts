@@ -63,6 +63,6 @@ export class Orphanage {
   }
 }
 
-function keyOf({ model, from, to, contextCells, parallelSequences, maxRows }: StageOrder): string {
-  return [model.id, from, to, contextCells, parallelSequences, maxRows].join(' ');
+function keyOf({ model, from, to, contextCells, parallelSequences, maxRows, ownCells }: StageOrder): string {
+  return [model.id, from, to, contextCells, parallelSequences, maxRows, ownCells].join(' ');
 }

@@ -14,6 +14,7 @@ export type StageOrder = Pick<
   | 'maxRows'
   | 'stageCount'
   | 'index'
+  | 'ownCells'
   | 'stagesHere'
   | 'expectedBytes'
 >;

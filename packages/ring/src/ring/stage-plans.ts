@@ -126,6 +126,7 @@ export class StagePlans {
       parallelSequences,
       maxRows,
       activations: wish.activations,
+      ownCells: wish.exactReplay === true,
     };
   }
 
