@@ -23,6 +23,8 @@ const clients = new Map<number, AbortController>();
 /** The parent may be gone. */
 const tell = (report: NodeReport): void => void (process.connected && process.send?.(report));
 
+// Whoever started it is gone, however that came about.
+process.on('disconnect', () => process.exit());
 process.on('message', ({ id, command }: { readonly id: number; readonly command: NodeCommand }) => {
   obey(id, command).then(
     (value) => tell({ id, value }),

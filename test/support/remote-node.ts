@@ -90,7 +90,10 @@ export class RemoteNode implements AsyncDisposable {
   }
 
   /** Rejects with `RemoteNodeError`. `onToken`: told of each token of a `generate`. */
-  ask(command: NodeCommand, { onToken, signal }: { readonly onToken?: (told: ToldToken) => void; readonly signal?: AbortSignal } = {}): Promise<unknown> {
+  ask(
+    command: NodeCommand,
+    { onToken, signal }: { readonly onToken?: (told: ToldToken) => void; readonly signal?: AbortSignal } = {},
+  ): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.hasEnded) {
         reject(new RemoteNodeError(`${this.name} has ended.`, 'ended'));

@@ -145,9 +145,7 @@ export class Faults {
     const far = ends.filter((machine) => machine !== victim.machine);
     const { delayMs, lostShare } = condition;
     const how = lostShare === 1 ? '' : ` (${Math.round(delayMs)} ms, ${Math.round(lostShare * 100)} % lost)`;
-    tell(
-      `${kind}: ${victim.remote.name} to ${toEverybody ? 'everybody' : other.remote.name} for ${Math.round(lastsMs)} ms${how}`,
-    );
+    tell(`${kind}: ${victim.remote.name} to ${toEverybody ? 'everybody' : other.remote.name} for ${Math.round(lastsMs)} ms${how}`);
     const spoil = async (): Promise<void> => {
       for (const machine of far) network.between(victim.machine, machine, condition);
       await wait(lastsMs);

@@ -25,8 +25,8 @@ export const MOST_NODES = 5;
 const MACHINES = MOST_NODES + 1;
 /** So little that answers of some hundred tokens spill. */
 const JOURNAL_BYTES = 96 * 1024;
-/** Shares of the model that a node has room for: two hold it, or three. */
-const ROOM = [0.7, 0.45] as const;
+/** Shares of the model that a node has room for, each stage's working space included: two hold it, or three. */
+const ROOM = [0.5, 0.65, 0.9] as const;
 
 export interface HouseNode {
   readonly remote: RemoteNode;

@@ -26,7 +26,10 @@ export class Random {
   }
 
   shuffled<Item>(items: readonly Item[]): readonly Item[] {
-    return items.map((item) => ({ item, at: this.#next() })).toSorted((a, b) => a.at - b.at).map(({ item }) => item);
+    return items
+      .map((item) => ({ item, at: this.#next() }))
+      .toSorted((a, b) => a.at - b.at)
+      .map(({ item }) => item);
   }
 }
 

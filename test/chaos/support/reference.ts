@@ -45,7 +45,7 @@ export class Reference implements AsyncDisposable {
   async whatIsWrong(order: GenerateOrder, tokens: readonly number[]): Promise<string | undefined> {
     if (!this.#exactReplay) return this.#whatIsUnlikely(order, tokens);
     if (tokens.length === 0) return undefined;
-    const undisturbed = await this.generate({ ...order, maxTokens: tokens.length });
+    const undisturbed = await this.#generate({ ...order, maxTokens: tokens.length });
     const at = undisturbed.tokens.findIndex((token, index) => tokens[index] !== token);
     return at < 0 ? undefined : `token ${at} is ${tokens[at]}, and ${undisturbed.tokens[at]} in the undisturbed answer`;
   }
@@ -54,21 +54,22 @@ export class Reference implements AsyncDisposable {
     let from = 0;
     while (from < tokens.length) {
       const begun = [...prompt, ...tokens.slice(0, from)];
-      const undisturbed = await this.generate({ prompt: begun, maxTokens: tokens.length - from });
+      const undisturbed = await this.#generate({ prompt: begun, maxTokens: tokens.length - from });
       const difference = undisturbed.tokens.findIndex((token, index) => tokens[from + index] !== token);
       if (difference < 0) return undefined;
       const at = from + difference;
-      const { first } = await this.generate({ prompt: [...prompt, ...tokens.slice(0, at)], maxTokens: 1, logprobs: 5 });
-      const best = first?.top[0]?.logprob ?? 0;
+      const { first } = await this.#generate({ prompt: [...prompt, ...tokens.slice(0, at)], maxTokens: 1, logprobs: 20 });
+      // Not the likeliest of all: that may be the model's own end, which the answer goes past.
+      const undisturbedly = first?.logprob ?? 0;
       const chosen = first?.top.find(({ token }) => token === tokens[at])?.logprob ?? -Infinity;
-      if (best - chosen > TOLERANCE)
-        return `token ${at} is ${tokens[at]}, whose log probability is ${best - chosen} below that of the likeliest, ${first?.top[0]?.token}`;
+      if (undisturbedly - chosen > TOLERANCE)
+        return `token ${at} is ${tokens[at]}, whose log probability is ${undisturbedly - chosen} below that of ${first?.token}`;
       from = at + 1;
     }
     return undefined;
   }
 
-  generate(order: GenerateOrder): Promise<Generated> {
+  #generate(order: GenerateOrder): Promise<Generated> {
     return this.#node.ask({ kind: 'generate', ...order }) as Promise<Generated>;
   }
 
