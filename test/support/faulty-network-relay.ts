@@ -85,7 +85,7 @@ for (;;) {
   for (const [index, queue] of underWay.entries()) {
     while (queue[0] !== undefined && queue[0].dueMs <= performance.now()) {
       const packet = queue.shift();
-      if (packet !== undefined) write(files[index % files.length] as number, packet.bytes, packet.bytes.length);
+      if (packet !== undefined) write(files[index % files.length], packet.bytes, packet.bytes.length);
     }
   }
 }

@@ -5,7 +5,7 @@ import type { Logger } from '@pippa/core';
 export function fileLogger(path: string, bindings: object = {}): Logger {
   const write = (level: string, fields: object, message: string): void => {
     const { err } = fields as { readonly err?: unknown };
-    const error = err === undefined ? {} : { err: String(err) };
+    const error = err === undefined ? {} : { err: err instanceof Error ? `${err.name}: ${err.message}` : 'unknown' };
     try {
       appendFileSync(path, `${JSON.stringify({ atMs: Date.now(), level, message, ...bindings, ...fields, ...error })}\n`);
     } catch {

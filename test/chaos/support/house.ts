@@ -94,7 +94,8 @@ export class House implements AsyncDisposable {
     try {
       const { random } = options;
       const count = LEAST_NODES + random.below(MOST_NODES - LEAST_NODES + 1);
-      for (let index = 0; index < count; index += 1) await house.join();
+      await house.join();
+      await Promise.all(Array.from({ length: count - 1 }, () => house.join()));
       await house.settled();
       return house;
     } catch (error) {

@@ -149,6 +149,7 @@ export class HostedStage {
       const runner = adopted ?? (await this.#load(order));
       if (this.#closed) {
         await runner[Symbol.asyncDispose]();
+        onChange();
         return;
       }
       this.#runner = runner;
@@ -158,6 +159,8 @@ export class HostedStage {
       this.#send({ kind: 'ready', info: runner.info });
       onChange();
     } catch (error) {
+      // What loading took is given back by now.
+      onChange();
       if (this.#closed) return;
       logger.warn({ ...about, err: error }, 'stage refused');
       const known = error instanceof PippaError ? error : undefined;

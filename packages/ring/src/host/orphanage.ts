@@ -57,9 +57,10 @@ export class Orphanage {
     if (index < 0) return;
     this.#orphans.splice(index, 1);
     orphan.cancelTimer();
-    this.#onChange();
     this.#logger.info({ from: orphan.runner.info.from, to: orphan.runner.info.to }, 'nobody came back for a stage: unloading it');
     await orphan.runner[Symbol.asyncDispose]();
+    // Its memory is free from now on.
+    this.#onChange();
   }
 }
 
