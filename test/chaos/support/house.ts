@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -130,6 +130,7 @@ export class House implements AsyncDisposable {
       exactReplay,
       ...(logDirectory === undefined ? {} : { logDirectory }),
     };
+    await mkdir(join(this.#folder, name), { recursive: true });
     remote.addresses = (await remote.ask({ kind: 'start', options })) as readonly string[];
     const node = { remote, machine, budgetBytes, baseline: await remote.facts({ collect: true }) };
     this.nodes.push(node);
@@ -160,10 +161,11 @@ export class House implements AsyncDisposable {
     }
   }
 
-  /** Names of files that nodes left behind half-written. */
+  /** Names of files that nodes left behind half-written; those that were killed are not asked. */
   async strayFiles(): Promise<readonly string[]> {
-    const files = await readdir(this.#folder, { recursive: true, withFileTypes: true });
-    return files.filter((file) => file.isFile() && !file.name.endsWith('.gguf')).map((file) => file.name);
+    const folders = this.nodes.map(({ remote }) => join(this.#folder, remote.name));
+    const lists = await Promise.all(folders.map((folder) => readdir(folder, { recursive: true, withFileTypes: true })));
+    return lists.flat().flatMap((file) => (file.isFile() && !file.name.endsWith('.gguf') ? [file.name] : []));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
