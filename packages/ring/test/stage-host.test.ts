@@ -1,8 +1,8 @@
-import { ringId, silentLogger } from '@pippa/core';
+import { peerId, ringId, silentLogger, type StageRunner } from '@pippa/core';
 import { MemoryNetwork } from '@pippa/testing';
-import { expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { StageConnection, type StageOpening } from '../src/chain/stage-connection.ts';
-import { StageHost } from '../src/index.ts';
+import { StageHost, type LoadControl, type StageLoader, type StageOrder } from '../src/index.ts';
 import { MODEL } from './support/house.ts';
 import { SimulatedLoader } from './support/simulated-stage.ts';
 import { SimulatedTime } from './support/simulated-time.ts';
@@ -26,28 +26,63 @@ const OPENING: StageOpening = {
   spare: false,
 };
 
-it('tells of the memory that a stage of a lost conductor took, once it is free', async () => {
-  const network = new MemoryNetwork();
-  const hosting = network.node('host');
-  const time = new SimulatedTime();
-  const loader = new SimulatedLoader(Infinity);
-  let told = -1;
-  const host = new StageHost({
-    mesh: hosting,
-    loader,
-    clock: time,
-    logger: silentLogger,
-    onStagesChanged: () => {
+/** Unloading takes a while, as it does in a thread. */
+class SlowlyUnloading implements StageLoader {
+  readonly #loader = new SimulatedLoader(4);
+
+  async load(order: StageOrder, control: LoadControl): Promise<StageRunner> {
+    const runner = await this.#loader.load(order, control);
+    const unload = runner[Symbol.asyncDispose].bind(runner);
+    runner[Symbol.asyncDispose] = async () => {
+      for (let turn = 0; turn < 20; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
+      await unload();
+    };
+    return runner;
+  }
+}
+
+describe('a host of stages', () => {
+  let network: MemoryNetwork;
+  let time: SimulatedTime;
+  let host: StageHost;
+  const opened = (opening: StageOpening): Promise<StageConnection> => {
+    const conductor = network.find(peerId('conductor')) ?? network.node('conductor');
+    return StageConnection.open(conductor, peerId('host'), opening, { name: 'host', signal: new AbortController().signal });
+  };
+  const start = async (loader: StageLoader, onStagesChanged: () => void = () => {}): Promise<void> => {
+    network = new MemoryNetwork();
+    time = new SimulatedTime();
+    host = new StageHost({ mesh: network.node('host'), loader, clock: time, logger: silentLogger, onStagesChanged });
+    await host.start();
+  };
+  afterEach(() => host.stop());
+
+  it('tells of the memory that a stage of a lost conductor took, once it is free', async () => {
+    const loader = new SimulatedLoader(4);
+    let told = -1;
+    await start(loader, () => {
       told = loader.loaded;
-    },
+    });
+    await opened(OPENING);
+    expect(told).toBe(1);
+    network.kill(peerId('conductor'));
+    expect(await time.run(() => loader.loaded === 0, 30_000)).toBe(true);
+    await time.run(() => host.count === 0, 1000);
+    expect(told).toBe(0);
   });
-  await host.start();
-  const conductor = network.node('conductor');
-  await StageConnection.open(conductor, hosting.self, OPENING, { name: 'host', signal: new AbortController().signal });
-  expect(told).toBe(1);
-  network.kill(conductor.self);
-  expect(await time.run(() => loader.loaded === 0, 30_000)).toBe(true);
-  await time.run(() => host.count === 0, 1000);
-  expect(told).toBe(0);
-  await host.stop();
+
+  it('waits for the memory of a stage that is just being unloaded', async () => {
+    await start(new SlowlyUnloading());
+    const before = await opened(OPENING);
+    const closed = before.close();
+    const after = await opened({ ...OPENING, from: 4, to: 8 });
+    expect(after.info).toMatchObject({ from: 4, to: 8 });
+    await closed;
+  });
+
+  it('refuses what has no room beside what stays', async () => {
+    await start(new SlowlyUnloading());
+    await opened(OPENING);
+    await expect(opened({ ...OPENING, from: 4, to: 8 })).rejects.toMatchObject({ code: 'out_of_memory' });
+  });
 });

@@ -36,6 +36,8 @@ export interface HostedStageParts {
   readonly onClosed: (stage: HostedStage) => void;
   /** Unloads a spare of this node to make room; false: there is none. */
   readonly giveUpSpare: () => Promise<boolean>;
+  /** Settles when what is being unloaded on this node is; false: nothing is. */
+  readonly untilUnloaded: () => Promise<boolean>;
 }
 
 /** One stage for one conductor: it is opened, linked and closed over the control stream, and lives as long as that. */
@@ -49,6 +51,8 @@ export class HostedStage {
   #stage: LoadedStage | undefined;
   #closed = false;
   #releasing: Promise<void> | undefined;
+  /** Settles when it is loaded or is not going to be. */
+  #opening: Promise<void> | undefined;
 
   constructor(control: FrameStream, parts: HostedStageParts) {
     this.#control = control;
@@ -103,6 +107,11 @@ export class HostedStage {
     await this.#stage?.takeCheckpoint(message, payload);
   }
 
+  /** Settles when it is unloaded; undefined while nobody wants that. */
+  get unloading(): Promise<void> | undefined {
+    return this.#releasing;
+  }
+
   async close(): Promise<void> {
     await this.#control.close();
     await this.#release();
@@ -127,7 +136,7 @@ export class HostedStage {
       case 'open':
         if (this.#order !== undefined) throw new ProtocolError('A stage was opened twice over one stream.');
         this.#order = message;
-        void this.#open(message);
+        this.#opening = this.#open(message);
         break;
     }
   }
@@ -192,7 +201,7 @@ export class HostedStage {
   }
 
   async #load(order: StageOpenMessage): Promise<StageRunner> {
-    const { loader, giveUpSpare } = this.#parts;
+    const { loader, giveUpSpare, untilUnloaded } = this.#parts;
     for (;;) {
       try {
         return await loader.load(order, {
@@ -200,9 +209,11 @@ export class HostedStage {
           signal: this.#loading.signal,
         });
       } catch (error) {
+        if (!(error instanceof PippaError) || error.code !== 'out_of_memory') throw error;
+        // A conductor that plans anew closes stages and opens others at once.
+        if (await untilUnloaded()) continue;
         // A spare never takes the place of another one, or two rings would take turns.
-        const isShort = error instanceof PippaError && error.code === 'out_of_memory' && !order.spare;
-        if (!isShort || !(await giveUpSpare())) throw error;
+        if (order.spare || !(await giveUpSpare())) throw error;
       }
     }
   }
@@ -260,8 +271,13 @@ export class HostedStage {
     this.#loading.abort(new StageError('The conductor of the stage is gone.'));
     const runner = this.#runner;
     this.#runner = undefined;
-    await this.#stage?.close();
-    await runner?.[Symbol.asyncDispose]();
+    try {
+      await this.#stage?.close();
+      await runner?.[Symbol.asyncDispose]();
+      await this.#opening;
+    } catch (error) {
+      this.#parts.logger.warn({ err: error }, 'a stage was not unloaded in order');
+    }
     this.#parts.onClosed(this);
     this.#parts.onChange();
   }

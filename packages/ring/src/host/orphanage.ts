@@ -13,6 +13,7 @@ interface Orphan {
  */
 export class Orphanage {
   readonly #orphans: Orphan[] = [];
+  readonly #unloading = new Set<Promise<void>>();
   readonly #keepMs: number;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -25,6 +26,11 @@ export class Orphanage {
     this.#onChange = parts.onChange;
   }
 
+  /** Of those that are not among `runners` any more: settle when their memory is free. */
+  get unloading(): readonly Promise<void>[] {
+    return [...this.#unloading];
+  }
+
   get runners(): readonly StageRunner[] {
     return this.#orphans.map((orphan) => orphan.runner);
   }
@@ -32,9 +38,9 @@ export class Orphanage {
   add(order: StageOrder, runner: StageRunner): void {
     runner.onOutput(() => {});
     runner.reset();
-    const cancelTimer = this.#clock.schedule(this.#keepMs, () => void this.#remove(orphan));
+    const cancelTimer = this.#clock.schedule(this.#keepMs, () => this.#remove(orphan));
     const orphan: Orphan = { key: keyOf(order), runner, cancelTimer };
-    runner.onLoss(() => void this.#remove(orphan));
+    runner.onLoss(() => this.#remove(orphan));
     this.#orphans.push(orphan);
   }
 
@@ -49,14 +55,22 @@ export class Orphanage {
 
   /** Unloads all of them: something else wants their memory, or the node stops. */
   async clear(): Promise<void> {
-    await Promise.all([...this.#orphans].map((orphan) => this.#remove(orphan)));
+    while (this.#orphans[0] !== undefined) this.#remove(this.#orphans[0]);
+    await Promise.all(this.#unloading);
   }
 
-  async #remove(orphan: Orphan): Promise<void> {
+  #remove(orphan: Orphan): void {
     const index = this.#orphans.indexOf(orphan);
     if (index < 0) return;
     this.#orphans.splice(index, 1);
     orphan.cancelTimer();
+    const unloaded = this.#unload(orphan)
+      .catch((error: unknown) => this.#logger.warn({ err: error }, 'a stage was not unloaded in order'))
+      .finally(() => this.#unloading.delete(unloaded));
+    this.#unloading.add(unloaded);
+  }
+
+  async #unload(orphan: Orphan): Promise<void> {
     this.#logger.info({ from: orphan.runner.info.from, to: orphan.runner.info.to }, 'nobody came back for a stage: unloading it');
     await orphan.runner[Symbol.asyncDispose]();
     // Its memory is free from now on.

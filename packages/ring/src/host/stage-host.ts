@@ -117,8 +117,17 @@ export class StageHost implements Startable {
       onChange: () => this.#tell(),
       onClosed: (closed) => this.#stages.delete(closed),
       giveUpSpare: () => this.giveUpSpare(),
+      untilUnloaded: () => this.#untilUnloaded(stage),
     });
     this.#stages.add(stage);
+  }
+
+  /** Others than `besides`. */
+  async #untilUnloaded(besides: HostedStage): Promise<boolean> {
+    const others = [...this.#stages].filter((stage) => stage !== besides);
+    const unloading = [...others.flatMap((stage) => stage.unloading ?? []), ...this.#orphanage.unloading];
+    await Promise.allSettled(unloading);
+    return unloading.length > 0;
   }
 
   #takeIn(stream: FrameStream, take: () => void): void {
