@@ -2,7 +2,15 @@
  * A node of a mesh in a process of its own, driven by its parent over IPC: what runs on every machine of a house, without HTTP. Started by
  * `remote-node.ts`.
  */
-import { DEFAULT_SAMPLER_SETTINGS, peerId, PippaError, silentLogger, type GenerationUsage, type Mesh, type TokenLogprob } from '@pippa/core';
+import {
+  DEFAULT_SAMPLER_SETTINGS,
+  peerId,
+  PippaError,
+  silentLogger,
+  type GenerationUsage,
+  type Mesh,
+  type TokenLogprob,
+} from '@pippa/core';
 import { join } from 'node:path';
 import { createMesh, memoryMeshState } from '@pippa/mesh';
 import { firstCard } from '../../agent/src/mesh/first-card.ts';
