@@ -36,6 +36,29 @@ describe('a ring over several nodes', () => {
     ]);
   });
 
+  it('is conducted by another node where the first one cannot have its layers', async () => {
+    const members = await houseOf('a', 'b', 'c', 'd');
+    at(members, 0).loader.faults.refuseWith = new Error('No space is left on the disk.');
+    const { tokens } = await collect(at(members, 0).generator.generate(request(PROMPT, 20)));
+    expect(tokens).toEqual(expectedTokens(PROMPT, 20));
+    expect(at(members, 1).mesh.card.rings).toMatchObject([{ state: 'ready' }]);
+    expect(at(members, 0).mesh.card.rings).toEqual([]);
+  });
+
+  it('is conducted by another node where the first one that is asked cannot have its layers', async () => {
+    const members = await houseOf('a', 'b', 'c', 'd');
+    at(members, 0).loader.faults.refuseWith = new Error('No space is left on the disk.');
+    const { tokens } = await collect(at(members, 3).generator.generate(request(PROMPT, 20)));
+    expect(tokens).toEqual(expectedTokens(PROMPT, 20));
+  });
+
+  it('says why the only node that could conduct does not', async () => {
+    const only = await house.add('only', { perNode: 12 });
+    only.loader.faults.refuseWith = new Error('No space is left on the disk.');
+    const coming = only.router.bringUp(wish, { signal: AbortSignal.timeout(5000) });
+    await expect(coming).rejects.toMatchObject({ name: 'StageRefusedError' });
+  });
+
   it('answers at any node, with one ring for all', async () => {
     const members = await houseOf('a', 'b', 'c', 'd');
     const answers = await Promise.all(members.map((member) => collect(member.generator.generate(request(PROMPT, 20)))));

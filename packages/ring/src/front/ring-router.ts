@@ -1,4 +1,6 @@
 import {
+  PeerUnreachableError,
+  PippaError,
   StoppedError,
   StreamLostError,
   untilFirst,
@@ -16,6 +18,7 @@ import {
 } from '@pippa/core';
 import { chooseRing, type RingCandidate } from '@pippa/planner';
 import { parseRingReport, RING_PROTOCOL, type RingCommand, type RingWish } from '@pippa/protocol';
+import { StageRefusedError } from '../chain/stage-connection.ts';
 import { planWithShape } from '../ring/choose-shape.ts';
 import { nameOf } from '../ring/realise.ts';
 import type { Ring } from '../ring/ring.ts';
@@ -136,35 +139,50 @@ export class RingRouter {
   }
 
   async #bringUp(wish: RingWish, signal: AbortSignal, onProgress: (progress: BringUpProgress) => void): Promise<void> {
-    const { mesh, manager, manifestOf, logger } = this.#parts;
+    const { mesh, manifestOf, logger } = this.#parts;
     const manifest = await manifestOf(wish.model, signal);
-    const unreachable = new Set<PeerId>();
+    /** Nodes that are gone, or would not hold the first layers. */
+    const unfit = new Set<PeerId>();
+    let failure: unknown;
     for (;;) {
-      const planned = await this.#place(manifest, wish, unreachable, signal, onProgress);
+      const planned = await this.#place(manifest, wish, unfit, signal, onProgress).catch((error: unknown) => {
+        // What was in the way of the last one says more than that nobody else has room.
+        throw error instanceof PlacementRefusedError ? (failure ?? error) : error;
+      });
       const conductor = planned.stages[0]?.peer;
       if (conductor === undefined) throw new PlacementRefusedError(`No stages were planned for ${manifest.name}.`);
-      if (conductor === mesh.self) {
-        await manager.bringUp(wish, planned.stages, {
-          signal,
-          onProgress: (fraction, message) => onProgress({ fraction, message }),
-        });
-        return;
-      }
       try {
-        await this.#askFor(conductor, { kind: 'up', wish, placement: [...planned.stages] }, signal, onProgress);
-        const isSeen = (): boolean =>
-          this.rings().some(
-            (ring) => ring.conductor === conductor && ring.card.model === manifest.id && ring.card.state !== 'loading',
-          );
-        await this.#until(isSeen, conductor, signal);
+        await this.#bringUpAt(conductor, wish, planned.stages, signal, onProgress);
         return;
       } catch (error) {
         signal.throwIfAborted();
-        if (!(error instanceof StreamLostError) && (error as { code?: unknown }).code !== 'peer_unreachable') throw error;
-        logger.warn({ err: error, conductor }, 'the node that should conduct is gone');
-        unreachable.add(conductor);
+        if (!isConductorsOwn(error, conductor, mesh.self)) throw error;
+        logger.warn({ err: error, conductor }, 'the node that should conduct does not');
+        failure = isLost(error) ? undefined : error;
+        unfit.add(conductor);
       }
     }
+  }
+
+  async #bringUpAt(
+    conductor: PeerId,
+    wish: RingWish,
+    stages: PlannedRing['stages'],
+    signal: AbortSignal,
+    onProgress: (progress: BringUpProgress) => void,
+  ): Promise<void> {
+    const { mesh, manager } = this.#parts;
+    if (conductor === mesh.self) {
+      const report = (fraction: number, message: string): void => onProgress({ fraction, message });
+      await manager.bringUp(wish, stages, { signal, onProgress: report });
+      return;
+    }
+    await this.#askFor(conductor, { kind: 'up', wish, placement: [...stages] }, signal, onProgress);
+    const isSeen = (): boolean =>
+      this.rings().some(
+        (ring) => ring.conductor === conductor && ring.card.model === wish.model.id && ring.card.state !== 'loading',
+      );
+    await this.#until(isSeen, conductor, signal);
   }
 
   /**
@@ -356,6 +374,16 @@ export class RingRouter {
       signal.throwIfAborted();
     }
   }
+}
+
+function isLost(error: unknown): boolean {
+  return error instanceof StreamLostError || error instanceof PeerUnreachableError;
+}
+
+/** Another node may do better as the conductor: this one is gone, or stops, or cannot have the first layers. */
+function isConductorsOwn(error: unknown, conductor: PeerId, self: PeerId): boolean {
+  if (conductor === self) return error instanceof StageRefusedError && error.peer === self;
+  return isLost(error) || (error instanceof PippaError && !(error instanceof PlacementRefusedError));
 }
 
 function refusal(report: { readonly code: string; readonly message: string; readonly hint?: string | undefined }): Error {
