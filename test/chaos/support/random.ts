@@ -1,4 +1,4 @@
-import { randomOf } from '../../../packages/ring/test/support/simulation.ts';
+import { randomOf } from '../../../packages/ring/test/support/random.ts';
 
 /** Numbers that a seed decides. */
 export class Random {
