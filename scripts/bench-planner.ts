@@ -26,6 +26,7 @@ function manifestOf(gigabytes: number): ModelManifest {
     inputBytes: GIB / 2,
     outputBytes: GIB / 2,
     tiedHead: false,
+    attentionMasks: 1,
     otherBytes: 0,
     standInBytes: { first: 0, middle: 0, last: 0 },
     cuts: Array.from({ length: LAYERS - 1 }, (_, index) => index + 1),

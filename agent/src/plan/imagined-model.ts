@@ -61,6 +61,7 @@ export function manifestOfImagined(model: ImaginedModel): ModelManifest {
     inputBytes: embedding,
     outputBytes: embedding,
     tiedHead: model.tiedHead,
+    attentionMasks: 1,
     otherBytes: 0,
     standInBytes: { first: 0, middle: 0, last: 0 },
     cuts: Array.from({ length: model.layers - 1 }, (_, index) => index + 1),

@@ -6,6 +6,7 @@ export * from './startable.ts';
 export * from './units.ts';
 export * from './sampling.ts';
 export * from './stage.ts';
+export * from './stage-working-bytes.ts';
 export * from './generation.ts';
 export * from './embedding.ts';
 export * from './service.ts';

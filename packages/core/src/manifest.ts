@@ -7,7 +7,7 @@ export interface ManifestLayer {
   readonly contextBytesPerToken: number;
   /** State that a sequence takes whatever its length: recurrent layers. */
   readonly contextBytesPerSequence: number;
-  /** Width of the feed-forward, which bounds the layer's compute buffer. */
+  /** Width of the feed-forward, of all experts that a token uses together: it bounds the layer's compute buffer. */
   readonly feedForwardLength: number;
 }
 
@@ -34,6 +34,8 @@ export interface ModelManifest {
   readonly outputBytes: number;
   /** The head is the token embedding: one stage alone holds it once. */
   readonly tiedHead: boolean;
+  /** Kinds of attention: 1 where all layers attend to everything, 2 where some see a window alone. */
+  readonly attentionMasks: number;
   /** What goes along with every stage. */
   readonly otherBytes: number;
   /**

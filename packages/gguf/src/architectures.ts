@@ -4,7 +4,7 @@ import { gemma3 } from './architectures/gemma3.ts';
 import { glm4moe } from './architectures/glm4moe.ts';
 import { granite } from './architectures/granite.ts';
 import { hybrid } from './architectures/hybrid.ts';
-import { uniform, withHead } from './architectures/uniform.ts';
+import { tied, uniform, withHead } from './architectures/uniform.ts';
 import { windowed } from './architectures/windowed.ts';
 import { NotSplittableError } from './errors.ts';
 import type { ArchitectureRule, GgufModel } from './types.ts';
@@ -26,7 +26,7 @@ const RULES: readonly ArchitectureRule[] = [
   withHead(windowed('olmo2', 4)),
   glm4moe,
   deepseek2,
-  windowed('cohere2', 4),
+  tied(windowed('cohere2', 4)),
   hybrid('qwen3next'),
   hybrid('qwen35', { positionsPerToken: 4 }),
   hybrid('qwen35moe', { positionsPerToken: 4 }),

@@ -33,6 +33,15 @@ export function kvBytesPerToken(model: GgufModel, layer: number, types: CacheTyp
   return { perToken, windowTokens, perSequence: bytesPerSequence };
 }
 
+/** Kinds of attention among the layers: to everything, to a window. The engine makes a mask of each. */
+export function attentionMasks(model: GgufModel): number {
+  const kinds = new Set<boolean>();
+  for (let layer = 0; layer < layerCount(model); layer += 1) {
+    if (layerState(model, layer).hasAttention) kinds.add(slidingWindowTokens(model, layer) !== undefined);
+  }
+  return kinds.size;
+}
+
 function attentionBytes(model: GgufModel, layer: number, isWindowed: boolean, types: CacheTypes): number {
   const number = (key: string): number | undefined => getArchitectureNumber(model, key);
   const perLayer = (key: string): readonly number[] | undefined =>

@@ -1,9 +1,10 @@
 import type { ManifestLayer, ModelId, ModelManifest } from '@pippa/core';
 import { architectureRule } from './architectures.ts';
-import { kvBytesPerToken } from './context-bytes.ts';
+import { attentionMasks, kvBytesPerToken } from './context-bytes.ts';
 import { NotSplittableError } from './errors.ts';
+import { feedForwardLengths } from './feed-forward.ts';
 import { describeModel, hasTiedHead, tensorLayer, trunkLayerCount } from './layout.ts';
-import { getArchitectureNumber, getPerLayer } from './metadata.ts';
+import { getArchitectureNumber } from './metadata.ts';
 import { standInBytes } from './stand-ins.ts';
 import type { GgufModel } from './types.ts';
 
@@ -13,7 +14,7 @@ const EXPERTS = /^blk\.\d+\..*_exps\./;
 /** What placing the model needs to know of it. Throws `CorruptGgufError` like `describeModel`. */
 export function manifestOf(model: GgufModel, identity: { readonly name: string; readonly id: ModelId }): ModelManifest {
   const layout = describeModel(model);
-  const feedForward = getPerLayer(model.metadata, `${model.architecture}.feed_forward_length`, layout.layerCount) ?? [];
+  const feedForward = feedForwardLengths(model);
   const layers = layout.layerBytes.map((weightBytes, layer): ManifestLayer => {
     const { perToken, perSequence } = kvBytesPerToken(model, layer);
     return {
@@ -37,6 +38,7 @@ export function manifestOf(model: GgufModel, identity: { readonly name: string; 
     inputBytes: layout.inputBytes,
     outputBytes: layout.outputBytes,
     tiedHead: hasTiedHead(model),
+    attentionMasks: attentionMasks(model),
     otherBytes: layout.otherBytes,
     standInBytes: standInBytes(model),
     cuts: allowedCuts(model),

@@ -1,7 +1,8 @@
-import { kvBytesPerToken, type CacheTypes } from './context-bytes.ts';
+import { stageWorkingBytes } from '@pippa/core';
+import { attentionMasks, kvBytesPerToken, type CacheTypes } from './context-bytes.ts';
 import { roundUp } from './encode.ts';
 import { describeModel, hasTiedHead } from './layout.ts';
-import { getPerLayer } from './metadata.ts';
+import { feedForwardLengths } from './feed-forward.ts';
 import { standInBytes } from './stand-ins.ts';
 import type { GgufModel } from './types.ts';
 
@@ -22,7 +23,7 @@ export interface StageShape extends CacheTypes {
   readonly fullSlidingWindow?: boolean;
 }
 
-/** Bytes. `compute` is a bound, a little above what the engine reports. */
+/** Bytes. `compute`: `stageWorkingBytes`. */
 export interface MemoryEstimate {
   readonly weights: number;
   readonly context: number;
@@ -47,8 +48,15 @@ export function memoryEstimate(model: GgufModel, stage: StageShape): MemoryEstim
     const cells = isFull ? stage.contextCells : Math.min(stage.contextCells, windowCells);
     context += perToken * cells + perSequence * sequences;
   }
-  const feedForward = getPerLayer(model.metadata, `${model.architecture}.feed_forward_length`, layout.layerCount) ?? [];
-  const widestRow = 8 * layout.embeddingLength + 3 * Math.max(0, ...feedForward.slice(stage.from, stage.to));
-  const headRows = isLast ? Math.min(stage.maxRows, 64) : isFirst ? stage.maxRows : 0;
-  return { weights, context, compute: 4 * (stage.maxRows * widestRow + 2 * headRows * layout.vocabularySize) };
+  const compute = stageWorkingBytes({
+    isLast,
+    maxRows: stage.maxRows,
+    contextCells: stage.contextCells,
+    parallelSequences: sequences,
+    embeddingLength: layout.embeddingLength,
+    feedForwardLength: Math.max(0, ...feedForwardLengths(model).slice(stage.from, stage.to)),
+    attentionMasks: attentionMasks(model),
+    vocabularySize: layout.vocabularySize,
+  });
+  return { weights, context, compute };
 }

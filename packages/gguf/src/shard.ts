@@ -4,7 +4,7 @@ import { DEFAULT_ALIGNMENT, encodeGgufHeader, isArray, string, uint32 } from './
 import { CutNotAllowedError } from './errors.ts';
 import { hasTiedHead, layerCount, tensorLayer } from './layout.ts';
 import { getUnsigned } from './metadata.ts';
-import { DUMMY_VOCABULARY_SIZE, standInFor, usesTensor } from './stand-ins.ts';
+import { DUMMY_VOCABULARY_SIZE, headOfFirst, standInFor, usesTensor } from './stand-ins.ts';
 import { tensorBytes } from './tensor-types.ts';
 import { sliceArray } from './values.ts';
 import type { ArchitectureRule, GgufModel, GgufTensor, GgufValue } from './types.ts';
@@ -41,7 +41,7 @@ export function planShard(model: GgufModel, from: number, to: number, rule: Arch
   const layers = layerCount(model);
   checkCuts(model, from, to, layers, rule);
   const metadata = shardMetadata(model, from, to, layers, rule);
-  const planned = shardTensors(model, from, to, layers, rule.needsHead === true);
+  const planned = shardTensors(model, from, to, layers, rule.head);
   const encoded = encodeGgufHeader({ metadata, tensors: planned, alignment: DEFAULT_ALIGNMENT });
   const tensors = planned.map(({ name, source, type, dimensions }, index): ShardTensor => {
     const place = { name, byteLength: tensorBytes(type, dimensions), offset: encoded.tensorOffsets[index] as number };
@@ -109,8 +109,8 @@ interface PlannedTensor {
   readonly source: GgufTensor | undefined;
 }
 
-function shardTensors(model: GgufModel, from: number, to: number, layers: number, needsHead: boolean): PlannedTensor[] {
-  const place = { isFirst: from === 0, isLast: to === layers, isTied: hasTiedHead(model), needsHead };
+function shardTensors(model: GgufModel, from: number, to: number, layers: number, head: ArchitectureRule['head']): PlannedTensor[] {
+  const place = { isFirst: from === 0, isLast: to === layers, isTied: hasTiedHead(model), head };
   const planned: PlannedTensor[] = [];
   const keep = (tensor: GgufTensor, name = tensor.name): void => {
     planned.push({ ...tensor, name, source: tensor });
@@ -126,6 +126,8 @@ function shardTensors(model: GgufModel, from: number, to: number, layers: number
       if (standIn !== undefined) planned.push({ ...standIn, source: undefined });
     }
   }
+  const unusedHead = headOfFirst(model, place);
+  if (unusedHead !== undefined) planned.push({ ...unusedHead, source: undefined });
   return planned;
 }
 

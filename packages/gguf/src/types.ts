@@ -69,8 +69,11 @@ export interface ArchitectureRule {
   readonly hiddenInputName?: string;
   /** Recurrent or hybrid state: rows of one step must reach the engine grouped by sequence, and a slot can't be truncated. */
   readonly recurrent?: boolean;
-  /** llama.cpp loads no shard without a head tensor of its own: stages that use none get a dummy. */
-  readonly needsHead?: boolean;
+  /**
+   * What llama.cpp does with a head tensor: it loads no shard without one (`needed`: stages that use none get a dummy), knows none and always
+   * takes the embedding (`tied`), or, left out, takes the embedding where there is none.
+   */
+  readonly head?: 'needed' | 'tied';
   /** Positions a token needs with embedding input (4 for multi-axis RoPE); 1 when left out. */
   readonly positionsPerToken?: number;
 }

@@ -10,6 +10,7 @@ import {
   getPerLayer,
   getString,
   kvBytesPerToken,
+  describeModel,
   memoryEstimate,
   planShard,
   readGgufModel,
@@ -151,7 +152,7 @@ test('keys and values are counted by the layer and the type of the cache', async
 const CUTTABLE = tinyArchitectures.filter((architecture) => splittableArchitectures.includes(architecture));
 
 test.each(['an untied llama', ...CUTTABLE])(
-  'the memory estimate of %s counts every tensor of a shard, stand-ins too',
+  'the memory estimate of %s counts every tensor of a shard, stand-ins too but those that nobody touches',
   async (name) => {
     const path = join(directory, 'model.gguf');
     if (name === 'an untied llama') await writeTinyModel(path, { layers: 12 });
@@ -163,7 +164,11 @@ test.each(['an untied llama', ...CUTTABLE])(
       const to = boundaries[index + 1] as number;
       const shard = planShard(model, from, to, rule);
       const estimate = memoryEstimate(model, { from, to, contextCells: 64, maxRows: 64 });
-      expect(estimate.weights).toBe(shard.tensors.reduce((sum, tensor) => sum + tensor.byteLength, 0));
+      // Where the head is always the embedding, the engine makes a copy of it on the first stage.
+      const copied = from === 0 && rule.head === 'tied' ? describeModel(model).inputBytes : 0;
+      const untouched = [...(from === 0 ? ['output.weight'] : []), ...(to === 12 ? ['token_embd.weight'] : [])];
+      const touched = shard.tensors.filter(({ name, source }) => source !== undefined || !untouched.includes(name));
+      expect(estimate.weights).toBe(touched.reduce((sum, tensor) => sum + tensor.byteLength, copied));
     }
   },
 );

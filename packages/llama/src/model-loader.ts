@@ -7,6 +7,8 @@ import { ProgressCallback, SetTensorCallback, type ModelParams } from './structs
 
 /** Tensors are read in pieces of this size: large enough for full disk speed, small enough to be nothing beside the weights. */
 const READ_CHUNK_BYTES = 8 * 1024 * 1024;
+/** Dummies beyond this have a row a token, and no step reads them: unwritten, they take no memory. */
+const UNTOUCHED_BYTES = 1024 * 1024;
 /** While bytes are waited for it is asked this often whether they are still wanted. */
 const CANCEL_POLL_MS = 100;
 
@@ -108,6 +110,7 @@ function awaitTensor(
 
 function fillTensor(engine: Engine, tensor: Pointer, source: TensorSource | undefined, files: Map<string, number>): void {
   const byteLength = Number(engine.tensorBytes(tensor));
+  if (source?.place === undefined && byteLength > UNTOUCHED_BYTES) return;
   const chunk = Buffer.alloc(Math.min(READ_CHUNK_BYTES, byteLength));
   if (source?.place === undefined) {
     for (let offset = 0; offset < byteLength; offset += chunk.length) {

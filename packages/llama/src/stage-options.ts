@@ -21,7 +21,7 @@ export interface TensorSource {
   /** The tensor's name in the shard. */
   readonly name: string;
   readonly byteLength: number;
-  /** Left out: the tensor is a dummy and filled with zeros. */
+  /** Left out: the tensor is a dummy: zeros, or, a large one, whatever is there. */
   readonly place?: { readonly path: string; readonly offset: number };
 }
 

@@ -3,6 +3,7 @@ import koffi from 'koffi';
 import { BatchBuffers } from './batch-buffers.ts';
 import { openEngine, type Engine, type Pointer } from './engine.ts';
 import { DecodeError, ModelLoadError, SlotStateError } from './errors.ts';
+import { releaseFilePages } from './file-pages.ts';
 import { GraphTap } from './graph-tap.ts';
 import { loadModel, computeDevices, type LoadControl } from './model-loader.ts';
 import { equalRowGroups, gatherRows, scatterRows, takeRows } from './row-groups.ts';
@@ -58,6 +59,7 @@ export class Stage implements Disposable {
       const onGpu = options.gpu === 'auto' && computeDevices().some((device) => device.kind === 'gpu');
       const model = loadModel(engine, options.source, { ...engine.modelDefaults(), n_gpu_layers: onGpu ? -1 : 0 }, control);
       cleanup.defer(() => engine.freeModel(model));
+      if (options.source.kind === 'files' && !onGpu) releaseFilePages(options.source.paths);
       const isFirst = options.from === 0;
       const isLast = options.to === options.layerCount;
       const names = {

@@ -1,11 +1,7 @@
-import type { ModelManifest } from '@pippa/core';
+import { stageWorkingBytes, type ModelManifest } from '@pippa/core';
 import { SPEED_MODEL } from './policy.ts';
 import { RangeMaximum } from './range-maximum.ts';
 import type { StageMemory, Wish } from './types.ts';
-
-/** Logits are kept of so many rows on the last stage at most, as the engine does. */
-const HEAD_ROWS = 64;
-const F32_BYTES = 4;
 
 type Shape = Pick<Wish, 'contextTokens' | 'parallelSequences' | 'maxRows'>;
 
@@ -56,9 +52,16 @@ export class ModelCosts {
     const context =
       between(this.#contextPerToken, from, to) * contextTokens * parallelSequences +
       between(this.#contextPerSequence, from, to) * parallelSequences;
-    const widestRow = 8 * manifest.embeddingLength + 3 * this.#feedForward.of(from, to);
-    const headRows = isLast ? Math.min(maxRows, HEAD_ROWS) : isFirst ? maxRows : 0;
-    const compute = F32_BYTES * (maxRows * widestRow + 2 * headRows * manifest.vocabularySize);
+    const compute = stageWorkingBytes({
+      isLast,
+      maxRows,
+      contextCells: contextTokens * parallelSequences,
+      parallelSequences,
+      embeddingLength: manifest.embeddingLength,
+      feedForwardLength: this.#feedForward.of(from, to),
+      attentionMasks: manifest.attentionMasks,
+      vocabularySize: manifest.vocabularySize,
+    });
     return { weights, context, compute, total: weights + context + compute };
   }
 

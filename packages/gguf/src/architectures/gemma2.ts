@@ -15,6 +15,7 @@ export const gemma2: ArchitectureRule = {
   architecture: 'gemma2',
   cuts: (model) => (layerCount(model) === LAYERS_OF_27B && scalesByWidth(model) ? [] : wholePeriods(model, DEFAULT_PERIOD)),
   metadata: () => new Map(),
+  head: 'tied',
   hiddenInputName: 'inp_scaled',
 };
 

@@ -15,4 +15,7 @@ export function uniform(architecture: string): ArchitectureRule {
 }
 
 /** The same architecture where every shard must have a head tensor. */
-export const withHead = (rule: ArchitectureRule): ArchitectureRule => ({ ...rule, needsHead: true });
+export const withHead = (rule: ArchitectureRule): ArchitectureRule => ({ ...rule, head: 'needed' });
+
+/** The same architecture where the head is always the embedding. */
+export const tied = (rule: ArchitectureRule): ArchitectureRule => ({ ...rule, head: 'tied' });

@@ -63,6 +63,7 @@ export function imaginedModel(model: ImaginedModel): ModelManifest {
     inputBytes: embedding / 2,
     outputBytes: embedding / 2,
     tiedHead: false,
+    attentionMasks: 1,
     otherBytes: 1000,
     standInBytes: { first: 0, middle: 0, last: 0 },
     cuts: model.cuts ?? Array.from({ length: layers - 1 }, (_, index) => index + 1),

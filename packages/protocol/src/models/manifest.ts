@@ -35,6 +35,7 @@ export const manifestSchema = z.object({
   inputBytes: size,
   outputBytes: size,
   tiedHead: z.boolean(),
+  attentionMasks: size.max(2).default(1),
   otherBytes: size,
   standInBytes: z.object({ first: size, middle: size, last: size }),
   cuts: z.array(size).max(MODELS_LIMITS.layers),

@@ -47,6 +47,7 @@ export const manifest: ModelManifest = {
   inputBytes: 1,
   outputBytes: 1,
   tiedHead: false,
+  attentionMasks: 1,
   otherBytes: 0,
   standInBytes: { first: 0, middle: 0, last: 0 },
   cuts: Array.from({ length: 11 }, (_, index) => index + 1),

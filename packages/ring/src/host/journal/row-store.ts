@@ -1,4 +1,4 @@
-import { StageError } from '@pippa/core';
+import { JOURNAL_MEMORY_BYTES, StageError } from '@pippa/core';
 import type { SpillFile } from './spill-file.ts';
 
 /** How much a journal may hold, and where it goes with what does not fit into memory. */
@@ -11,8 +11,7 @@ export interface JournalSettings {
   readonly openFile?: () => Promise<SpillFile>;
 }
 
-/** 64 MiB: 8000 positions of a model of 2048 values a position. */
-export const DEFAULT_JOURNAL_SETTINGS: JournalSettings = { memoryBytes: 64 * 1024 * 1024, fileBytes: 0 };
+export const DEFAULT_JOURNAL_SETTINGS: JournalSettings = { memoryBytes: JOURNAL_MEMORY_BYTES, fileBytes: 0 };
 
 /** A row of hidden states, in memory or in the file. */
 export interface StoredRow {

@@ -1,0 +1,99 @@
+import { MIB } from '@pippa/core';
+import { randomPrompt } from './harness/bench-model.ts';
+import { defineBench } from './harness/define.ts';
+import { openMeshNodes, type RemoteNode } from './harness/mesh-ring.ts';
+import { processMemory } from './harness/process-memory.ts';
+
+const NODES = 4;
+/** The model takes 770 MB: no node may hold it, nor half of it. */
+const BUDGET_BYTES = 400 * MIB;
+const CONTEXT_TOKENS = 1024;
+const PARALLEL = 4;
+/** Short enough for one step of either, so that solo and ring compute in the same shapes. */
+const SHORT_PROMPT = 200;
+const SAME_TOKENS = 32;
+/** Garbage of JavaScript heaps, up to 35 MiB, comes and goes: the least of so many looks, with an answer between two, is without it. */
+const LOOKS = 4;
+/** What a node holds of the model's file or of its layers' files. */
+const MODEL_FILES = '.gguf';
+
+/** What the process itself needs and what it has of the model. */
+function heldBytes(node: RemoteNode): number {
+  const { anonymous, ofFiles } = processMemory(node.processId, MODEL_FILES);
+  return anonymous + ofFiles;
+}
+
+export default defineBench({
+  title: 'memory of four nodes in processes of their own, with a model that none of them may hold, against what the plan said',
+  rounds: 1,
+  async run({ rounds, log }) {
+    const common = { contextTokens: CONTEXT_TOKENS, parallelSequences: PARALLEL };
+    const [solo] = await openMeshNodes({ ...common, nodes: 1, budgetBytes: 4096 * MIB });
+    if (solo === undefined) throw new Error('no node');
+    const expected: (readonly number[])[] = [];
+    try {
+      await solo.ask({ kind: 'up', stages: 1 });
+      for (let round = 0; round < rounds; round += 1) {
+        expected.push((await solo.generate(randomPrompt(SHORT_PROMPT, round), SAME_TOKENS)).tokens);
+      }
+    } finally {
+      await solo[Symbol.asyncDispose]();
+    }
+    const afterLoading: number[] = [];
+    const atFullContext: number[] = [];
+    const same: number[] = [];
+    for (let round = 0; round < rounds; round += 1) {
+      const nodes = await openMeshNodes({ ...common, nodes: NODES, budgetBytes: BUDGET_BYTES });
+      try {
+        const [first] = nodes as [RemoteNode];
+        const before = nodes.map(heldBytes);
+        await first.ask({ kind: 'up', stages: NODES });
+        const { tokens } = await first.generate(randomPrompt(SHORT_PROMPT, round), SAME_TOKENS);
+        same.push(String(tokens) === String(expected[round]) ? 1 : 0);
+        const loaded = nodes.map(heldBytes);
+        await Promise.all(
+          Array.from({ length: PARALLEL }, (_, slot) => first.generate(randomPrompt(CONTEXT_TOKENS - 8, 100 * round + slot), 4)),
+        );
+        const full = await leastHeld(nodes, (look) => first.generate(randomPrompt(SHORT_PROMPT, 50 + look), SAME_TOKENS));
+        for (const [index, node] of nodes.entries()) {
+          const { stages } = await node.facts();
+          const planned = stages.reduce((sum, stage) => sum + stage.memoryBytes, 0);
+          const own = before[index] ?? 0;
+          const most = (full[index] ?? 0) - own;
+          afterLoading.push(((loaded[index] ?? 0) - own) / planned);
+          atFullContext.push(most / planned);
+          const layers = stages.map(({ from, to }) => `${from} to ${to - 1}`).join(', ');
+          log(
+            `${node.name}, layers ${layers}: planned ${inMib(planned)}, loaded ${inMib((loaded[index] ?? 0) - own)}, at full context ${inMib(most)} (own ${inMib(own)}; resident in all ${inMib(processMemory(node.processId, MODEL_FILES).resident)})`,
+          );
+        }
+      } finally {
+        for (const node of nodes) await node[Symbol.asyncDispose]();
+      }
+    }
+    return [
+      { name: 'memory of a node after loading / planned', unit: 'x', samples: afterLoading },
+      {
+        name: 'memory of a node at full context / planned: the most',
+        unit: 'x',
+        samples: [Math.max(...atFullContext)],
+        target: { atMost: 1.05 },
+      },
+      { name: 'the least', unit: 'x', samples: [Math.min(...atFullContext)], target: { atLeast: 0.95 } },
+      { name: 'same text as one node', unit: '', samples: same, target: { atLeast: 1 } },
+    ];
+  },
+});
+
+async function leastHeld(nodes: readonly RemoteNode[], answer: (look: number) => Promise<unknown>): Promise<readonly number[]> {
+  let least = nodes.map(heldBytes);
+  for (let look = 0; look < LOOKS; look += 1) {
+    await answer(look);
+    least = nodes.map((node, index) => Math.min(heldBytes(node), least[index] ?? Number.POSITIVE_INFINITY));
+  }
+  return least;
+}
+
+function inMib(bytes: number): string {
+  return `${(bytes / MIB).toFixed(1)} MiB`;
+}
