@@ -1,7 +1,8 @@
 import { MIB } from '@pippa/core';
 import { randomPrompt } from './harness/bench-model.ts';
 import { defineBench } from './harness/define.ts';
-import { openMeshNodes, type RemoteNode } from './harness/mesh-ring.ts';
+import type { RemoteNode } from '../support/remote-node.ts';
+import { openMeshNodes } from './harness/mesh-ring.ts';
 import { processMemory } from './harness/process-memory.ts';
 
 const NODES = 4;
