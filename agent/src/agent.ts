@@ -9,6 +9,7 @@ import {
   type ResponseStore,
 } from '@pippa/gateway';
 import { readGgufModel } from '@pippa/gguf';
+import { watchSleep } from '@pippa/hardware';
 import type { BrokenFile, Library, LibraryModel } from '@pippa/models';
 import type { BringUpOptions, ConductorSnapshot } from '@pippa/ring';
 import { withCommandKey } from './access/agent-keys.ts';
@@ -21,10 +22,11 @@ import { pullFunctions } from './library/pull-functions.ts';
 import { aborted } from './interrupts.ts';
 import type { Machine } from './machine.ts';
 import type { AskStranger } from './mesh/enter-mesh.ts';
-import { makeMesh } from './mesh/make-mesh.ts';
+import { makeMesh, type AgentMesh } from './mesh/make-mesh.ts';
 import type { MeshState } from './mesh/mesh-administration.ts';
 import type { Node } from './node/node.ts';
 import { openedModelInfo, openNode } from './node/open-node.ts';
+import { SleepManners } from './node/sleep-manners.ts';
 import { PullingModels } from './node/pulling-models.ts';
 import type { OpenedModelInfo } from './open-model.ts';
 import { agentOperations } from './operations/agent-operations.ts';
@@ -132,7 +134,9 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     models,
   });
   const control = createControlServer({ socketPath: paths.socket, operations, version, logger });
+  let stopSleep: (() => void) | undefined;
   const stop = async (): Promise<void> => {
+    stopSleep?.();
     await Promise.all([gateway.stop(), node.leave()]);
     pulling.stop();
     await exporter?.stop();
@@ -154,6 +158,7 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     await store.start();
     await node.start();
     await agentMesh.start();
+    stopSleep = mindSleep(agentMesh, node, logger);
     for (const [index, model] of asked.entries()) {
       await bringUp(node, model, {
         signal,
@@ -172,6 +177,17 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     models: await Promise.all(asked.map((model) => openedModelInfo(node, model))),
     mesh: () => agentMesh.state(),
     stop,
+  };
+}
+
+/** Has the machine leave the others in good order when it sleeps. Returns how to stop. */
+function mindSleep({ sleeper }: AgentMesh, { router }: Node, logger: Logger): (() => void) | undefined {
+  if (sleeper === undefined) return undefined;
+  const manners = new SleepManners({ router, mesh: sleeper, clock: systemClock, logger });
+  const stopWatching = watchSleep(manners);
+  return () => {
+    stopWatching();
+    manners.stop();
   };
 }
 

@@ -7,13 +7,19 @@ import { ReliefWatch } from '../src/node/relief.ts';
 const STAGE: CardStage = { ring: ringId('ring'), model: modelId('a'.repeat(64)), from: 4, to: 8, memoryBytes: 1 };
 
 describe('a machine in trouble', () => {
-  it('is relieved of spares when memory runs short, of stages when it runs out or the battery does', () => {
+  it('is relieved of spares when memory runs short, of stages when it runs out, the battery does, or it is about to switch itself off', () => {
     const mains = { source: 'mains' } as const;
-    expect(planRelief({ memoryPressure: 'normal', power: mains })).toBe('none');
-    expect(planRelief({ memoryPressure: 'warning', power: mains })).toBe('spares');
-    expect(planRelief({ memoryPressure: 'critical', power: mains })).toBe('stages');
-    expect(planRelief({ memoryPressure: 'normal', power: { source: 'battery', batteryPercent: 30 } })).toBe('none');
-    expect(planRelief({ memoryPressure: 'normal', power: { source: 'battery', batteryPercent: 6 } })).toBe('stages');
+    expect(planRelief({ memoryPressure: 'normal', thermalPressure: 'nominal', power: mains })).toBe('none');
+    expect(planRelief({ memoryPressure: 'normal', thermalPressure: 'serious', power: mains })).toBe('none');
+    expect(planRelief({ memoryPressure: 'normal', thermalPressure: 'critical', power: mains })).toBe('stages');
+    expect(planRelief({ memoryPressure: 'warning', thermalPressure: 'nominal', power: mains })).toBe('spares');
+    expect(planRelief({ memoryPressure: 'critical', thermalPressure: 'nominal', power: mains })).toBe('stages');
+    expect(
+      planRelief({ memoryPressure: 'normal', thermalPressure: 'nominal', power: { source: 'battery', batteryPercent: 30 } }),
+    ).toBe('none');
+    expect(
+      planRelief({ memoryPressure: 'normal', thermalPressure: 'nominal', power: { source: 'battery', batteryPercent: 6 } }),
+    ).toBe('stages');
   });
 
   it('asks once and again after a while, not all the time', async () => {

@@ -1,4 +1,5 @@
 import { errorMessage, systemClock, type Clock, type Logger, type Mesh } from '@pippa/core';
+import type { MeshNode } from '@pippa/mesh';
 import { SoloMesh } from '@pippa/mesh/solo';
 import type { Machine } from '../machine.ts';
 import type { AgentPaths } from '../paths.ts';
@@ -22,6 +23,8 @@ export interface MakeMeshParts {
 export interface AgentMesh {
   /** The same one for as long as the agent runs. */
   readonly mesh: Mesh;
+  /** What to do when the machine sleeps and wakes; undefined: there are no others. */
+  readonly sleeper?: Pick<MeshNode, 'doze' | 'wake'>;
   state(): MeshState;
   /** Rejects for a wrong `--join` alone: an agent without a network answers all the same, and `state` says what is wrong. */
   start(): Promise<void>;

@@ -66,6 +66,7 @@ export async function networkMesh(settings: Settings, card: CardContent, parts: 
   };
   return {
     mesh: node,
+    sleeper: node,
     state: () => (failed === undefined ? { state: 'on', administration } : { state: 'failed', reason: failed, card: node.card }),
     async start() {
       // Not before: the running agent of this folder, if there is one, must not have its mesh changed under it.

@@ -35,8 +35,11 @@ export class ReliefWatch {
       while (await host.giveUpSpare());
       if (relief !== 'stages' || mesh.card.stages.length === 0 || clock.nowMs() - this.#lastMs < AGAIN_MS) return;
       this.#lastMs = clock.nowMs();
-      const { memoryPressure, power } = mesh.card;
-      logger.info({ scope: 'node', memoryPressure, power }, 'this machine is in trouble: others take over its layers');
+      const { memoryPressure, thermalPressure, power } = mesh.card;
+      logger.info(
+        { scope: 'node', memoryPressure, thermalPressure, power },
+        'this machine is in trouble: others take over its layers',
+      );
       await router.vacate(AbortSignal.timeout(WITHIN_MS));
     } catch (error) {
       logger.warn({ scope: 'node', err: error }, 'not everything was taken over');

@@ -9,3 +9,6 @@ export { watchConditions, type Conditions, type WatchConditionsOptions } from '.
 export { classifyInterface, createInterfaceClassifier, type ClassifiedInterface, type ClassifyInterface } from './interfaces.ts';
 export { tierOf, type InterfaceType } from './interface-types.ts';
 export { watchInterfaces, type InterfaceWatch, type WatchInterfacesOptions } from './interface-watch.ts';
+export type { SleepListener, SleepNotice } from './sleep/sleep-events.ts';
+export { watchSleep, type WatchSleepOptions } from './sleep/watch-sleep.ts';
+export type { Program, StartProgram } from './program.ts';

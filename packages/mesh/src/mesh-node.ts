@@ -55,6 +55,13 @@ export interface MeshNode extends Mesh, Startable {
    * `ambiguous`, `itself`).
    */
   kick(peerOrName: string): Promise<PeerId>;
+  /** The machine is about to sleep: says goodbye to all, so that nobody has to wait for it, and is silent until `wake`. */
+  doze(): Promise<void>;
+  /**
+   * The machine slept: links that there still are lead to nobody, the others gave this node up long ago. They are dropped, and all members
+   * are dialled again.
+   */
+  wake(): void;
   /** Measures the link to a peer with a short bulk transfer; bytes a second. */
   measureThroughput(peer: PeerId, options?: { readonly signal?: AbortSignal }): Promise<number>;
 }

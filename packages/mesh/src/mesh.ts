@@ -66,6 +66,8 @@ class LibP2pMesh implements MeshNode {
   #dialer: Dialer | undefined;
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
+  /** The machine is about to sleep. */
+  #dozing = false;
 
   constructor(options: MeshOptions) {
     const { state, clock = systemClock, logger = silentLogger } = options;
@@ -136,6 +138,7 @@ class LibP2pMesh implements MeshNode {
       addresses: this.#addresses,
       report: (...problem) => this.#report(...problem),
       membership: () => this.#membership.current,
+      isSilent: () => this.#dozing,
       dialer: () => this.#requireDialer(),
       onAddressesChanged: () => {
         this.#ownCard.touch();
@@ -280,6 +283,21 @@ class LibP2pMesh implements MeshNode {
       this.#table.changed(record);
     }
     return throughput;
+  }
+
+  async doze(): Promise<void> {
+    if (this.#libp2p === undefined || this.#dozing) return;
+    this.#dozing = true;
+    this.#dialer?.rest();
+    await this.#manager.farewell();
+  }
+
+  wake(): void {
+    if (this.#libp2p === undefined || this.#stopping !== undefined) return;
+    this.#dozing = false;
+    this.#manager.forsakeLinks();
+    this.#dialer?.resume();
+    if (this.#membership.current !== undefined) this.#neighbourhood.goAmongMembers();
   }
 
   async start(): Promise<void> {

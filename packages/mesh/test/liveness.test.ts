@@ -122,6 +122,39 @@ describe('liveness', () => {
     expect(states).toEqual(['dead']);
   });
 
+  it('says goodbye before it sleeps, is not to be reached, and comes back when it wakes', async () => {
+    await using nodes = new TestNodes();
+    const near = await nodes.start('near', { settings: SETTINGS });
+    const far = await nodes.start('far', { settings: SETTINGS });
+    far.answer('test/echo', async (question) => question);
+    await connected(near, far);
+    const states = statesOf(near);
+    await far.doze();
+    await untilPeer(near, far.self, ({ state }) => state === 'dead');
+    await expect(near.request(far.self, 'test/echo', 1)).rejects.toThrow();
+    // It dials nobody either.
+    await untilPeer(far, near.self, ({ state }) => state === 'dead');
+    expect(states).toEqual(['dead']);
+    far.wake();
+    await connected(near, far);
+    expect(await near.request(far.self, 'test/echo', 2)).toBe(2);
+    expect(states).toEqual(['dead', 'alive']);
+  });
+
+  it('drops what the others gave up when it wakes without having been warned, and dials again', async () => {
+    await using nodes = new TestNodes();
+    const near = await nodes.start('near', { settings: SETTINGS });
+    const far = await nodes.start('far', { settings: SETTINGS });
+    near.handle('test/hanging', () => {});
+    near.answer('test/echo', async (question) => question);
+    await connected(near, far);
+    const stream = await far.open(near.self, 'test/hanging');
+    far.wake();
+    expect(await stream.closed).toBeInstanceOf(StreamLostError);
+    await connected(near, far);
+    expect(await far.request(near.self, 'test/echo', 3)).toBe(3);
+  });
+
   it('measures round trips without extra messages', async () => {
     await using nodes = new TestNodes();
     const settings = { heartbeatMs: 20 };

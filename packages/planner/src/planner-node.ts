@@ -15,19 +15,21 @@ export function plannerNode(card: NodeCard, link: LinkFacts): PlannerNode {
   const { budgetBytes, freeBytes } = card.memory;
   const speed = THERMAL_SPEED[card.thermalPressure];
   const isCramped = card.memoryPressure === 'critical';
+  const isOverheated = card.thermalPressure === 'critical';
   const isFading = hasLowBattery(card.power);
   const bandwidth = card.memoryBandwidth > 0 ? card.memoryBandwidth : SPEED_MODEL.unknownBandwidth;
   const computeRate = card.computeRate > 0 ? card.computeRate : bandwidth * SPEED_MODEL.operationsPerByte;
   const remarks = [
-    ...(speed < 1 ? [`is hot and counted as ${Math.round(speed * 100)}% as fast`] : []),
+    ...(speed < 1 && !isOverheated ? [`is hot and counted as ${Math.round(speed * 100)}% as fast`] : []),
     ...(isCramped ? ['is short of memory and takes no more'] : []),
+    ...(isOverheated ? ['is too hot and takes no more'] : []),
     ...(isFading ? ['is low on battery and takes no more'] : []),
   ];
   return {
     peer: card.peer,
     name: card.name,
     budgetBytes,
-    freeBytes: isCramped || isFading ? 0 : Math.max(0, Math.min(freeBytes, budgetBytes)),
+    freeBytes: isCramped || isOverheated || isFading ? 0 : Math.max(0, Math.min(freeBytes, budgetBytes)),
     memoryBandwidth: bandwidth * speed,
     computeRate: computeRate * speed,
     link,

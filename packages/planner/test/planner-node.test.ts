@@ -51,6 +51,11 @@ test('a hot node is slower, and says so', () => {
   expect(hot.remark).toContain('75% as fast');
 });
 
+test('a node that is about to switch itself off takes nothing', () => {
+  const overheated = plannerNode(card({ thermalPressure: 'critical' }), LOCAL_LINK);
+  expect(overheated).toMatchObject({ freeBytes: 0, remark: 'is too hot and takes no more' });
+});
+
 test('a node that is nearly out of battery takes nothing; on mains it may charge', () => {
   const power = { source: 'battery', batteryPercent: 8 } as const;
   expect(plannerNode(card({ power }), LINK)).toMatchObject({ freeBytes: 0, remark: expect.stringContaining('low on battery') });

@@ -21,6 +21,8 @@ export interface NeighbourhoodParts {
   readonly addresses: OwnAddresses;
   readonly report: ReportProblem;
   membership(): Membership | undefined;
+  /** It does not want to be found for now. */
+  isSilent(): boolean;
   dialer(): Dialer;
   /** The machine's addresses are others than before. */
   onAddressesChanged(): void;
@@ -119,7 +121,7 @@ export class Neighbourhood {
 
   #announcement(): Announcement | undefined {
     const current = this.#parts.membership();
-    if (current === undefined) return undefined;
+    if (current === undefined || this.#parts.isSilent()) return undefined;
     const { self, instance, addresses } = this.#parts;
     return { tag: discoveryTag(current.key), peer: self, instance, addresses: addresses.dialable };
   }

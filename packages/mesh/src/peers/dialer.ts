@@ -50,6 +50,7 @@ export class Dialer {
   readonly #queue: Target[] = [];
   readonly #stopped = new AbortController();
   #active = 0;
+  #resting = false;
 
   constructor(parts: DialerParts) {
     this.#parts = parts;
@@ -149,6 +150,25 @@ export class Dialer {
     this.#queue.length = 0;
   }
 
+  /** Dials nobody until `resume`. */
+  rest(): void {
+    this.#resting = true;
+    for (const target of this.#targets.values()) {
+      target.cancel?.();
+      target.cancel = undefined;
+    }
+    this.#queue.length = 0;
+  }
+
+  /** Dials everybody who is not connected again, as if nothing had been tried before. */
+  resume(): void {
+    this.#resting = false;
+    for (const target of this.#targets.values()) {
+      target.attempt = 0;
+      if (target.peer === undefined || !this.#parts.isConnected(target.peer)) this.#schedule(target, 0);
+    }
+  }
+
   stop(): void {
     this.#stopped.abort();
     this.clear();
@@ -173,7 +193,7 @@ export class Dialer {
   }
 
   #schedule(target: Target, delayMs: number): void {
-    if (this.#stopped.signal.aborted || target.dialling) return;
+    if (this.#stopped.signal.aborted || this.#resting || target.dialling) return;
     target.cancel?.();
     target.cancel = this.#parts.clock.schedule(delayMs, () => {
       target.cancel = undefined;

@@ -103,6 +103,17 @@ export class PeerManager {
     await this.#farewell('stopped');
   }
 
+  /** Says goodbye to all, but not for good. */
+  async farewell(): Promise<void> {
+    await this.#farewell('stopped');
+  }
+
+  /** This machine slept: nobody is at the other ends any more. */
+  forsakeLinks(): void {
+    for (const record of this.#parts.table.records)
+      for (const link of record.links) link.connection.abort(new StreamLostError('This machine slept.'));
+  }
+
   linksOf(peer: PeerId): readonly Link[] {
     return this.#parts.table.find(peer)?.usableLinks ?? [];
   }
