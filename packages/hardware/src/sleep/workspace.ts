@@ -12,7 +12,7 @@ const WITHIN_MS = 10_000;
  * stdin.
  */
 const SCRIPT = `
-ObjC.import('AppKit');
+ObjC['import']('AppKit');
 const input = $.NSFileHandle.fileHandleWithStandardInput;
 const output = $.NSFileHandle.fileHandleWithStandardOutput;
 const say = (word) => output.writeData($(word + '\\n').dataUsingEncoding($.NSUTF8StringEncoding));
