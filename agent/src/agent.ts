@@ -78,7 +78,7 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
   } => ({
     rings: node.manager.rings.flatMap((ring) => {
       const snapshot = ring.snapshot();
-      return snapshot === undefined ? [] : [{ model: ring.manifest.name, recoveries: ring.recoveries.length, ...snapshot }];
+      return snapshot === undefined ? [] : [{ model: ring.manifest.name, recoveries: ring.timesMended, ...snapshot }];
     }),
   });
   metrics.addSource(rings);

@@ -29,6 +29,7 @@ export const ringReportSchema = z.object({
   measuredTokensPerSecond: z.number(),
   /** Share of the context that holds tokens, 0 .. 1; of rings that this node conducts. */
   contextUse: z.number().optional(),
+  /** Times that it was mended after a loss. */
   recoveries: z.int().optional(),
   /** Why its stages are where they are; of rings that this node conducts. */
   reasons: z.array(z.string()).optional(),
@@ -104,7 +105,8 @@ function report(node: Node, { conductor, card }: KnownRing): RingReport {
     predictedTokensPerSecond: card.predictedTokensPerSecond,
     measuredTokensPerSecond: card.measuredTokensPerSecond,
     ...(snapshot === undefined ? {} : { contextUse: snapshot.usedCells / Math.max(1, snapshot.contextCells) }),
-    ...(own === undefined ? {} : { recoveries: own.recoveries.length, reasons: [...own.reasons] }),
+    ...(card.recoveries === undefined ? {} : { recoveries: card.recoveries }),
+    ...(own === undefined ? {} : { reasons: [...own.reasons] }),
   };
 }
 

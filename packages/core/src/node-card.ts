@@ -39,6 +39,8 @@ export interface CardRing {
   readonly predictedTokensPerSecond: number;
   /** 0 before the first measurement. */
   readonly measuredTokensPerSecond: number;
+  /** Times that it was mended after a loss since it came up; left out by agents that did not tell yet. */
+  readonly recoveries?: number;
 }
 
 /** What a node advertises of itself. Sizes are bytes. */

@@ -123,6 +123,12 @@ describe('a ring that loses a node', () => {
     expect(at(members, 0).manager.rings[0]?.stages.map((stage) => stage.peer)).toEqual(['a', 'd', 'c']);
     expect(at(members, 0).loader.loads).toBe(1);
     expect(at(members, 2).loader.loads).toBe(1);
+    // Everybody is told that it was mended.
+    expect(
+      at(members, 3)
+        .router.rings()
+        .map(({ card }) => card.recoveries),
+    ).toEqual([1]);
   });
 
   it('goes on with many streams when two stages are killed at once', async () => {

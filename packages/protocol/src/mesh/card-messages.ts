@@ -41,6 +41,7 @@ export const cardRing = z.object({
   waiting: count,
   predictedTokensPerSecond: amount,
   measuredTokensPerSecond: amount,
+  recoveries: count.exactOptional(),
 });
 
 /** A `NodeCard` of core, bounded. Fields that a later version adds are dropped, after their signature was checked. */

@@ -26,6 +26,7 @@ export interface MenderParts {
   readonly settings: RingSettings;
   /** Goes on over the stages there are. */
   readonly relink: () => Promise<Linked>;
+  readonly onMended: () => void;
   /** The ring is not wanted any more. */
   readonly signal: AbortSignal;
 }
@@ -37,7 +38,10 @@ const MAX_FAILED_LINKS = 2;
 
 /** Finds places for the stages that a ring lost and tries until it goes on, within bounds. */
 export class Mender {
+  /** The last ones. */
   readonly recoveries: Recovery[] = [];
+  /** All of them. */
+  times = 0;
   readonly #parts: MenderParts;
   /** Losses in a row without one token in between. */
   #fruitless = 0;
@@ -123,7 +127,9 @@ export class Mender {
   }
 
   #remember(recovery: Recovery): void {
+    this.times += 1;
     this.recoveries.push(recovery);
     if (this.recoveries.length > MAX_RECOVERIES) this.recoveries.shift();
+    this.#parts.onMended();
   }
 }

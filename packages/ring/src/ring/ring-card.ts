@@ -10,10 +10,11 @@ export interface RingCircumstances {
   readonly stages: Pick<StageSet, 'planned' | 'shape'> & { readonly spares: { readonly placed: readonly PlacedStage[] } };
   /** Undefined before it is up. */
   readonly snapshot: ConductorSnapshot | undefined;
+  readonly timesMended: number;
 }
 
 /** What the node card tells of a ring. Pure. */
-export function ringCard({ identity, state, stages, snapshot }: RingCircumstances): CardRing {
+export function ringCard({ identity, state, stages, snapshot, timesMended }: RingCircumstances): CardRing {
   const { id, manifest, wish } = identity;
   const { planned, shape } = stages;
   const spares = stages.spares.placed;
@@ -30,6 +31,7 @@ export function ringCard({ identity, state, stages, snapshot }: RingCircumstance
     waiting: snapshot?.waiting ?? 0,
     predictedTokensPerSecond: planned?.predictedTokensPerSecond ?? 0,
     measuredTokensPerSecond: measuredRate(snapshot),
+    recoveries: timesMended,
   };
 }
 

@@ -103,7 +103,7 @@ export class Ring {
       },
     });
     const beside = { stages: this.#stages, mesh, clock, settings, logger: this.#logger, signal: this.#stopped.signal };
-    this.#mender = new Mender({ ...beside, relink: () => this.#relink() });
+    this.#mender = new Mender({ ...beside, relink: () => this.#relink(), onMended: () => parts.onChange() });
     this.#mover = new Mover({
       ...beside,
       isReady: () => this.#state === 'ready',
@@ -146,6 +146,11 @@ export class Ring {
     return this.#stages.planned?.reasons ?? [];
   }
 
+  /** How often it was mended. */
+  get timesMended(): number {
+    return this.#mender.times;
+  }
+
   /** How it was mended, the last times. */
   get recoveries(): readonly Recovery[] {
     return this.#mender.recoveries;
@@ -173,7 +178,13 @@ export class Ring {
   }
 
   get card(): CardRing {
-    return ringCard({ identity: this, state: this.#state, stages: this.#stages, snapshot: this.snapshot() });
+    return ringCard({
+      identity: this,
+      state: this.#state,
+      stages: this.#stages,
+      snapshot: this.snapshot(),
+      timesMended: this.timesMended,
+    });
   }
 
   /**

@@ -89,7 +89,7 @@ export async function simulateRound(seed: number): Promise<RoundReport> {
   wrong.push(...(await leftovers(house, everybody, time)));
   if (done) await Promise.all(clients);
   const rings = everybody.flatMap((member) => [...member.everyRing]);
-  const recoveries = rings.reduce((sum, ring) => sum + ring.recoveries.length, rings.length - 1);
+  const recoveries = rings.reduce((sum, ring) => sum + ring.timesMended, rings.length - 1);
   return { seed, wrong, faults: faults.told, recoveries, tokens, simulatedMs };
 }
 
