@@ -68,6 +68,15 @@ export class TestNetwork implements AsyncDisposable {
     await ip('-n', this.#switch, 'link', 'set', `s${segment}m${number}`, plugged ? 'up' : 'down');
   }
 
+  /** Cuts a segment in two: these machines on one side, all others on the other. None: it is whole again. */
+  async partition(numbers: readonly number[], segment = 0): Promise<void> {
+    for (const number of Array.from(this.#machines, (_, index) => index + 1)) {
+      const port = `s${segment}m${number}`;
+      const bridge = `br${segment}${numbers.includes(number) ? 'b' : ''}`;
+      await ip('-n', this.#switch, 'link', 'set', port, 'master', bridge);
+    }
+  }
+
   /** Takes an interface of a machine away with its addresses, or brings it back. */
   async interface(number: number, segment: number, there: boolean): Promise<void> {
     const { interface: name } = this.#segment(segment);
@@ -104,8 +113,11 @@ export class TestNetwork implements AsyncDisposable {
   async #build(machines: number): Promise<void> {
     await ip('netns', 'add', this.#switch);
     for (const index of this.#segments.keys()) {
-      await ip('-n', this.#switch, 'link', 'add', `br${index}`, 'type', 'bridge', 'mcast_snooping', '0');
-      await ip('-n', this.#switch, 'link', 'set', `br${index}`, 'up');
+      // The second one is for the other half of a partition.
+      for (const bridge of [`br${index}`, `br${index}b`]) {
+        await ip('-n', this.#switch, 'link', 'add', bridge, 'type', 'bridge', 'mcast_snooping', '0');
+        await ip('-n', this.#switch, 'link', 'set', bridge, 'up');
+      }
     }
     for (let number = 1; number <= machines; number++) {
       await ip('netns', 'add', this.#machine(number));
