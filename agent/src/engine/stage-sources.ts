@@ -1,8 +1,10 @@
 import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { systemClock } from '@pippa/core';
 import { planShard, shardKey, writeShardFile, type ArchitectureRule, type GgufModel, type Shard } from '@pippa/gguf';
 import type { StageSource, TENSOR_ARRIVAL, TensorSource } from '@pippa/llama';
 import type { ShardArrival } from '@pippa/models';
+import { removeAbandonedParts } from './abandoned-parts.ts';
 
 /** `TENSOR_ARRIVAL` of `llama`, which is loaded with the first stage only. */
 const [THERE, LOST] = [1, 2] satisfies [typeof TENSOR_ARRIVAL.there, typeof TENSOR_ARRIVAL.lost];
@@ -39,6 +41,7 @@ export async function shardSource(
   const path = join(options.shardDirectory, `${await shardKey(model, shard, options.arrival?.identity)}.gguf`);
   if (!(await exists(path))) {
     const { arrival } = options;
+    await removeAbandonedParts(options.shardDirectory, systemClock.wallMs());
     await writeShardFile(shard, model, path, {
       ...(arrival === undefined ? {} : { available: (file, offset, length) => arrival.ready(file, offset, length) }),
       ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
