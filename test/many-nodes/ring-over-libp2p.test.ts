@@ -1,9 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import type { ChatRequest, ServedModel } from '@pippa/core';
-import { memoryEstimate, readGgufModel } from '@pippa/gguf';
+import { readGgufModel } from '@pippa/gguf';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openModel } from '../../agent/src/open-model.ts';
 import { silentLogger } from '@pippa/core';
+import { roomForLayers } from '../support/room-for-layers.ts';
 import { MeshHouse } from './support/mesh-house.ts';
 
 const DEMO_MODEL = fileURLToPath(new URL('../../agent/models/pippa-tiny.gguf', import.meta.url));
@@ -28,6 +29,7 @@ async function ask(model: ServedModel, request: ChatRequest = question): Promise
 describe('a ring over libp2p', () => {
   let house: MeshHouse;
   let solo: string;
+  let budget: number;
 
   beforeAll(async () => {
     const opened = await openModel(DEMO_MODEL, {
@@ -43,9 +45,7 @@ describe('a ring over libp2p', () => {
     await opened.stop();
     house = await MeshHouse.open(DEMO_MODEL);
     const model = await readGgufModel(DEMO_MODEL);
-    const whole = memoryEstimate(model, { from: 0, to: 8, contextCells: 1024, parallelSequences: 2, maxRows: 256 });
-    // No node may hold more than about a third of it.
-    const budget = Math.round((whole.weights + whole.context + whole.compute) * 0.6);
+    budget = roomForLayers(model, 3, { contextCells: 1024, parallelSequences: 2, maxRows: 256 });
     for (const name of ['a', 'b', 'c', 'd']) await house.add(name, budget);
   });
   afterAll(() => house[Symbol.asyncDispose]());
@@ -59,5 +59,14 @@ describe('a ring over libp2p', () => {
     for (const node of house.nodes) expect(await ask(house.serve(node))).toBe(solo);
     const ring = house.nodes.flatMap((node) => node.manager.rings)[0];
     expect(ring?.stages.length).toBeGreaterThan(1);
+  });
+
+  it('is not brought up over a node that leaves', async () => {
+    const leaving = await house.add('leaving', budget);
+    const [node] = house.nodes;
+    const freeBytes = () => node?.mesh.peer(leaving.mesh.self)?.card?.memory.freeBytes;
+    await expect.poll(freeBytes, { timeout: 15_000 }).toBeGreaterThan(0);
+    await leaving.leave();
+    await expect.poll(freeBytes).toBe(0);
   });
 });

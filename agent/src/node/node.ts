@@ -113,6 +113,8 @@ export class Node implements Startable {
   readonly #relief: ReliefWatch;
   #toldRings = '';
   #retiring = false;
+  /** It gives its layers to others and is to get none. */
+  #leaving = false;
 
   constructor(options: NodeOptions) {
     const { mesh, files, logger } = options;
@@ -180,6 +182,9 @@ export class Node implements Startable {
   /** Before `stop`, with others about: has what this node holds for answers under way taken over, as far as others have room for it. */
   async leave(): Promise<void> {
     if (!this.mesh.peers().some((peer) => peer.state === 'alive')) return;
+    // Or rings that others bring up meanwhile would be planned onto it, to be lost with it.
+    this.#leaving = true;
+    this.#tellStages(this.mesh.card.stages);
     await this.router.handOver(AbortSignal.timeout(LEAVE_MS)).catch((error: unknown) => {
       this.#options.logger.warn({ scope: 'node', err: error }, 'not everything was handed over in time');
     });
@@ -308,10 +313,8 @@ export class Node implements Startable {
 
   #tellStages(stages: readonly CardStage[]): void {
     const { memory } = this.mesh.card;
-    this.mesh.updateCard({
-      stages,
-      memory: { ...memory, budgetBytes: this.#options.budgetBytes, freeBytes: this.#loader.freeBytes + this.host.reclaimableBytes },
-    });
+    const freeBytes = this.#leaving ? 0 : this.#loader.freeBytes + this.host.reclaimableBytes;
+    this.mesh.updateCard({ stages, memory: { ...memory, budgetBytes: this.#options.budgetBytes, freeBytes } });
   }
 
   #tellRings(rings: readonly CardRing[]): void {

@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { memoryEstimate, readGgufModel } from '@pippa/gguf';
+import { readGgufModel, type GgufModel } from '@pippa/gguf';
 import { foundMesh } from '@pippa/mesh';
 import { FaultyNetwork } from '../../support/faulty-network.ts';
 import type { MeshNodeOptions, NodeFacts } from '../../support/mesh-node-messages.ts';
 import { RemoteNode } from '../../support/remote-node.ts';
+import { roomForLayers } from '../../support/room-for-layers.ts';
 import { LINK_FAULTS, type FaultKind } from './plan-faults.ts';
 import type { Random } from './random.ts';
 
@@ -25,8 +26,10 @@ export const MOST_NODES = 5;
 const MACHINES = MOST_NODES + 1;
 /** So little that answers of some hundred tokens spill. */
 const JOURNAL_BYTES = 96 * 1024;
-/** Shares of the model that a node has room for, each stage's working space included: two hold it, or three. */
-const ROOM = [0.5, 0.65, 0.9] as const;
+/** So many layers a node has room for: two or three of them hold the model. */
+const ROOM_LAYERS = [3, 4, 6] as const;
+const LAYERS = 8;
+const SHAPE = { contextCells: CONTEXT_TOKENS * PARALLEL, parallelSequences: PARALLEL, maxRows: 256 };
 
 export interface HouseNode {
   readonly remote: RemoteNode;
@@ -37,12 +40,9 @@ export interface HouseNode {
   readonly baseline: NodeFacts;
 }
 
-/** What a whole stage of the model takes. */
+/** What the whole model takes. */
 export async function wholeModelBytes(): Promise<number> {
-  const model = await readGgufModel(DEMO_MODEL);
-  const shape = { from: 0, to: 8, contextCells: CONTEXT_TOKENS * PARALLEL, parallelSequences: PARALLEL, maxRows: 256 };
-  const { weights, context, compute } = memoryEstimate(model, shape);
-  return weights + context + compute;
+  return roomForLayers(await readGgufModel(DEMO_MODEL), LAYERS, SHAPE);
 }
 
 /** Processes that are nodes of one mesh, none of which may hold the model alone, on machines of a network whose links can be spoilt. */
@@ -56,7 +56,7 @@ export class House implements AsyncDisposable {
   readonly #gone = new WeakSet<RemoteNode>();
   readonly #membership = foundMesh();
   readonly #folder: string;
-  readonly #wholeBytes: number;
+  readonly #model: GgufModel;
   readonly #options: { readonly exactReplay: boolean; readonly random: Random };
   readonly #busyMachines = new Set<number>();
   #started = 0;
@@ -66,14 +66,14 @@ export class House implements AsyncDisposable {
     readonly network: FaultyNetwork | undefined;
     readonly leftOut: readonly string[];
     readonly without: readonly FaultKind[];
-    readonly wholeBytes: number;
+    readonly model: GgufModel;
     readonly options: { readonly exactReplay: boolean; readonly random: Random };
   }) {
     this.#folder = parts.folder;
     this.network = parts.network;
     this.leftOut = parts.leftOut;
     this.without = parts.without;
-    this.#wholeBytes = parts.wholeBytes;
+    this.#model = parts.model;
     this.#options = parts.options;
   }
 
@@ -90,7 +90,7 @@ export class House implements AsyncDisposable {
       without.push('fill the disk');
     });
     const folder = await mkdtemp(join(tmpdir(), 'pippa-chaos-'));
-    const house = new House({ folder, network, leftOut, without, wholeBytes: await wholeModelBytes(), options });
+    const house = new House({ folder, network, leftOut, without, model: await readGgufModel(DEMO_MODEL), options });
     try {
       const { random } = options;
       const count = LEAST_NODES + random.below(MOST_NODES - LEAST_NODES + 1);
@@ -112,7 +112,7 @@ export class House implements AsyncDisposable {
     this.#started += 1;
     const name = `n${this.#started}`;
     const { random, exactReplay } = this.#options;
-    const budgetBytes = Math.round(this.#wholeBytes * (ROOM[random.below(ROOM.length)] ?? 1));
+    const budgetBytes = roomForLayers(this.#model, ROOM_LAYERS[random.below(ROOM_LAYERS.length)] ?? 0, SHAPE);
     const remote = new RemoteNode(name, this.network?.machines[machine]);
     const host = this.network?.addresses[machine];
     const options: MeshNodeOptions = {
