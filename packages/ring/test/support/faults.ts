@@ -44,13 +44,15 @@ export class Faults {
   next(): void {
     const { random } = this.#about;
     const victim = random.pick(this.#mortal);
-    const kind = random.below(9);
+    const kind = random.below(11);
     if (kind === 0) this.#cut();
     else if (kind === 1) this.#hold();
     else if (kind === 2 || victim === undefined) this.#spoil(random.below(3));
     else if (kind === 3) this.#leave(victim);
     else if (kind === 4) this.#freeze(victim, random.oneIn(2) ? random.below(200) : DEAD_MS);
     else if (kind === 5) this.#killTwo();
+    else if (kind === 6) this.#split();
+    else if (kind === 7) this.#move();
     else this.#kill(victim);
   }
 
@@ -128,6 +130,32 @@ export class Faults {
       network.hold(a, b);
       return () => network.release(a, b);
     });
+  }
+
+  /** Two halves of the house do not see each other for a while. */
+  #split(): void {
+    const { house, time, random } = this.#about;
+    const halves = house.members.map((member) => ({ member, isLeft: random.oneIn(2) }));
+    const left = halves.filter(({ isLeft }) => isLeft).map(({ member }) => member.mesh.self);
+    const right = halves.filter(({ isLeft }) => !isLeft).map(({ member }) => member.mesh.self);
+    if (left.length === 0 || right.length === 0) return;
+    this.told.push(`split ${left.join(', ')} from ${right.join(', ')}`);
+    for (const a of left) for (const b of right) house.network.cut(a, b);
+    time.schedule(1 + random.below(150), () => {
+      for (const a of left) for (const b of right) house.network.heal(a, b);
+    });
+  }
+
+  /** A conductor finds that one of its nodes is slow and another one would do better. */
+  #move(): void {
+    const { house, random } = this.#about;
+    const conductor = random.pick(house.members.filter(({ manager }) => manager.rings.length > 0));
+    const stages = conductor?.manager.rings[0]?.stages ?? [];
+    const free = random.pick(this.#mortal.filter(({ mesh }) => !stages.some(({ peer }) => peer === mesh.self)));
+    const slow = random.pick(stages.filter(({ peer }) => peer !== conductor?.mesh.self));
+    if (conductor === undefined || free === undefined || slow === undefined) return;
+    this.told.push(`move layers from ${slow.peer} to ${free.mesh.self}`);
+    conductor.planner.nextMove = stages.map((stage) => (stage === slow ? { ...stage, peer: free.mesh.self } : stage));
   }
 
   #between(

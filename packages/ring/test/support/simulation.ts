@@ -86,6 +86,7 @@ export async function simulateRound(seed: number): Promise<RoundReport> {
   const simulatedMs = time.nowMs();
   if (!done) wrong.push(`only ${ended} of ${CLIENTS} clients were done after ${LIMIT_MS} ms`);
   wrong.push(...unexplainedFailures(everybody));
+  if (done) wrong.push(...(await heldSequences(house, time)));
   wrong.push(...(await leftovers(house, everybody, time)));
   if (done) await Promise.all(clients);
   const rings = everybody.flatMap((member) => [...member.everyRing]);
@@ -128,6 +129,19 @@ export function unexplainedFailures(members: readonly Member[]): string[] {
   const failures = members.flatMap((member) => member.loader.failures);
   const asked = new Set(failures.flatMap(({ wasAskedFor, inEpoch }) => (wasAskedFor ? [inEpoch] : [])));
   return failures.flatMap(({ inEpoch, message }) => (asked.has(inEpoch) ? [] : [`${inEpoch}: ${message}`]));
+}
+
+/** Whoever got its answer, or left, holds no place in any ring. */
+async function heldSequences(house: House, time: SimulatedTime): Promise<string[]> {
+  const held = (): string[] =>
+    house.members.flatMap(({ mesh, manager }) =>
+      manager.rings.flatMap((ring) => {
+        const { running = 0, waiting = 0 } = ring.snapshot() ?? {};
+        return running + waiting === 0 ? [] : [`${mesh.self} holds ${running} running and ${waiting} waiting sequences`];
+      }),
+    );
+  await time.run(() => held().length === 0, 10_000);
+  return held();
 }
 
 /** Nothing may be held once everybody has stopped. */
