@@ -1,4 +1,4 @@
-import { StageError } from '@pippa/core';
+import { peerId, StageError } from '@pippa/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { collect, expectedTokens, House, request, wish, type Member } from './support/house.ts';
 
@@ -57,6 +57,31 @@ describe('a ring over several nodes', () => {
     only.loader.faults.refuseWith = new Error('No space is left on the disk.');
     const coming = only.router.bringUp(wish, { signal: AbortSignal.timeout(5000) });
     await expect(coming).rejects.toMatchObject({ name: 'StageRefusedError' });
+  });
+
+  it('is waited for where another node has it coming up, whatever this one would plan', async () => {
+    const members = await houseOf('a', 'b', 'c');
+    const placement = ['b', 'c', 'a'].map((name, index) => ({ peer: peerId(name), from: 4 * index, to: 4 * index + 4 }));
+    const { signal } = new AbortController();
+    const coming = at(members, 1).manager.bringUp(wish, placement, { signal });
+    await expect.poll(() => at(members, 0).router.rings()).toMatchObject([{ card: { state: 'loading' } }]);
+    await Promise.all([0, 2].map((index) => at(members, index).router.bringUp(wish, { signal })));
+    await coming;
+    expect(members.map(({ loader }) => loader.loads)).toEqual([1, 1, 1]);
+    expect(at(members, 0).router.rings()).toMatchObject([{ conductor: 'b', card: { state: 'ready' } }]);
+  });
+
+  it('is brought up here where one that was coming up elsewhere does not', async () => {
+    const members = await houseOf('a', 'b', 'c', 'd');
+    const placement = ['d', 'b', 'c'].map((name, index) => ({ peer: peerId(name), from: 4 * index, to: 4 * index + 4 }));
+    const { signal } = new AbortController();
+    at(members, 3).loader.faults.refuseWith = new Error('No space is left on the disk.');
+    const coming = at(members, 3).manager.bringUp(wish, placement, { signal });
+    coming.catch(() => {});
+    await expect.poll(() => at(members, 0).router.rings()).toMatchObject([{ card: { state: 'loading' } }]);
+    const { tokens } = await collect(at(members, 0).generator.generate(request(PROMPT, 20)));
+    expect(tokens).toEqual(expectedTokens(PROMPT, 20));
+    await expect(coming).rejects.toThrow();
   });
 
   it('answers at any node, with one ring for all', async () => {

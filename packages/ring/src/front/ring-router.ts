@@ -1,6 +1,4 @@
 import {
-  PeerUnreachableError,
-  PippaError,
   StoppedError,
   StreamLostError,
   untilFirst,
@@ -17,17 +15,17 @@ import {
   type TokenGenerator,
 } from '@pippa/core';
 import { chooseRing, type RingCandidate } from '@pippa/planner';
-import { parseRingReport, RING_PROTOCOL, type RingCommand, type RingWish } from '@pippa/protocol';
+import type { RingWish } from '@pippa/protocol';
 import { StageRefusedError } from '../chain/stage-connection.ts';
 import { planWithShape } from '../ring/choose-shape.ts';
 import { nameOf } from '../ring/realise.ts';
 import type { Ring } from '../ring/ring.ts';
 import type { RingManager } from '../ring/ring-manager.ts';
 import { PlacementRefusedError, type PlannedRing, type RingPlanner, type RingShape } from '../ring/ring-planner.ts';
+import { askConductor, isConductorsOwn, isLost } from './ask-conductor.ts';
 import { planRetirement } from './plan-retirement.ts';
 import { PrefixMemory } from './prefix-memory.ts';
 import { RemoteGenerator } from './remote-generator.ts';
-import { reviveError } from './wire-errors.ts';
 
 export interface BringUpProgress {
   readonly fraction: number;
@@ -143,25 +141,56 @@ export class RingRouter {
     const manifest = await manifestOf(wish.model, signal);
     /** Nodes that are gone, or would not hold the first layers. */
     const unfit = new Set<PeerId>();
+    /** Whose ring, that was coming up, was waited for in vain. */
+    const waitedFor = new Set<PeerId>();
     let failure: unknown;
     for (;;) {
-      const planned = await this.#place(manifest, wish, unfit, signal, onProgress).catch((error: unknown) => {
-        // What was in the way of the last one says more than that nobody else has room.
-        throw error instanceof PlacementRefusedError ? (failure ?? error) : error;
-      });
-      const conductor = planned.stages[0]?.peer;
-      if (conductor === undefined) throw new PlacementRefusedError(`No stages were planned for ${manifest.name}.`);
+      const coming = this.#comingUpSomewhere(wish, waitedFor);
       try {
-        await this.#bringUpAt(conductor, wish, planned.stages, signal, onProgress);
-        return;
+        if (coming !== undefined) {
+          waitedFor.add(coming.conductor);
+          await this.#bringUpAt(coming.conductor, wish, coming.card.stages, signal, onProgress);
+          return;
+        }
+        const { stages } = await this.#place(manifest, wish, unfit, signal, onProgress);
+        const conductor = stages[0]?.peer;
+        if (conductor === undefined) throw new PlacementRefusedError(`No stages were planned for ${manifest.name}.`);
+        try {
+          await this.#bringUpAt(conductor, wish, stages, signal, onProgress);
+          return;
+        } catch (error) {
+          if (!isConductorsOwn(error, conductor, mesh.self)) throw error;
+          failure = isLost(error) ? undefined : error;
+          unfit.add(conductor);
+          logger.warn({ err: error, conductor }, 'the node that should conduct does not');
+        }
       } catch (error) {
         signal.throwIfAborted();
-        if (!isConductorsOwn(error, conductor, mesh.self)) throw error;
-        logger.warn({ err: error, conductor }, 'the node that should conduct does not');
-        failure = isLost(error) ? undefined : error;
-        unfit.add(conductor);
+        if (coming !== undefined) {
+          logger.warn({ err: error, conductor: coming.conductor }, 'a ring that was coming up did not');
+          continue;
+        }
+        // Another ring of the model may have taken the room: that one will do as well.
+        const isRefused = error instanceof PlacementRefusedError || error instanceof StageRefusedError;
+        if (isRefused && this.#comingUpSomewhere(wish, waitedFor) !== undefined) continue;
+        // What was in the way of the last one says more than that nobody else has room.
+        throw error instanceof PlacementRefusedError ? (failure ?? error) : error;
       }
+      signal.throwIfAborted();
     }
+  }
+
+  /** Two rings of a model that come up at once would take each other's room. */
+  #comingUpSomewhere({ model, only, stageCount }: RingWish, besides: ReadonlySet<PeerId>): KnownRing | undefined {
+    const { mesh } = this.#parts;
+    if (only !== undefined || stageCount !== undefined) return undefined;
+    return this.rings().find(
+      ({ card, conductor }) =>
+        card.model === model.id &&
+        card.state === 'loading' &&
+        !besides.has(conductor) &&
+        (conductor === mesh.self || mesh.peer(conductor)?.state === 'alive'),
+    );
   }
 
   async #bringUpAt(
@@ -177,7 +206,7 @@ export class RingRouter {
       await manager.bringUp(wish, stages, { signal, onProgress: report });
       return;
     }
-    await this.#askFor(conductor, { kind: 'up', wish, placement: [...stages] }, signal, onProgress);
+    await askConductor(mesh, conductor, { kind: 'up', wish, placement: [...stages] }, { signal, onProgress });
     const isSeen = (): boolean =>
       this.rings().some(
         (ring) => ring.conductor === conductor && ring.card.model === wish.model.id && ring.card.state !== 'loading',
@@ -205,7 +234,7 @@ export class RingRouter {
     const { mesh } = this.#parts;
     return this.rings()
       .filter(({ conductor, card }) => conductor !== mesh.self && card.stages.some((stage) => stage.peer === mesh.self))
-      .map(({ conductor, card }) => this.#askFor(conductor, { kind: 'vacate', ring: card.ring }, signal, () => {}));
+      .map(({ conductor, card }) => askConductor(mesh, conductor, { kind: 'vacate', ring: card.ring }, { signal }));
   }
 
   async #settle(moves: readonly Promise<void>[], signal: AbortSignal): Promise<void> {
@@ -221,7 +250,7 @@ export class RingRouter {
     const { planned } = planWithShape(manifest, wish, (shape) => planner.place({ manifest, wish, shape, excluded }));
     const conductor = planned.stages[0]?.peer;
     if (conductor === undefined) return;
-    await this.#askFor(conductor, { kind: 'up', wish, placement: [...planned.stages] }, signal, () => {});
+    await askConductor(mesh, conductor, { kind: 'up', wish, placement: [...planned.stages] }, { signal });
   }
 
   /**
@@ -243,7 +272,7 @@ export class RingRouter {
       );
       if (ring.isKept) {
         const wish = { ...ring.wish, keep: true };
-        await this.#askFor(winner.conductor, { kind: 'up', wish, placement: [...winner.card.stages] }, signal, () => {});
+        await askConductor(mesh, winner.conductor, { kind: 'up', wish, placement: [...winner.card.stages] }, { signal });
       }
       await manager.takeDown(ring.id, { forget: false });
     }
@@ -298,7 +327,7 @@ export class RingRouter {
   ): Promise<void> {
     const { mesh, manager } = this.#parts;
     if (conductor === mesh.self) await manager.takeDown(card.ring, { forget });
-    else await this.#askFor(conductor, { kind: 'down', ring: card.ring, forget }, signal, () => {});
+    else await askConductor(mesh, conductor, { kind: 'down', ring: card.ring, forget }, { signal });
   }
 
   #choose(model: ModelId, request: GenerationRequest | undefined): TokenGenerator | undefined {
@@ -328,39 +357,6 @@ export class RingRouter {
     return chosen ?? known.toSorted((a, b) => b.card.contextTokens - a.card.contextTokens)[0];
   }
 
-  async #askFor(
-    conductor: PeerId,
-    command: RingCommand,
-    signal: AbortSignal,
-    onProgress: (progress: BringUpProgress) => void,
-  ): Promise<void> {
-    const { mesh } = this.#parts;
-    const stream = await mesh.open(conductor, RING_PROTOCOL, { signal });
-    const onAbort = (): void => void stream.close();
-    signal.addEventListener('abort', onAbort, { once: true });
-    try {
-      await new Promise<void>((resolve, reject) => {
-        stream.onFrame(({ header }) => {
-          try {
-            const report = parseRingReport(header);
-            if (report.kind === 'progress') onProgress({ fraction: report.fraction, message: report.message });
-            else if (report.kind === 'refused') reject(refusal(report));
-            else resolve();
-          } catch (error) {
-            reject(error);
-          }
-        });
-        void stream.closed.then((error) =>
-          reject(error ?? new StreamLostError(`${nameOf(mesh, conductor)} left before the ring was up.`)),
-        );
-        stream.send(command).catch(reject);
-      });
-    } finally {
-      signal.removeEventListener('abort', onAbort);
-      await stream.close().catch(() => {});
-    }
-  }
-
   /** Cards travel on their own: waits until they say so. */
   async #until(isSo: () => boolean, conductor: PeerId, signal: AbortSignal): Promise<void> {
     const { mesh, clock } = this.#parts;
@@ -374,22 +370,6 @@ export class RingRouter {
       signal.throwIfAborted();
     }
   }
-}
-
-function isLost(error: unknown): boolean {
-  return error instanceof StreamLostError || error instanceof PeerUnreachableError;
-}
-
-/** Another node may do better as the conductor: this one is gone, or stops, or cannot have the first layers. */
-function isConductorsOwn(error: unknown, conductor: PeerId, self: PeerId): boolean {
-  if (conductor === self) return error instanceof StageRefusedError && error.peer === self;
-  return isLost(error) || (error instanceof PippaError && !(error instanceof PlacementRefusedError));
-}
-
-function refusal(report: { readonly code: string; readonly message: string; readonly hint?: string | undefined }): Error {
-  const options = report.hint === undefined ? {} : { hint: report.hint };
-  if (report.code === 'placement_refused') return new PlacementRefusedError(report.message, options);
-  return reviveError({ code: report.code, message: report.message, ...options }, { promptTokens: 0, contextTokens: 0 });
 }
 
 function isReady({ card }: KnownRing): boolean {

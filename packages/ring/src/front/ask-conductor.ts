@@ -1,0 +1,61 @@
+import { PeerUnreachableError, PippaError, StreamLostError, type Mesh, type PeerId } from '@pippa/core';
+import { parseRingReport, RING_PROTOCOL, type RingCommand } from '@pippa/protocol';
+import { StageRefusedError } from '../chain/stage-connection.ts';
+import { nameOf } from '../ring/realise.ts';
+import { PlacementRefusedError } from '../ring/ring-planner.ts';
+import { reviveError } from './wire-errors.ts';
+
+export interface AskOptions {
+  readonly onProgress?: (progress: { readonly fraction: number; readonly message: string }) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Has another node do something about a ring that it conducts, or is to. Throws why it did not, or `StreamLostError`. */
+export async function askConductor(
+  mesh: Mesh,
+  conductor: PeerId,
+  command: RingCommand,
+  { onProgress, signal }: AskOptions,
+): Promise<void> {
+  const stream = await mesh.open(conductor, RING_PROTOCOL, { signal });
+  const onAbort = (): void => void stream.close();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      stream.onFrame(({ header }) => {
+        try {
+          const report = parseRingReport(header);
+          if (report.kind === 'progress') onProgress?.({ fraction: report.fraction, message: report.message });
+          else if (report.kind === 'refused') reject(refusal(report));
+          else resolve();
+        } catch (error) {
+          reject(error);
+        }
+      });
+      void stream.closed.then((error) =>
+        reject(error ?? new StreamLostError(`${nameOf(mesh, conductor)} left before the ring was up.`)),
+      );
+      stream.send(command).catch(reject);
+    });
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    await stream.close().catch(() => {});
+  }
+}
+
+/** The node is gone. */
+export function isLost(error: unknown): boolean {
+  return error instanceof StreamLostError || error instanceof PeerUnreachableError;
+}
+
+/** Another node may do better as the conductor: this one is gone, or stops, or cannot have the first layers. */
+export function isConductorsOwn(error: unknown, conductor: PeerId, self: PeerId): boolean {
+  if (conductor === self) return error instanceof StageRefusedError && error.peer === self;
+  return isLost(error) || (error instanceof PippaError && !(error instanceof PlacementRefusedError));
+}
+
+function refusal(report: { readonly code: string; readonly message: string; readonly hint?: string | undefined }): Error {
+  const options = report.hint === undefined ? {} : { hint: report.hint };
+  if (report.code === 'placement_refused') return new PlacementRefusedError(report.message, options);
+  return reviveError({ code: report.code, message: report.message, ...options }, { promptTokens: 0, contextTokens: 0 });
+}
