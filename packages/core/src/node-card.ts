@@ -41,6 +41,8 @@ export interface CardRing {
   readonly measuredTokensPerSecond: number;
   /** Times that it was mended after a loss since it came up; left out by agents that did not tell yet. */
   readonly recoveries?: number;
+  /** Somebody named its nodes: it is not given up for another ring. */
+  readonly isFixed?: boolean;
 }
 
 /** What a node advertises of itself. Sizes are bytes. */

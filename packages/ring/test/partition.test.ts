@@ -42,6 +42,13 @@ describe('of two rings of one model', () => {
     expect(planRetirement({ own: cardOf('a'), idleMs: LONG_MS, others })).toBeUndefined();
   });
 
+  it('those of nodes that somebody named stay, and others go for them', () => {
+    const fixed = cardOf('z', { isFixed: true, predictedTokensPerSecond: 1 });
+    expect(planRetirement({ own: fixed, idleMs: LONG_MS, others: [cardOf('a')] })).toBeUndefined();
+    expect(planRetirement({ own: cardOf('a'), idleMs: LONG_MS, others: [fixed] })).toBe(fixed);
+    expect(planRetirement({ own: fixed, idleMs: LONG_MS, others: [cardOf('a', { isFixed: true })] })).toBeUndefined();
+  });
+
   it('exactly one stays of any that nobody uses', () => {
     const speeds = fc.double({ min: 0.1, max: 100, noNaN: true });
     fc.assert(

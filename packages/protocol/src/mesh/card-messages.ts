@@ -42,6 +42,7 @@ export const cardRing = z.object({
   predictedTokensPerSecond: amount,
   measuredTokensPerSecond: amount,
   recoveries: count.exactOptional(),
+  isFixed: z.boolean().exactOptional(),
 });
 
 /** A `NodeCard` of core, bounded. Fields that a later version adds are dropped, after their signature was checked. */

@@ -13,11 +13,11 @@ export interface RetirementCircumstances {
 
 /**
  * The ring that makes one of this node's superfluous: two parts of a mesh that did not see each other both had the model up. The one that
- * answers nobody goes; of two such the slower one, and of two alike the one with the later name, so that both sides choose the same.
- * Undefined: it stays. Pure.
+ * answers nobody goes; of two such the one whose nodes nobody named, then the slower one, and of two alike the one with the later name, so
+ * that both sides choose the same. Undefined: it stays. Pure.
  */
 export function planRetirement({ own, idleMs, others }: RetirementCircumstances): CardRing | undefined {
-  if (own.state !== 'ready' || own.running + own.waiting > 0 || idleMs < IDLE_MS) return undefined;
+  if (own.isFixed === true || own.state !== 'ready' || own.running + own.waiting > 0 || idleMs < IDLE_MS) return undefined;
   return others.find(
     (other) =>
       other.state === 'ready' && other.model === own.model && other.contextTokens >= own.contextTokens && compare(other, own) < 0,
@@ -27,6 +27,7 @@ export function planRetirement({ own, idleMs, others }: RetirementCircumstances)
 function compare(a: CardRing, b: CardRing): number {
   return (
     Number(b.running + b.waiting > 0) - Number(a.running + a.waiting > 0) ||
+    Number(b.isFixed === true) - Number(a.isFixed === true) ||
     rough(b.predictedTokensPerSecond) - rough(a.predictedTokensPerSecond) ||
     (a.ring < b.ring ? -1 : 1)
   );

@@ -261,8 +261,6 @@ export class RingRouter {
     const { manager, mesh, logger } = this.#parts;
     const others = this.rings().filter(({ conductor }) => conductor !== mesh.self && mesh.peer(conductor)?.state === 'alive');
     for (const ring of manager.rings) {
-      // Nodes that somebody named are not to be replaced by others.
-      if (ring.wish.only !== undefined) continue;
       const card = planRetirement({ own: ring.card, idleMs: ring.idleMs(), others: others.map((other) => other.card) });
       const winner = others.find((other) => other.card === card);
       if (winner === undefined) continue;

@@ -32,6 +32,7 @@ export function ringCard({ identity, state, stages, snapshot, timesMended }: Rin
     predictedTokensPerSecond: planned?.predictedTokensPerSecond ?? 0,
     measuredTokensPerSecond: measuredRate(snapshot),
     recoveries: timesMended,
+    ...(wish.only === undefined ? {} : { isFixed: true }),
   };
 }
 
