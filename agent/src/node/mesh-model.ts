@@ -2,6 +2,8 @@ import type {
   AnswerOptions,
   ChatRequest,
   CompletionRequest,
+  LoadOptions,
+  LoadProgress,
   ModelCapabilities,
   ModelFacts,
   ServedModel,
@@ -27,6 +29,10 @@ export interface MeshModelParts {
   readonly contextTokens: () => number;
   /** A ring of it is up. */
   readonly isReady: () => boolean;
+  /** Undefined: no ring of it comes up. */
+  readonly loading: () => LoadProgress | undefined;
+  /** Has a ring of it up. */
+  readonly load: (options: LoadOptions) => Promise<void>;
   /** Opens the front and sees to it that a ring is up or coming up. */
   readonly prepare: (signal: AbortSignal) => Promise<Front>;
   readonly openFront: (signal: AbortSignal) => Promise<Front>;
@@ -70,6 +76,14 @@ export class MeshModel implements ServedModel {
 
   get ready(): boolean {
     return this.#parts.isReady();
+  }
+
+  get loading(): LoadProgress | undefined {
+    return this.#parts.loading();
+  }
+
+  load(options: LoadOptions): Promise<void> {
+    return this.#parts.load(options);
   }
 
   async capabilities(): Promise<ModelCapabilities> {

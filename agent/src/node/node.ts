@@ -21,6 +21,7 @@ import {
   RoutedGenerator,
   StageHost,
   type BringUpOptions,
+  type BringUpProgress,
   type JournalSettings,
   type RingSettings,
 } from '@pippa/ring';
@@ -231,7 +232,13 @@ export class Node implements Startable {
       createdMs: systemClock.wallMs(),
       known,
       contextTokens: () => this.#contextTokens(model),
-      isReady: () => this.router.rings().some(({ card }) => card.model === model.id),
+      isReady: () => this.router.rings().some(({ card }) => card.model === model.id && card.state !== 'loading'),
+      loading: () => this.router.progressOf(model.id),
+      load: ({ signal, onProgress }) => {
+        const tell = (progress: BringUpProgress): void =>
+          onProgress(this.router.progressOf(model.id) ?? { ...progress, elapsedMs: 0 });
+        return this.bringUp(model, { signal, onProgress: tell }, {});
+      },
       openFront: (signal) => this.#openFront(model, signal),
       embedder: () => this.embedders.get(model),
       prepare: async (signal) => {

@@ -17,6 +17,8 @@ export const ringReportSchema = z.object({
   ring: z.string(),
   model: z.string(),
   state: z.enum(['loading', 'ready', 'recovering']),
+  /** 0 .. 1; missing once it is up. */
+  loadedFraction: z.number().optional(),
   conductor: z.string(),
   stages: z.array(stageReport),
   /** Second copies, for when a node leaves. */
@@ -95,6 +97,7 @@ function report(node: Node, { conductor, card }: KnownRing): RingReport {
     ring: card.ring,
     model: card.name,
     state: card.state,
+    ...(card.loadedFraction === undefined ? {} : { loadedFraction: card.loadedFraction }),
     conductor: nodeName(node.mesh, conductor),
     stages: card.stages.map((stage) => stageReportOf(node.mesh, card.ring, stage)),
     ...(card.spares === undefined ? {} : { spares: card.spares.map((spare) => stageReportOf(node.mesh, card.ring, spare)) }),

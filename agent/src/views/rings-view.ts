@@ -10,7 +10,7 @@ export function ringsView(rings: readonly RingReport[], paint: Paint): string {
     return `${paint('dim', 'Nothing is loaded. A request for a model loads it, and so does `pippa-agent up`.')}\n`;
   const rows = rings.map((ring) => [
     paint('bold', printable(ring.model)),
-    stateCell(ring.state, paint),
+    stateCell(ring, paint),
     [
       ...ring.stages.map((stage) => stageLine(stage)),
       ...(ring.spares ?? []).map((spare) => paint('dim', `${stageLine(spare)}, spare`)),
@@ -47,7 +47,8 @@ function rate(tokensPerSecond: number): string {
   return tokensPerSecond > 0 ? `${Number(tokensPerSecond.toPrecision(2))} t/s` : '-';
 }
 
-function stateCell(state: RingReport['state'], paint: Paint): string {
+function stateCell({ state, loadedFraction }: RingReport, paint: Paint): string {
+  if (loadedFraction !== undefined) return paint('yellow', `${state} ${Math.floor(100 * loadedFraction)}%`);
   if (state === 'ready') return paint('green', state);
   return paint('yellow', state);
 }

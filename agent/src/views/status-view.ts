@@ -61,7 +61,7 @@ function rings({ self, peers }: NodeReport, paint: Paint): string {
     `${names.get(peer) ?? 'a node that is gone'} ${from}-${to - 1}`;
   const rows = cards.flatMap((card) =>
     (card?.rings ?? []).map((ring) => [
-      `${paint('bold', shorten(printable(ring.name), 40))}\n${ringState(ring.state, paint)}`,
+      `${paint('bold', shorten(printable(ring.name), 40))}\n${ringState(ring, paint)}`,
       [...ring.stages.map(layers), ...(ring.spares ?? []).map((spare) => paint('dim', `${layers(spare)} spare`))].join('\n'),
       `${ring.running} of ${ring.parallelSequences} running\n${paint('dim', `${ring.waiting} waiting, context ${ring.contextTokens}`)}`,
       speed(ring, paint),
@@ -71,7 +71,8 @@ function rings({ self, peers }: NodeReport, paint: Paint): string {
   return table(['MODEL', 'LAYERS', 'ANSWERS', 'TOKENS/S'], rows, paint);
 }
 
-function ringState(state: CardRing['state'], paint: Paint): string {
+function ringState({ state, loadedFraction }: CardRing, paint: Paint): string {
+  if (loadedFraction !== undefined) return paint('yellow', `${state} ${Math.floor(100 * loadedFraction)}%`);
   if (state === 'ready') return paint('green', state);
   return paint('yellow', state);
 }

@@ -28,6 +28,8 @@ export interface CardRing {
   readonly model: ModelId;
   readonly name: string;
   readonly state: 'loading' | 'ready' | 'recovering';
+  /** How much of it is loaded, 0 .. 1; left out once it is up. */
+  readonly loadedFraction?: number;
   /** Who holds which layers, in order. */
   readonly stages: readonly { readonly peer: PeerId; readonly from: number; readonly to: number }[];
   /** Second copies of some of the stages. */

@@ -133,6 +133,21 @@ export interface ModelFacts {
   readonly license?: string;
 }
 
+/** How far a model is that is being loaded. */
+export interface LoadProgress {
+  /** 0 .. 1 */
+  readonly fraction: number;
+  /** What is being done, in words; may be empty. */
+  readonly message: string;
+  /** Since it began. */
+  readonly elapsedMs: number;
+}
+
+export interface LoadOptions {
+  readonly onProgress: (progress: LoadProgress) => void;
+  readonly signal: AbortSignal;
+}
+
 /** One model that answers. */
 export interface ServedModel {
   readonly name: string;
@@ -145,6 +160,10 @@ export interface ServedModel {
   readonly facts?: ModelFacts;
   /** Answers at once; one that is not ready is loaded when it is asked. Left out: it is. */
   readonly ready?: boolean;
+  /** While it is being loaded, as far as this node knows. */
+  readonly loading?: LoadProgress | undefined;
+  /** Settles when it answers. Giving the signal ends the waiting, not the loading. Throws why it cannot be had. Left out: it is there. */
+  load?(options: LoadOptions): Promise<void>;
   /** Left out: nothing is known. Throws `TemplateError`. */
   capabilities?(): Promise<ModelCapabilities>;
   /** Tokens of the prompt that `chat` would make. Errors as `chat`. Left out: only generating tells. */

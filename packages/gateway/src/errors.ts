@@ -1,4 +1,4 @@
-import { errorMessage, PippaError } from '@pippa/core';
+import { errorMessage, PippaError, type LoadProgress } from '@pippa/core';
 
 /** 400: a field of the request breaks its schema or bound. `reason` is OpenAI's finer code. */
 export class InvalidRequestError extends PippaError {
@@ -11,6 +11,22 @@ export class InvalidRequestError extends PippaError {
     super(message, options.hint === undefined ? {} : { hint: options.hint });
     this.param = options.param;
     this.reason = options.reason ?? 'invalid_value';
+  }
+}
+
+/** 503: the model is being loaded, and the client did not want to wait for it. */
+export class ModelLoadingError extends PippaError {
+  readonly code = 'model_loading';
+  override readonly retryable = true;
+  readonly retryAfterSeconds: number;
+
+  constructor(name: string, progress: LoadProgress | undefined, retryAfterSeconds: number) {
+    const soFar =
+      progress === undefined
+        ? ''
+        : ` (${Math.floor(100 * progress.fraction)} %${progress.message === '' ? '' : `: ${progress.message}`})`;
+    super(`The model "${name}" is being loaded${soFar}. Ask again in about ${retryAfterSeconds} s.`);
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }
 

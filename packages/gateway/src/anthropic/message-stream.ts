@@ -105,7 +105,7 @@ export class MessageStreamEncoder implements ChoiceEncoder {
 /** @param requestId told to the client when the answer fails in the middle */
 export function messageFraming(requestId: string): StreamFraming {
   return {
-    format: { contentType: EVENT_STREAM.contentType, keepAlive: PING },
+    format: { contentType: EVENT_STREAM.contentType, keepAlive: PING, comment: (text) => EVENT_STREAM.comment(text) + PING },
     closing: () => '',
     failure: (error) =>
       `event: error\ndata: ${JSON.stringify(anthropicError(describeError(error, 'messages'), requestId).body)}\n\n`,

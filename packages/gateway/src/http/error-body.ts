@@ -1,5 +1,5 @@
 import { InvalidInputError, ModelNotFoundError, OverloadedError, PippaError } from '@pippa/core';
-import { InvalidRequestError, MethodNotAllowedError, RateLimitError } from '../errors.ts';
+import { InvalidRequestError, MethodNotAllowedError, ModelLoadingError, RateLimitError } from '../errors.ts';
 
 /** The `error` object of OpenAI's API. */
 export interface ErrorObject {
@@ -49,6 +49,7 @@ const STATUS_BY_CODE: Readonly<Record<string, readonly [status: number, type: st
   // Vectors by a model that would have to be loaded once more.
   out_of_memory: [503, SERVER_ERROR],
   overloaded: [503, 'overloaded_error'],
+  model_loading: [503, 'overloaded_error'],
   stopped: [503, SERVER_ERROR],
 };
 
@@ -82,7 +83,7 @@ export function describeError(error: unknown, promptParam?: string): DescribedEr
 }
 
 function errorHeaders(error: PippaError): Record<string, string> {
-  if (error instanceof OverloadedError || error instanceof RateLimitError) {
+  if (error instanceof OverloadedError || error instanceof RateLimitError || error instanceof ModelLoadingError) {
     const seconds = Math.max(0, error.retryAfterSeconds);
     // HTTP knows whole seconds only; OpenAI's clients read the milliseconds.
     return { 'retry-after': String(Math.max(1, Math.ceil(seconds))), 'retry-after-ms': String(Math.ceil(seconds * 1000)) };

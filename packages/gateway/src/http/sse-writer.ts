@@ -63,6 +63,15 @@ export class SseWriter {
     return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
+  /** Tells people something that clients skip; in a format without comments the headers alone. A slow client is not told. */
+  comment(text: string): void {
+    if (this.#ended || this.#blocked) return;
+    this.#wroteSinceTick = true;
+    const comment = this.#format.comment(text);
+    if (comment !== '') this.#send(comment);
+    else this.#sendHeaders();
+  }
+
   /** Sends the last events and completes the response. */
   end(events: string): void {
     if (this.#ended) return;
@@ -112,10 +121,15 @@ export class SseWriter {
   #keepAlive(): void {
     if (this.#format.keepAlive !== '') {
       this.#send(this.#format.keepAlive);
-    } else if (!this.begun) {
-      this.#begin();
-      this.#exchange.outgoing.flushHeaders();
+    } else {
+      this.#sendHeaders();
     }
+  }
+
+  #sendHeaders(): void {
+    if (this.begun) return;
+    this.#begin();
+    this.#exchange.outgoing.flushHeaders();
   }
 
   #giveUp(): void {

@@ -8,6 +8,8 @@ import { SseWriter } from '../http/sse-writer.ts';
 import { EVENT_STREAM } from '../http/stream-format.ts';
 import type { StreamFormat } from '../http/stream-format.ts';
 import { runGenerations } from './generations.ts';
+import { loadModel, type Loadable } from './load-model.ts';
+import { LoadingComments } from './loading-comments.ts';
 import type { FinishEvent, Generation } from './generations.ts';
 
 /** Turns one choice's events into server-sent events, as text. */
@@ -35,7 +37,7 @@ export interface StreamFraming {
 }
 
 /**
- * Streams an answer. What fails before the first event is thrown, and becomes an ordinary error response; what fails later is told
+ * Streams an answer; `model` is loaded first, where it has to be. What fails before the first event is thrown, and becomes an ordinary error response; what fails later is told
  * in the stream.
  */
 export async function streamEvents(
@@ -43,6 +45,7 @@ export async function streamEvents(
   choices: readonly Choice<ChoiceEncoder>[],
   framing: StreamFraming,
   parts: GatewayParts,
+  model?: Loadable,
 ): Promise<Response> {
   const { clock, limits, counters, logger } = parts;
   const writer = new SseWriter(exchange, clock, limits, framing.format);
@@ -54,6 +57,7 @@ export async function streamEvents(
     },
   }));
   try {
+    if (model !== undefined) await loadWithComments(model, writer, exchange, parts);
     const finishes = await runGenerations(generations, parts, exchange);
     noteUsage(exchange, finishes);
     writer.end(framing.closing(finishes));
@@ -77,13 +81,24 @@ export function streamAnswer(
   choices: readonly Choice<ChoiceEncoder>[],
   closing: (finishes: readonly FinishEvent[]) => string,
   parts: GatewayParts,
+  model?: Loadable,
 ): Promise<Response> {
   const framing: StreamFraming = {
     format: EVENT_STREAM,
     closing: (finishes) => `${closing(finishes)}data: [DONE]\n\n`,
     failure: (error) => `data: ${JSON.stringify({ error: describeError(error, exchange.promptParam).error })}\n\n`,
   };
-  return streamEvents(exchange, choices, framing, parts);
+  return streamEvents(exchange, choices, framing, parts, model);
+}
+
+async function loadWithComments(model: Loadable, writer: SseWriter, exchange: Exchange, parts: GatewayParts): Promise<void> {
+  if (model.ready !== false) return;
+  const comments = new LoadingComments(writer, exchange, parts.clock);
+  try {
+    await loadModel(model, exchange, parts, comments.onProgress);
+  } finally {
+    comments.end();
+  }
 }
 
 /** Runs an answer that is sent whole. */
@@ -91,7 +106,9 @@ export async function collectAnswer(
   exchange: Exchange,
   choices: readonly Choice<ChoiceCollector>[],
   parts: GatewayParts,
+  model?: Loadable,
 ): Promise<readonly FinishEvent[]> {
+  if (model !== undefined) await loadModel(model, exchange, parts, () => {});
   const generations = choices.map(({ start, shown }): Generation => ({
     start,
     onEvent(event) {

@@ -62,10 +62,10 @@ export function anthropicMessages(parts: GatewayParts): RouteModule {
       const showThinking = wantsThinking(body);
       if (body.stream) {
         const shown = new MessageStreamEncoder(identity, { showThinking, stopSequences: request.stop, prompt: () => prompt });
-        return streamEvents(exchange, [{ start, shown }], messageFraming(exchange.id), parts);
+        return streamEvents(exchange, [{ start, shown }], messageFraming(exchange.id), parts, model);
       }
       const collector = new MessageCollector(showThinking);
-      const [finish] = await collectAnswer(exchange, [{ start, shown: collector }], parts);
+      const [finish] = await collectAnswer(exchange, [{ start, shown: collector }], parts, model);
       if (finish === undefined) throw new Error('One generation gives one end.');
       return context.json(collector.message(identity, finish, request.stop));
     },

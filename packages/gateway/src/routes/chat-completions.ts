@@ -47,10 +47,11 @@ export function chatCompletions(parts: GatewayParts): RouteModule {
           choices.map((start, index) => ({ start, shown: new ChatChoiceEncoder(identity, index, includeUsage) })),
           (finishes) => (includeUsage ? chatUsageChunk(identity, finishes) : ''),
           parts,
+          model,
         );
       }
       const collected = choices.map((start) => ({ start, shown: new ChatChoiceCollector() }));
-      const finishes = await collectAnswer(exchange, collected, parts);
+      const finishes = await collectAnswer(exchange, collected, parts, model);
       const shown = collected.map((choice, index) => choice.shown.choice(index, body.logprobs === true));
       return context.json(chatCompletionOf(identity, shown, finishes));
     },

@@ -47,10 +47,11 @@ export function completions(parts: GatewayParts): RouteModule {
           choices.map((start, index) => ({ start, shown: new CompletionChoiceEncoder(identity, index, includeUsage) })),
           (finishes) => (includeUsage ? completionUsageChunk(identity, finishes, plan.candidatesPerPrompt) : ''),
           parts,
+          model,
         );
       }
       const collected = choices.map((start) => ({ start, shown: new CompletionCollector() }));
-      const finishes = await collectAnswer(exchange, collected, parts);
+      const finishes = await collectAnswer(exchange, collected, parts, model);
       const collectors = collected.map((choice) => choice.shown);
       return context.json(completionOf(identity, plan, collectors, finishes));
     },

@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import type { ModelService } from '@pippa/core';
 import type { GatewayParts } from '../gateway-parts.ts';
 import type { RouteModule } from '../http/route-module.ts';
 import { jsonResponse } from './responses.ts';
@@ -8,6 +9,10 @@ const health = z
     status: z.enum(['ok', 'no_model']),
     version: z.string().optional(),
     models: z.array(z.string()).optional().openapi({ description: 'Left out, like the rest, when a key is needed and not given.' }),
+    loading: z
+      .array(z.object({ model: z.string(), progress: z.number(), message: z.string() }))
+      .optional()
+      .openapi({ description: 'Models that are being loaded, and how much of each is, 0 to 1.' }),
     active_requests: z.int().optional(),
     active_generations: z.int().optional(),
   })
@@ -30,14 +35,24 @@ export function healthRoute(parts: GatewayParts): RouteModule {
       const names = parts.models.list().map((model) => model.name);
       const status = names.length > 0 ? 'ok' : 'no_model';
       if (context.env.exchange.caller === undefined) return context.json({ status });
+      const loading = loadingModels(parts.models);
       return context.json({
         ...parts.healthDetails(),
         status,
         version: parts.version,
         models: names,
+        ...(loading.length > 0 ? { loading } : {}),
         active_requests: parts.counters.activeRequests,
         active_generations: parts.counters.activeGenerations,
       });
     },
   };
+}
+
+function loadingModels(models: ModelService): { model: string; progress: number; message: string }[] {
+  return models
+    .list()
+    .flatMap(({ name, loading }) =>
+      loading === undefined ? [] : [{ model: name, progress: loading.fraction, message: loading.message }],
+    );
 }

@@ -15,6 +15,7 @@ import { ollamaChatRequest, ollamaGenerateRequest } from '../ollama/schemas.ts';
 import type { OllamaSharedBody } from '../ollama/schemas.ts';
 import { collectAnswer, streamEvents } from '../openai/answer.ts';
 import { findModel } from '../openai/find-model.ts';
+import { loadModel } from '../openai/load-model.ts';
 import { validateBody } from '../openai/validate.ts';
 import { errorsShaped } from './responses.ts';
 
@@ -60,7 +61,7 @@ export function ollamaChat(parts: GatewayParts): RouteModule {
       exchange.promptParam = 'messages';
       const body = validateBody(ollamaChatRequest, await readJsonObject(exchange, parts.limits, parts.counters));
       const model = findModel(parts.models, body.model);
-      if ((body.messages ?? []).length === 0) return loaded(context, body, chatShape, parts);
+      if ((body.messages ?? []).length === 0) return loaded(context, model, body, chatShape, parts);
       const request = readChat(body, model);
       return answer(context, { model, body, shape: chatShape, start: (signal) => model.chat(request, { signal }) }, parts);
     },
@@ -75,7 +76,7 @@ export function ollamaGenerate(parts: GatewayParts): RouteModule {
       exchange.promptParam = 'prompt';
       const body = validateBody(ollamaGenerateRequest, await readJsonObject(exchange, parts.limits, parts.counters));
       const model = findModel(parts.models, body.model);
-      if ((body.prompt ?? '') === '' && !body.suffix) return loaded(context, body, generateShape, parts);
+      if ((body.prompt ?? '') === '' && !body.suffix) return loaded(context, model, body, generateShape, parts);
       const { kind, request } = readGenerate(body, model);
       const start = (signal: AbortSignal) =>
         kind === 'chat' ? model.chat(request, { signal }) : model.complete(request, { signal });
@@ -96,15 +97,24 @@ async function answer(context: GatewayContext, { model, body, shape, start }: An
   exchange.logFields['model'] = model.name;
   const options = { model: body.model, shape, showThinking: body.think !== false, clock: parts.clock };
   if (body.stream !== false) {
-    return streamEvents(exchange, [{ start, shown: new AnswerLineEncoder(options) }], ollamaFraming, parts);
+    return streamEvents(exchange, [{ start, shown: new AnswerLineEncoder(options) }], ollamaFraming, parts, model);
   }
   const collector = new OllamaCollector(options);
-  const [finish] = await collectAnswer(exchange, [{ start, shown: collector }], parts);
+  const [finish] = await collectAnswer(exchange, [{ start, shown: collector }], parts, model);
   if (finish === undefined) throw new Error('One generation gives one end.');
   return context.json(collector.answer(finish));
 }
 
-function loaded(context: GatewayContext, body: OllamaSharedBody, shape: OllamaShape, { clock }: GatewayParts): Response {
+/** Nothing was asked: it is to be loaded. */
+async function loaded(
+  context: GatewayContext,
+  model: ServedModel,
+  body: OllamaSharedBody,
+  shape: OllamaShape,
+  parts: GatewayParts,
+): Promise<Response> {
   refuseUnload(body);
+  await loadModel(model, context.env.exchange, parts, () => {});
+  const { clock } = parts;
   return context.json(loadedAnswer({ model: body.model, shape, showThinking: true, clock }));
 }

@@ -63,9 +63,9 @@ export function createResponse(parts: GatewayParts): RouteModule {
       const keep = (): void => keepResponse(builder.response, body, exchange, parts);
       if (body.stream) {
         const framing = responseFraming(builder);
-        return streamEvents(exchange, choices, { ...framing, closing: () => (keep(), '') }, parts);
+        return streamEvents(exchange, choices, { ...framing, closing: () => (keep(), '') }, parts, model);
       }
-      await collectAnswer(exchange, choices, parts);
+      await collectAnswer(exchange, choices, parts, model);
       keep();
       return context.json(builder.response);
     },

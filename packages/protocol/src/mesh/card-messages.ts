@@ -33,6 +33,7 @@ export const cardRing = z.object({
   model,
   name: z.string().max(256),
   state: z.enum(['loading', 'ready', 'recovering']),
+  loadedFraction: z.number().min(0).max(1).exactOptional(),
   stages: z.array(placedStage).max(MAX_CARD_STAGES),
   spares: z.array(placedStage).max(MAX_CARD_STAGES).exactOptional(),
   contextTokens: count,

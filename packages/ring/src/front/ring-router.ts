@@ -6,6 +6,7 @@ import {
   type CardRing,
   type Clock,
   type GenerationRequest,
+  type LoadProgress,
   type Logger,
   type Mesh,
   type ModelId,
@@ -27,13 +28,11 @@ import { planRetirement } from './plan-retirement.ts';
 import { PrefixMemory } from './prefix-memory.ts';
 import { RemoteGenerator } from './remote-generator.ts';
 
-export interface BringUpProgress {
-  readonly fraction: number;
-  readonly message: string;
-}
+export type BringUpProgress = Pick<LoadProgress, 'fraction' | 'message'>;
 
 interface ComingUp {
   progress: BringUpProgress;
+  readonly startedMs: number;
   readonly done: Promise<void>;
   readonly listeners: Set<(progress: BringUpProgress) => void>;
 }
@@ -95,9 +94,13 @@ export class RingRouter {
     return [...own, ...others];
   }
 
-  /** How far the model's ring is that somebody waits for here; undefined: nobody does. */
-  progressOf(model: ModelId): BringUpProgress | undefined {
-    return this.#comingUp.get(model)?.progress;
+  /** How far the model's ring is that comes up; undefined: none does. */
+  progressOf(model: ModelId): LoadProgress | undefined {
+    const coming = this.#comingUp.get(model);
+    if (coming !== undefined) return { ...coming.progress, elapsedMs: this.#parts.clock.nowMs() - coming.startedMs };
+    const loading = this.rings().find(({ card }) => card.model === model && card.state === 'loading');
+    if (loading === undefined) return undefined;
+    return { fraction: loading.card.loadedFraction ?? 0, message: '', elapsedMs: 0 };
   }
 
   /** Whom to ask: the ring of the model that is expected to be done first, brought up if there is none. */
@@ -131,7 +134,9 @@ export class RingRouter {
       for (const listener of listeners) listener(progress);
     }).finally(() => this.#comingUp.delete(id));
     done.catch(() => {});
-    const coming: ComingUp = { progress: { fraction: 0, message: `looking for a place for ${name}` }, done, listeners };
+    const startedMs = this.#parts.clock.nowMs();
+    const progress = { fraction: 0, message: `looking for a place for ${name}` };
+    const coming: ComingUp = { progress, startedMs, done, listeners };
     this.#comingUp.set(id, coming);
     return coming;
   }

@@ -8,13 +8,15 @@ export interface RingCircumstances {
   readonly identity: Pick<RingIdentity, 'id' | 'manifest' | 'wish'>;
   readonly state: RingState;
   readonly stages: Pick<StageSet, 'planned' | 'shape'> & { readonly spares: { readonly placed: readonly PlacedStage[] } };
+  /** How much of it is loaded, 0 .. 1. */
+  readonly loadedFraction: number;
   /** Undefined before it is up. */
   readonly snapshot: ConductorSnapshot | undefined;
   readonly timesMended: number;
 }
 
 /** What the node card tells of a ring. Pure. */
-export function ringCard({ identity, state, stages, snapshot, timesMended }: RingCircumstances): CardRing {
+export function ringCard({ identity, state, stages, loadedFraction, snapshot, timesMended }: RingCircumstances): CardRing {
   const { id, manifest, wish } = identity;
   const { planned, shape } = stages;
   const spares = stages.spares.placed;
@@ -23,6 +25,7 @@ export function ringCard({ identity, state, stages, snapshot, timesMended }: Rin
     model: manifest.id,
     name: manifest.name,
     state: state === 'stopped' ? 'recovering' : state,
+    ...(state === 'loading' ? { loadedFraction: Math.floor(100 * Math.min(1, loadedFraction)) / 100 } : {}),
     stages: (planned?.stages ?? []).map(({ peer, from, to }) => ({ peer, from, to })),
     ...(spares.length > 0 ? { spares } : {}),
     contextTokens: shape?.contextTokens ?? 0,

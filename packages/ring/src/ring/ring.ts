@@ -66,6 +66,7 @@ export class Ring {
   readonly #logger: Logger;
   readonly #stopped = new AbortController();
   #state: RingState = 'loading';
+  #loadedFraction = 0;
   readonly #stages: StageSet;
   readonly #mender: Mender;
   readonly #mover: Mover;
@@ -182,6 +183,7 @@ export class Ring {
       identity: this,
       state: this.#state,
       stages: this.#stages,
+      loadedFraction: this.#loadedFraction,
       snapshot: this.snapshot(),
       timesMended: this.timesMended,
     });
@@ -194,7 +196,10 @@ export class Ring {
   async bringUp(placement: readonly PlacedStage[] | undefined, control: BringUpControl): Promise<void> {
     const signal = AbortSignal.any([control.signal, this.#stopped.signal]);
     try {
-      const { onProgress } = control;
+      const onProgress = (fraction: number, message: string): void => {
+        this.#loadedFraction = fraction;
+        control.onProgress?.(fraction, message);
+      };
       await this.#stages.open(placement, { onPlanned: () => this.#parts.onChange(), onProgress, signal });
       await this.#start(signal);
     } catch (error) {
