@@ -66,7 +66,7 @@ export interface ToldToken {
 
 export type NodeReport =
   | { readonly id: number; readonly value: unknown }
-  | { readonly id: number; readonly error: string; readonly code: string }
+  | { readonly id: number; readonly error: string; readonly reason: string }
   | { readonly id: number; readonly told: ToldToken };
 
 export interface NodeFacts {

@@ -36,7 +36,7 @@ process.on('disconnect', () => process.exit());
 process.on('message', ({ id, command }: { readonly id: number; readonly command: NodeCommand }) => {
   obey(id, command).then(
     (value) => tell({ id, value }),
-    (error: unknown) => tell({ id, error: String(error), code: error instanceof PippaError ? error.code : '' }),
+    (error: unknown) => tell({ id, error: String(error), reason: error instanceof PippaError ? error.name : '' }),
   );
 });
 

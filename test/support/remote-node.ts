@@ -6,13 +6,13 @@ import type { Generated, NodeCommand, NodeFacts, NodeReport, ToldToken } from '.
 
 const ENTRY = join(import.meta.dirname, 'mesh-node.ts');
 
-/** Why a node of a test did not do what it was told; `code` is that of the product's error, '' where there was none. */
+/** Why a node of a test did not do what it was told; `reason` is the name of the product's error, '' where there was none. */
 export class RemoteNodeError extends Error {
-  readonly code: string;
+  readonly reason: string;
 
-  constructor(message: string, code: string) {
+  constructor(message: string, reason: string) {
     super(message);
-    this.code = code;
+    this.reason = reason;
   }
 }
 
@@ -48,7 +48,7 @@ export class RemoteNode implements AsyncDisposable {
         return;
       }
       this.#waiting.delete(report.id);
-      if ('error' in report) waiting?.reject(new RemoteNodeError(`${this.name}: ${report.error}`, report.code));
+      if ('error' in report) waiting?.reject(new RemoteNodeError(`${this.name}: ${report.error}`, report.reason));
       else waiting?.resolve(report.value);
     });
     this.#child.on('exit', () => {

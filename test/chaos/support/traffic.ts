@@ -14,7 +14,7 @@ const SILENCE_MS = 100_000;
 const PATIENCE_MS = 60_000;
 const COME_BACK_MS = 250;
 /** What a front says when nobody has room now: allowed before the first token. */
-const REFUSALS = ['placement_refused', 'overloaded', 'out_of_memory'];
+const REFUSALS = ['PlacementRefusedError', 'OverloadedError', 'StageRefusedError'];
 
 export interface TrafficCounts {
   /** Answers that came whole. */
@@ -140,10 +140,10 @@ export class Traffic {
       if (tokens.length !== order.maxTokens || generated.tokens.length !== order.maxTokens) this.#wrong(client, order, told);
       this.counts.whole += 1;
     } catch (error) {
-      const code = error instanceof RemoteNodeError ? error.code : undefined;
+      const reason = error instanceof RemoteNodeError ? error.reason : undefined;
       if (this.#house.isGone(front)) this.counts.frontGone += 1;
-      else if (leaves.signal.aborted && code !== undefined) this.counts.cancelled += 1;
-      else if (tokens.length === 0 && code !== undefined && REFUSALS.includes(code)) return error as Error;
+      else if (leaves.signal.aborted && reason !== undefined) this.counts.cancelled += 1;
+      else if (tokens.length === 0 && reason !== undefined && REFUSALS.includes(reason)) return error as Error;
       else this.#wrong(client, order, `broken after ${tokens.length} tokens: ${String(error)}`);
     } finally {
       clearInterval(timer);
