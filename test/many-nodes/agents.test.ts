@@ -6,6 +6,7 @@ import { callAgent } from '../../agent/src/control/client.ts';
 import { approveOperation, inviteOperation, statusOperation } from '../../agent/src/operations/mesh-operations.ts';
 import type { NodeReport } from '../../agent/src/operations/node-report.ts';
 import { repository, startCommand, type Started } from '../one-node/support/agent-process.ts';
+import { prepareForSleep, releases, writeFakeLogind } from './support/fake-logind.ts';
 import { TestNetwork, whyNoNetworks } from './support/network.ts';
 
 const BIN = [process.execPath, '--disable-warning=ExperimentalWarning', join(repository, 'agent/bin/pippa-agent.mjs')];
@@ -17,10 +18,16 @@ let network: TestNetwork;
 let directory: string;
 const started: Started[] = [];
 
+const stateOf = (number: number): string => join(directory, String(number));
+
 /** Runs the command line on a machine of the network, with that machine's state. */
 function onMachine(number: number, words: readonly string[]): Promise<Started> {
   const [file = '', ...before] = network.command(number, BIN);
-  const environment = { PIPPA_MESH: 'on', PIPPA_STATE_DIR: join(directory, String(number)) };
+  const environment = {
+    PIPPA_MESH: 'on',
+    PIPPA_STATE_DIR: stateOf(number),
+    PATH: `${join(directory, 'bin')}:${process.env['PATH']}`,
+  };
   return startCommand(words, { command: { file, words: before }, environment });
 }
 
@@ -32,7 +39,7 @@ async function serve(number: number, name: string, ...words: string[]): Promise<
 }
 
 /** Sockets are files: they are reached from any network. */
-const socketOf = (number: number): string => join(directory, String(number), 'agent.sock');
+const socketOf = (number: number): string => join(stateOf(number), 'agent.sock');
 
 function report(number: number): Promise<NodeReport> {
   return callAgent(socketOf(number), statusOperation, {});
@@ -52,6 +59,7 @@ describe.skipIf(reason !== undefined)('agents on machines of their own', { timeo
   beforeAll(async () => {
     network = await TestNetwork.create(3, [WIRED]);
     directory = await mkdtemp(join(tmpdir(), 'pippa-many-agents-'));
+    await writeFakeLogind(join(directory, 'bin'));
     anna = await serve(1, 'anna');
   }, PATIENCE_MS);
   afterAll(async () => {
@@ -95,6 +103,18 @@ describe.skipIf(reason !== undefined)('agents on machines of their own', { timeo
     await callAgent(socketOf(2), approveOperation, { name: 'carl' });
     await carl.printed(/This node is in the mesh/);
     await ben.printed(/\+ carl is here/);
+  });
+
+  it('say goodbye before their machine sleeps, and are back when it wakes', async () => {
+    const sleeping = stateOf(2);
+    expect(await releases(sleeping)).toBe(0);
+    await prepareForSleep(sleeping, true);
+    await anna.printed(/- ben is gone/);
+    await expect.poll(() => releases(sleeping), { timeout: PATIENCE_MS }).toBe(1);
+    expect(states(await report(1))).toMatchObject({ ben: 'dead' });
+    await prepareForSleep(sleeping, false);
+    await anna.printed(/ben is back/);
+    expect(states(await report(1))).toMatchObject({ ben: 'alive' });
   });
 
   it('tell who was killed', async () => {

@@ -3,11 +3,11 @@ import type { MachineReader } from '../src/machine-reader.ts';
 import type { Program } from '../src/program.ts';
 import { startProgram } from '../src/program.ts';
 import { watchSleep } from '../src/sleep/watch-sleep.ts';
-import type { SleepNotice } from '../src/sleep/sleep-events.ts';
+import type { SleepListener, SleepNotice } from '../src/sleep/sleep-events.ts';
 import { silentMachine } from './support/recorded-machine.ts';
 
 /** Programs that a test speaks for, and time that it lets go by. */
-class Machine {
+class Machine implements SleepListener {
   readonly running: {
     readonly words: readonly string[];
     say(line: string): void;
@@ -23,29 +23,29 @@ class Machine {
   readonly stop: () => void;
 
   constructor(platform: NodeJS.Platform, run: MachineReader['run'] = async () => undefined) {
-    this.stop = watchSleep(
-      {
-        onWillSleep: (notice) => {
-          this.notice = notice;
-          this.told.push(`will sleep within ${notice.withinMs}`);
+    this.stop = watchSleep(this, {
+      reader: { ...silentMachine, run, facts: () => ({ ...silentMachine.facts(), platform }) },
+      start: (command, words) => this.#start([command, ...words]),
+      clock: {
+        nowMs: () => this.#nowMs,
+        wallMs: () => this.#nowMs,
+        schedule: (delayMs, callback) => {
+          const timer = { atMs: this.#nowMs + delayMs, callback };
+          this.#timers.push(timer);
+          return () => (this.#timers = this.#timers.filter((each) => each !== timer));
         },
-        onDidWake: () => this.told.push('woke'),
       },
-      {
-        reader: { ...silentMachine, run, facts: () => ({ ...silentMachine.facts(), platform }) },
-        start: (command, words) => this.#start([command, ...words]),
-        clock: {
-          nowMs: () => this.#nowMs,
-          wallMs: () => this.#nowMs,
-          schedule: (delayMs, callback) => {
-            const timer = { atMs: this.#nowMs + delayMs, callback };
-            this.#timers.push(timer);
-            return () => (this.#timers = this.#timers.filter((each) => each !== timer));
-          },
-        },
-        uptimeMs: () => this.uptimeMs,
-      },
-    );
+      uptimeMs: () => this.uptimeMs,
+    });
+  }
+
+  onWillSleep(notice: SleepNotice): void {
+    this.notice = notice;
+    this.told.push(`will sleep within ${notice.withinMs}`);
+  }
+
+  onDidWake(): void {
+    this.told.push('woke');
   }
 
   /** `asleepMs`: the clock of timers does not count them. */

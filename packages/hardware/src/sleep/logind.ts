@@ -20,7 +20,7 @@ export interface LogindParts {
  * comes. The lock is gone with this process, whatever becomes of it. Returns how to stop; `ended` settles when no more can be heard.
  */
 export function watchLogind(
-  { onWillSleep, onDidWake }: SleepListener,
+  listener: SleepListener,
   { start, reader }: LogindParts,
 ): { readonly ended: Promise<void>; stop(): void } {
   let lock: Program | undefined;
@@ -51,10 +51,10 @@ export function watchLogind(
       release();
     }
     const isStart = /\.Manager\.PrepareForSleep \((true|false),\)/.exec(line)?.[1];
-    if (isStart === 'true') onWillSleep({ withinMs: lock === undefined ? 0 : Math.max(0, delayMs - MARGIN_MS), release });
+    if (isStart === 'true') listener.onWillSleep({ withinMs: lock === undefined ? 0 : Math.max(0, delayMs - MARGIN_MS), release });
     else if (isStart === 'false') {
       if (isOwned) hold();
-      onDidWake();
+      listener.onDidWake();
     }
   });
   return {

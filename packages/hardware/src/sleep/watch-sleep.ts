@@ -27,7 +27,7 @@ const ONE_WAKING_MS = 5000;
  * seconds counts as asleep. Returns how to stop.
  */
 export function watchSleep(
-  { onWillSleep, onDidWake }: SleepListener,
+  listener: SleepListener,
   {
     reader = systemReader,
     start = startProgram,
@@ -41,17 +41,17 @@ export function watchSleep(
   let againMs = AGAIN_MS;
   let stopNotices: (() => void) | undefined;
   let cancelRetry: (() => void) | undefined;
-  const listener: SleepListener = {
-    onWillSleep,
+  const once: SleepListener = {
+    onWillSleep: (notice) => listener.onWillSleep(notice),
     onDidWake() {
       const isSame = uptimeMs() - wokeMs < ONE_WAKING_MS;
       wokeMs = uptimeMs();
-      if (!isSame) onDidWake();
+      if (!isSame) listener.onDidWake();
     },
   };
   const listen = (): void => {
     const { platform } = reader.facts();
-    const notices = platform === 'darwin' ? watchWorkspace(listener, { start }) : watchLogind(listener, { start, reader });
+    const notices = platform === 'darwin' ? watchWorkspace(once, { start }) : watchLogind(once, { start, reader });
     stopNotices = notices.stop.bind(notices);
     void notices.ended.then(() => {
       if (stopped) return;
@@ -60,7 +60,7 @@ export function watchSleep(
     });
   };
   listen();
-  const stopAway = watchAway({ clock, uptimeMs, onBack: () => listener.onDidWake() });
+  const stopAway = watchAway({ clock, uptimeMs, onBack: () => once.onDidWake() });
   return () => {
     stopped = true;
     stopNotices?.();

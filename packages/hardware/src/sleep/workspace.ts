@@ -33,13 +33,13 @@ $.NSRunLoop.currentRunLoop.run;
 
 /** macOS' notice of sleep, as programs of a login session get it. Returns how to stop; `ended` settles when no more can be heard. */
 export function watchWorkspace(
-  { onWillSleep, onDidWake }: SleepListener,
+  listener: SleepListener,
   { start }: { readonly start: StartProgram },
 ): { readonly ended: Promise<void>; stop(): void } {
   const script = start('/usr/bin/osascript', ['-l', 'JavaScript', '-e', SCRIPT]);
   script.onLine((line) => {
-    if (line === 'will-sleep') onWillSleep({ withinMs: WITHIN_MS, release: () => script.send('go') });
-    else if (line === 'did-wake') onDidWake();
+    if (line === 'will-sleep') listener.onWillSleep({ withinMs: WITHIN_MS, release: () => script.send('go') });
+    else if (line === 'did-wake') listener.onDidWake();
   });
   return { ended: script.ended, stop: () => script.stop() };
 }
