@@ -2,6 +2,7 @@ import { modelId, peerId, ringId, type CardRing } from '@pippa/core';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { planRetirement } from '../src/front/plan-retirement.ts';
+import { givesWay } from '../src/ring/rival-rings.ts';
 import { collect, expectedTokens, House, request, wish, type Member } from './support/house.ts';
 
 const PROMPT = Array.from({ length: 50 }, (_, index) => (index * 7) % 900);
@@ -60,6 +61,34 @@ describe('of two rings of one model', () => {
         expect(stays).toHaveLength(1);
       }),
     );
+  });
+});
+
+describe('a ring that finds no room for what it lost', () => {
+  const broken = cardOf('m', { state: 'recovering', running: 2 });
+
+  it('gives way to one of the same model that answers', () => {
+    expect(givesWay(broken, [cardOf('z')])).toBe(true);
+    expect(givesWay(broken, [])).toBe(false);
+    expect(givesWay(broken, [cardOf('z', { model: modelId('b'.repeat(64)) })])).toBe(false);
+    expect(givesWay(broken, [cardOf('z', { contextTokens: 1024 })])).toBe(false);
+    expect(givesWay(broken, [cardOf('z', { state: 'loading' })])).toBe(false);
+  });
+
+  it('stays, alone of several that are broken, each with layers that the others lack', () => {
+    const cards = ['a', 'b', 'c'].map((name) => cardOf(name, { state: 'recovering', running: 1 }));
+    const staying = cards.filter(
+      (own) =>
+        !givesWay(
+          own,
+          cards.filter((other) => other !== own),
+        ),
+    );
+    expect(staying.map(({ ring }) => ring)).toEqual(['a']);
+  });
+
+  it('stays where somebody named its nodes', () => {
+    expect(givesWay({ ...broken, isFixed: true }, [cardOf('z')])).toBe(false);
   });
 });
 

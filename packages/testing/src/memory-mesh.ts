@@ -63,6 +63,8 @@ export class MemoryNetwork {
   kill(id: PeerId): void {
     this.#setState(id, 'dead');
     this.find(id)?.breakStreams(() => true);
+    // It may have said goodbye on its side while nothing came through.
+    for (const node of this.nodes) node.breakStreams((peer) => peer === id);
   }
 
   /** The process stands still: nothing of its moves until `thaw`. */

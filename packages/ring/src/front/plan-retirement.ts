@@ -1,4 +1,5 @@
 import type { CardRing } from '@pippa/core';
+import { compareRings } from '../ring/rival-rings.ts';
 
 /** A ring that nobody has used for so long may go: by then everybody's cards tell of it. */
 const IDLE_MS = 10_000;
@@ -20,20 +21,9 @@ export function planRetirement({ own, idleMs, others }: RetirementCircumstances)
   if (own.isFixed === true || own.state !== 'ready' || own.running + own.waiting > 0 || idleMs < IDLE_MS) return undefined;
   return others.find(
     (other) =>
-      other.state === 'ready' && other.model === own.model && other.contextTokens >= own.contextTokens && compare(other, own) < 0,
+      other.state === 'ready' &&
+      other.model === own.model &&
+      other.contextTokens >= own.contextTokens &&
+      compareRings(other, own) < 0,
   );
-}
-
-function compare(a: CardRing, b: CardRing): number {
-  return (
-    Number(b.running + b.waiting > 0) - Number(a.running + a.waiting > 0) ||
-    Number(b.isFixed === true) - Number(a.isFixed === true) ||
-    rough(b.predictedTokensPerSecond) - rough(a.predictedTokensPerSecond) ||
-    (a.ring < b.ring ? -1 : 1)
-  );
-}
-
-/** As cards tell it: what a node knows of its own more exactly must not decide. */
-function rough(tokensPerSecond: number): number {
-  return Number(tokensPerSecond.toPrecision(2));
 }

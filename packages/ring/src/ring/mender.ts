@@ -1,6 +1,6 @@
 import { StageError, untilFirst, type Clock, type Logger, type Mesh, type PeerId } from '@pippa/core';
 import type { ChainLoss } from '../chain/ring-chain.ts';
-import { LinkFailedError } from '../chain/stage-connection.ts';
+import { LinkFailedError, StageRefusedError } from '../chain/stage-connection.ts';
 import { PlacementRefusedError } from './ring-planner.ts';
 import type { RingSettings } from './ring-settings.ts';
 import type { Linked } from './linker.ts';
@@ -27,6 +27,8 @@ export interface MenderParts {
   /** Goes on over the stages there are. */
   readonly relink: () => Promise<Linked>;
   readonly onMended: () => void;
+  /** Another ring of the model would do better with the room that this one takes. */
+  readonly shallGiveWay: () => boolean;
   /** The ring is not wanted any more. */
   readonly signal: AbortSignal;
 }
@@ -77,6 +79,7 @@ export class Mender {
       } catch (error) {
         signal.throwIfAborted();
         failure = error;
+        if (isShortOfRoom(error) && this.#parts.shallGiveWay()) throw error;
         logger.warn({ err: error }, 'ring not mended yet');
         const before = stages.connections.length;
         await stages.dropLost();
@@ -132,4 +135,8 @@ export class Mender {
     if (this.recoveries.length > MAX_RECOVERIES) this.recoveries.shift();
     this.#parts.onMended();
   }
+}
+
+function isShortOfRoom(error: unknown): boolean {
+  return error instanceof PlacementRefusedError || (error instanceof StageRefusedError && error.code === 'out_of_memory');
 }

@@ -27,6 +27,7 @@ import { EXACT_SHAPES, type RingSettings } from './ring-settings.ts';
 import type { Linked } from './linker.ts';
 import { StageSet } from './stage-set.ts';
 import { Upkeep } from './upkeep.ts';
+import { givesWay } from './rival-rings.ts';
 import { Watch } from './watch.ts';
 
 export interface RingParts {
@@ -104,7 +105,12 @@ export class Ring {
       },
     });
     const beside = { stages: this.#stages, mesh, clock, settings, logger: this.#logger, signal: this.#stopped.signal };
-    this.#mender = new Mender({ ...beside, relink: () => this.#relink(), onMended: () => parts.onChange() });
+    this.#mender = new Mender({
+      ...beside,
+      relink: () => this.#relink(),
+      onMended: () => parts.onChange(),
+      shallGiveWay: () => givesWay(this.card, ringsOfOthers(mesh)),
+    });
     this.#mover = new Mover({
       ...beside,
       isReady: () => this.#state === 'ready',
@@ -344,4 +350,9 @@ export class Ring {
     this.#stages.close();
     this.#setState('stopped');
   }
+}
+
+/** What living peers conduct. */
+function ringsOfOthers(mesh: Mesh): CardRing[] {
+  return mesh.peers().flatMap(({ state, card }) => (state === 'alive' ? [...(card?.rings ?? [])] : []));
 }
