@@ -26,6 +26,8 @@ export const MOST_NODES = 5;
 const MACHINES = MOST_NODES + 1;
 /** So little that answers of some hundred tokens spill. */
 const JOURNAL_BYTES = 96 * 1024;
+/** Addresses that were silent are dialled again after 15 seconds at most. */
+const SETTLED_WITHIN_MS = 60_000;
 /** So many layers a node has room for: two or three of them hold the model. */
 const ROOM_LAYERS = [3, 4, 6] as const;
 const LAYERS = 8;
@@ -156,8 +158,12 @@ export class House implements AsyncDisposable {
   /** Waits until everybody knows everybody. */
   async settled(): Promise<void> {
     const others = this.nodes.length - 1;
+    const untilMs = performance.now() + SETTLED_WITHIN_MS;
     for (const { remote } of this.nodes) {
-      while ((await remote.facts()).alivePeers < others) await new Promise((resolve) => setTimeout(resolve, 50));
+      while ((await remote.facts()).alivePeers < others) {
+        if (performance.now() > untilMs) throw new Error(`${remote.name} does not see everybody within ${SETTLED_WITHIN_MS} ms.`);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
     }
   }
 
