@@ -18,6 +18,8 @@ import { observeChain } from '../chain/observe-chain.ts';
 import type { ChainLoss, RingChain, RingStep } from '../chain/ring-chain.ts';
 import { createConductor, type Conductor } from '../conductor.ts';
 import type { ConductorSnapshot } from '../snapshot.ts';
+import { takeCare } from './caretaker.ts';
+import { IdleTime } from './idle-time.ts';
 import { Mender, type Recovery } from './mender.ts';
 import { Mover } from './mover.ts';
 import { nameOf } from './realise.ts';
@@ -26,9 +28,7 @@ import type { RingPlanner } from './ring-planner.ts';
 import { EXACT_SHAPES, type RingSettings } from './ring-settings.ts';
 import type { Linked } from './linker.ts';
 import { StageSet } from './stage-set.ts';
-import { Upkeep } from './upkeep.ts';
 import { givesWay } from './rival-rings.ts';
-import { Watch } from './watch.ts';
 
 export interface RingParts {
   readonly mesh: Mesh;
@@ -73,12 +73,10 @@ export class Ring {
   readonly #mover: Mover;
   #conductor: Conductor | undefined;
   #chain: RingChain | undefined;
-  #watch: Watch | undefined;
-  #upkeep: Upkeep | undefined;
+  #stopCare: (() => void) | undefined;
   /** Somebody wants it up whether it is used or not. */
   isKept: boolean;
-  #lastUsedMs: number;
-  #generatedAtLastLook = 0;
+  readonly #idleTime: IdleTime;
 
   constructor({ id, manifest, wish, isKept }: RingIdentity, parts: RingParts) {
     this.id = id;
@@ -86,7 +84,7 @@ export class Ring {
     this.wish = wish;
     this.#parts = parts;
     this.isKept = isKept;
-    this.#lastUsedMs = parts.clock.nowMs();
+    this.#idleTime = new IdleTime(parts.clock);
     this.#logger = parts.logger.child({ scope: 'ring', ring: id, model: manifest.name });
     const { mesh, planner, clock, settings, door } = parts;
     this.#stages = new StageSet({
@@ -175,13 +173,8 @@ export class Ring {
 
   /** How long nobody has used it; 0 while somebody does. To be called now and then: it looks whether something was generated meanwhile. */
   idleMs(): number {
-    const snapshot = this.snapshot();
-    const nowMs = this.#parts.clock.nowMs();
-    const generated = snapshot?.generatedTokens ?? 0;
     const isBusy = this.#state !== 'ready' || this.isInUse;
-    if (isBusy || generated !== this.#generatedAtLastLook) this.#lastUsedMs = nowMs;
-    this.#generatedAtLastLook = generated;
-    return nowMs - this.#lastUsedMs;
+    return this.#idleTime.look({ isBusy, generatedTokens: this.snapshot()?.generatedTokens ?? 0 });
   }
 
   get card(): CardRing {
@@ -259,36 +252,22 @@ export class Ring {
       onChainLost: () => {},
     });
     await this.#conductor.start();
-    this.#watch = new Watch({
-      mesh,
-      clock,
-      overdueMs: settings.overdueMs,
-      stages: () => this.#stages.connections,
-      oldestStepSinceMs: () => this.#conductor?.oldestStepSinceMs(),
+    this.#setState('ready');
+    this.#stopCare = takeCare({
+      ...this.#parts,
+      logger: this.#logger,
+      stages: this.#stages,
+      mover: this.#mover,
+      conductor: this.#conductor,
+      isReady: () => this.#state === 'ready',
       onOverdue: (connection) => {
         this.#chain?.giveUp(connection, new StageError(`${nameOf(mesh, connection.peer)} does not answer any more.`));
       },
+      signal: this.#stopped.signal,
     });
-    this.#setState('ready');
-    this.#upkeep = this.#keepUp();
     this.#logger.info({ stages: this.stages, reasons: this.reasons }, 'ring is up');
     // Lost between the last link and now, when nobody listened yet.
     if (chain.loss !== undefined) this.#onLost(chain.loss);
-  }
-
-  /** What is done beside the answers. */
-  #keepUp(): Upkeep {
-    const { clock, settings } = this.#parts;
-    const whenReady = (run: () => Promise<void> | void) => async (): Promise<void> => {
-      if (this.#state === 'ready') await run();
-    };
-    const chores = [
-      { everyMs: settings.lookMs, run: whenReady(() => this.#stages.arrangeSpares(this.#stopped.signal)) },
-      { everyMs: settings.checkpointMs, run: whenReady(() => this.#stages.checkpoint(this.conductor.carryOver())) },
-    ];
-    const onError = (error: unknown): void => this.#logger.debug({ err: error }, 'a chore was left undone');
-    const balance = { everyMs: settings.rebalanceMs, run: whenReady(() => this.#mover.rebalance()) };
-    return new Upkeep([...(settings.keepsSpares ? chores : []), balance], { clock, onError });
   }
 
   #onLost(loss: ChainLoss): void {
@@ -345,8 +324,7 @@ export class Ring {
 
   #end(): void {
     if (this.#state === 'stopped') return;
-    this.#watch?.stop();
-    this.#upkeep?.stop();
+    this.#stopCare?.();
     this.#stages.close();
     this.#setState('stopped');
   }
