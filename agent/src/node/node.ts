@@ -14,6 +14,7 @@ import {
 } from '@pippa/core';
 import { openDirect } from '@pippa/direct';
 import {
+  Copies,
   DEFAULT_JOURNAL_SETTINGS,
   DEFAULT_RING_SETTINGS,
   RingManager,
@@ -80,6 +81,8 @@ export interface NodeOptions {
   readonly journal?: DesiredRings;
   /** How long a model that a request brought up stays loaded after its last answer. */
   readonly keepAliveMs: number;
+  /** Most nodes that hold a model whole at the same time because one cannot answer all; 1: no more than asked for. */
+  readonly maxCopies: number;
   readonly logger: Logger;
   readonly ring?: Partial<RingSettings>;
   /** Told what every step of a ring that this node conducts took. */
@@ -113,6 +116,7 @@ export class Node implements Startable {
   #cancelCard: (() => void) | undefined;
   readonly #relief: ReliefWatch;
   #toldRings = '';
+  readonly #copies: Copies;
   #retiring = false;
   /** It gives its layers to others and is to get none. */
   #leaving = false;
@@ -161,6 +165,8 @@ export class Node implements Startable {
       ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
     });
     this.router = new RingRouter({ mesh, manager: this.manager, planner, manifestOf, clock, logger });
+    const rings = () => this.router.rings();
+    this.#copies = new Copies({ mesh, clock, manager: this.manager, planner, logger, rings, maxCopies: options.maxCopies });
     this.#relief = new ReliefWatch({ mesh, host: this.host, router: this.router, clock, logger });
   }
 
@@ -195,6 +201,7 @@ export class Node implements Startable {
     this.#cancelCard?.();
     this.#cancelCard = undefined;
     this.router.stop();
+    this.#copies.stop();
     await this.embedders.stop();
     await this.manager.stop();
     await this.host.stop();
@@ -341,6 +348,7 @@ export class Node implements Startable {
       this.#tellRings(this.manager.rings.map((ring) => ring.card));
       void this.manager.takeDownIdle(this.#options.keepAliveMs);
       void this.#retireDuplicates();
+      this.#copies.look();
       void this.#relief.look();
       this.#refreshCardLater();
     });

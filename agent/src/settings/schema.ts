@@ -200,6 +200,14 @@ export const settingsSchema = z.strictObject({
     kind: 'switch',
     default: '',
   }),
+  copies: z.int().min(1).max(64).default(4).register(texts, {
+    meaning:
+      'most machines that hold a model whole at the same time, when requests wait for the one that has it; 1 is no more than asked for',
+    argument: 'number',
+    expects: 'a whole number from 1 to 64',
+    kind: 'number',
+    default: '4',
+  }),
   keepAlive: z.int().min(0).max(525_600).default(30).register(texts, {
     meaning: 'minutes that a model stays loaded after its last answer, when a request brought it up',
     argument: 'minutes',

@@ -45,6 +45,8 @@ export interface CardRing {
   readonly recoveries?: number;
   /** Somebody named its nodes: it is not given up for another ring. */
   readonly isFixed?: boolean;
+  /** It came up beside another ring of the model that had more to do than it could. */
+  readonly isCopy?: boolean;
 }
 
 /** What a node advertises of itself. Sizes are bytes. */

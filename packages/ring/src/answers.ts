@@ -17,7 +17,7 @@ export interface AnswersParts {
 export type Outcome =
   | { readonly kind: 'completed' }
   | { readonly kind: 'cancelled'; readonly reason: unknown }
-  | { readonly kind: 'failed'; readonly reason: Error };
+  | { readonly kind: 'rejected' | 'failed'; readonly reason: Error };
 
 /** Gives consumers what the steps bring, and ends their sequences. */
 export class Answers {

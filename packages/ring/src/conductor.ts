@@ -20,6 +20,7 @@ import { Roster } from './roster.ts';
 import { Sequence } from './sequence.ts';
 import { checkSettings, stepsInFlight, type ConductorSettings } from './settings.ts';
 import type { ConductorSnapshot, ConductorState } from './snapshot.ts';
+import { SentOnError } from './sent-on-error.ts';
 import { StepFlight } from './step-flight.ts';
 import { StepStatistics } from './step-statistics.ts';
 import { emptyTally } from './tally.ts';
@@ -38,6 +39,8 @@ export interface Conductor extends TokenGenerator, Startable {
   resume(chain: StageChain, carried?: CarriedOver): void;
   /** Stops computing until `resume`; requests queue up meanwhile. */
   pause(): void;
+  /** Has so many of those that wait ask somebody else, those who came last first: of such as have not had a token from here. */
+  sendOn(count: number): void;
   /** Ends every sequence with this error, and later callers get it too. */
   fail(error: Error): void;
 }
@@ -150,6 +153,14 @@ class RingConductor implements Conductor {
     this.#roster.moveTo(chain, carried, this.#clock.nowMs());
     this.#paused = false;
     this.#turn(() => {});
+  }
+
+  sendOn(count: number): void {
+    const last = this.#roster.waiting.all().toSorted((a, b) => b.id - a.id);
+    const movable = last.filter(({ generated, request }) => generated === (request.alreadyGenerated ?? 0)).slice(0, count);
+    this.#turn(() => {
+      for (const sequence of movable) this.#answers.finish(sequence, { kind: 'rejected', reason: new SentOnError() });
+    });
   }
 
   fail(error: Error): void {

@@ -22,5 +22,6 @@ export {
   type RingShape,
 } from './ring/ring-planner.ts';
 export { DEFAULT_RING_SETTINGS, type RingSettings } from './ring/ring-settings.ts';
+export { Copies, type CopiesParts } from './front/copies.ts';
 export { RingRouter, type BringUpOptions, type BringUpProgress, type FindOptions, type KnownRing } from './front/ring-router.ts';
 export { RoutedGenerator, type GeneratorRoute } from './front/routed-generator.ts';

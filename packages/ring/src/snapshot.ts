@@ -29,7 +29,7 @@ export interface ConductorSnapshot {
   readonly cancelled: number;
   /** Generations that ended with an error: a grammar, a lost stage, the stop. */
   readonly failed: number;
-  /** Requests turned away because the queue was full. */
+  /** Requests turned away because the queue was full, or sent on to another ring of the model. */
   readonly rejected: number;
   /** Times a sequence had to give up its place and be replayed. */
   readonly preemptions: number;

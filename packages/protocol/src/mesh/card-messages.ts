@@ -44,6 +44,7 @@ export const cardRing = z.object({
   measuredTokensPerSecond: amount,
   recoveries: count.exactOptional(),
   isFixed: z.boolean().exactOptional(),
+  isCopy: z.boolean().exactOptional(),
 });
 
 /** A `NodeCard` of core, bounded. Fields that a later version adds are dropped, after their signature was checked. */

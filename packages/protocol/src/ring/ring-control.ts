@@ -20,6 +20,8 @@ const wishField = z.object({
   activations: activationsField,
   /** Steps of one sequence each, in shapes that depend on it alone: what is computed again comes out the same, bit for bit. */
   exactReplay: z.boolean().exactOptional(),
+  /** It comes up beside a ring of the model that has more to do than it can: it is the first to go when nobody uses it. */
+  isCopy: z.boolean().exactOptional(),
   /** Cut into so many stages, whatever the planner would choose. */
   stageCount: z.int().min(1).max(RING_LIMITS.stages).exactOptional(),
   /** It stays up until it is taken down; others go when they were idle for long or their memory is wanted. */

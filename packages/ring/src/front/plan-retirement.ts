@@ -3,6 +3,8 @@ import { compareRings } from '../ring/rival-rings.ts';
 
 /** A ring that nobody has used for so long may go: by then everybody's cards tell of it. */
 const IDLE_MS = 10_000;
+/** One that came up because there was much to do: there may soon be again. */
+const COPY_IDLE_MS = 120_000;
 
 export interface RetirementCircumstances {
   readonly own: CardRing;
@@ -18,12 +20,15 @@ export interface RetirementCircumstances {
  * that both sides choose the same. Undefined: it stays. Pure.
  */
 export function planRetirement({ own, idleMs, others }: RetirementCircumstances): CardRing | undefined {
-  if (own.isFixed === true || own.state !== 'ready' || own.running + own.waiting > 0 || idleMs < IDLE_MS) return undefined;
+  if (own.isFixed === true || own.state !== 'ready' || own.running + own.waiting > 0) return undefined;
+  if (idleMs < (own.isCopy === true ? COPY_IDLE_MS : IDLE_MS)) return undefined;
   return others.find(
     (other) =>
       other.state === 'ready' &&
       other.model === own.model &&
       other.contextTokens >= own.contextTokens &&
+      // Copies go for what they are copies of, never the other way round.
+      (own.isCopy === true || other.isCopy !== true) &&
       compareRings(other, own) < 0,
   );
 }

@@ -24,6 +24,7 @@ import type { Ring } from '../ring/ring.ts';
 import type { RingManager } from '../ring/ring-manager.ts';
 import { PlacementRefusedError, type PlannedRing, type RingPlanner, type RingShape } from '../ring/ring-planner.ts';
 import { askConductor, isConductorsOwn, isLost } from './ask-conductor.ts';
+import { Outstanding } from './outstanding.ts';
 import { planRetirement } from './plan-retirement.ts';
 import { PrefixMemory } from './prefix-memory.ts';
 import { RemoteGenerator } from './remote-generator.ts';
@@ -72,6 +73,7 @@ export class RingRouter {
   readonly #comingUp = new Map<ModelId, ComingUp>();
 
   readonly #prefixes = new PrefixMemory();
+  readonly #outstanding = new Outstanding();
   readonly #stopped = new AbortController();
 
   constructor(parts: RingRouterParts) {
@@ -340,7 +342,8 @@ export class RingRouter {
     if (ring === undefined) return undefined;
     if (request !== undefined) this.#prefixes.remember(ring.card.ring, request);
     if (ring.conductor === mesh.self) return manager.find(model)?.conductor;
-    return new RemoteGenerator(mesh, { peer: ring.conductor, ring: ring.card.ring, model }, ring.card.contextTokens);
+    const where = { peer: ring.conductor, ring: ring.card.ring, model };
+    return this.#outstanding.counting(ring.card.ring, new RemoteGenerator(mesh, where, ring.card.contextTokens));
   }
 
   /** Of several, the one that is expected to be done first; the roomiest where none has room enough, so that the refusal is its own. */
@@ -348,6 +351,7 @@ export class RingRouter {
     const { mesh } = this.#parts;
     const candidates = known.map(({ card, conductor }): RingCandidate => ({
       ...card,
+      waiting: Math.max(card.waiting, this.#outstanding.of(card.ring) - card.running),
       conductor,
       stageCount: card.stages.length,
       prefillTokensPerSecond: 0,

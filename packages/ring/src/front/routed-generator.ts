@@ -12,6 +12,7 @@ import {
   type TokenGenerator,
 } from '@pippa/core';
 import { StageRefusedError } from '../chain/stage-connection.ts';
+import { SentOnError } from '../sent-on-error.ts';
 import { PlacementRefusedError } from '../ring/ring-planner.ts';
 
 /** Finds who generates for a model; asked again whenever one was lost. */
@@ -68,6 +69,7 @@ export class RoutedGenerator implements TokenGenerator {
           throw new StreamLostError('The answer ended in the middle.');
         } catch (error) {
           until.throwIfAborted();
+          if (error instanceof SentOnError) continue;
           // Before the first loss these are the client's to know: it may come back later, or ask for less.
           const isWorthWaiting =
             error instanceof OverloadedError || error instanceof PlacementRefusedError || error instanceof StageRefusedError;

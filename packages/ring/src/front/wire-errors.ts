@@ -8,6 +8,7 @@ import {
   StageError,
   StoppedError,
 } from '@pippa/core';
+import { SentOnError } from '../sent-on-error.ts';
 
 /** An error as it travels to another node. */
 export interface WireError {
@@ -42,6 +43,8 @@ export function reviveError(
       return new GrammarError(error.message, options);
     case 'invalid_input':
       return new InvalidInputError(error.message, options);
+    case 'sent_on':
+      return new SentOnError();
     case 'stopped':
       return new StoppedError(error.message, options);
     default:

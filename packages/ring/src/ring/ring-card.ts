@@ -36,6 +36,7 @@ export function ringCard({ identity, state, stages, loadedFraction, snapshot, ti
     measuredTokensPerSecond: measuredRate(snapshot),
     recoveries: timesMended,
     ...(wish.only === undefined ? {} : { isFixed: true }),
+    ...(wish.isCopy === true ? { isCopy: true } : {}),
   };
 }
 

@@ -3,6 +3,7 @@ import type { CardRing } from '@pippa/core';
 /** Which of two rings of one model had better stay: less than 0 for `a`. Both their nodes decide the same. Pure. */
 export function compareRings(a: CardRing, b: CardRing): number {
   return (
+    Number(a.isCopy === true) - Number(b.isCopy === true) ||
     Number(b.running + b.waiting > 0) - Number(a.running + a.waiting > 0) ||
     Number(b.isFixed === true) - Number(a.isFixed === true) ||
     rough(b.predictedTokensPerSecond) - rough(a.predictedTokensPerSecond) ||

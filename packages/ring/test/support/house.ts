@@ -12,6 +12,7 @@ import {
 import type { RingWish } from '@pippa/protocol';
 import { MemoryNetwork, type MemoryMesh } from '@pippa/testing';
 import {
+  Copies,
   DEFAULT_RING_SETTINGS,
   RingManager,
   RingRouter,
@@ -100,6 +101,7 @@ export class Member {
   readonly host: StageHost;
   readonly manager: RingManager;
   readonly router: RingRouter;
+  readonly copies: Copies;
   readonly generator: TokenGenerator;
   readonly wish: RingWish;
   /** All rings that it conducted. */
@@ -149,6 +151,8 @@ export class Member {
       },
     });
     this.router = new RingRouter({ mesh, manager: this.manager, planner, clock, logger, manifestOf: async () => manifest });
+    const rings = () => this.router.rings();
+    this.copies = new Copies({ mesh, manager: this.manager, planner, clock, logger, rings, maxCopies: 4 });
     this.generator = new RoutedGenerator({
       route: { find: (request, { signal }) => this.router.find(this.wish, { request, signal }) },
       contextTokens: () => 2048,
@@ -166,6 +170,7 @@ export class Member {
 
   async stop(): Promise<void> {
     this.router.stop();
+    this.copies.stop();
     await this.manager.stop();
     await this.host.stop();
   }

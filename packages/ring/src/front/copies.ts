@@ -1,0 +1,108 @@
+import { StoppedError, type Clock, type Logger, type Mesh, type ModelId, type RingId } from '@pippa/core';
+import { askConductor } from './ask-conductor.ts';
+import { planWithShape } from '../ring/choose-shape.ts';
+import type { Ring } from '../ring/ring.ts';
+import type { RingManager } from '../ring/ring-manager.ts';
+import { PlacementRefusedError, type RingPlanner } from '../ring/ring-planner.ts';
+import { surplus, wantsCopy } from './plan-copy.ts';
+import type { KnownRing } from './ring-router.ts';
+
+/** Between two times that waiting requests are sent on: by then cards tell where the last ones went. */
+const SHARE_MS = 2500;
+/** When there was no room, it is looked again after so long. */
+const REST_MS = 15_000;
+
+export interface CopiesParts {
+  readonly mesh: Mesh;
+  readonly clock: Clock;
+  readonly manager: RingManager;
+  readonly planner: RingPlanner;
+  readonly logger: Logger;
+  readonly rings: () => readonly KnownRing[];
+  /** Most rings of one model; 1: no copies. */
+  readonly maxCopies: number;
+}
+
+/**
+ * Brings further rings of a model up on nodes with room while requests wait for the ones there are, and has those that wait share them. They
+ * go again when nobody uses them (`plan-retirement.ts`).
+ */
+export class Copies {
+  readonly #parts: CopiesParts;
+  readonly #queuedSinceMs = new Map<RingId, number>();
+  readonly #sharedUntilMs = new Map<RingId, number>();
+  readonly #restUntilMs = new Map<ModelId, number>();
+  readonly #copying = new Set<ModelId>();
+  readonly #stopped = new AbortController();
+
+  constructor(parts: CopiesParts) {
+    this.#parts = parts;
+  }
+
+  stop(): void {
+    this.#stopped.abort(new StoppedError('The agent stops.'));
+  }
+
+  /** To be called every second or so. */
+  look(): void {
+    const { clock, manager, maxCopies } = this.#parts;
+    const nowMs = clock.nowMs();
+    for (const times of [this.#queuedSinceMs, this.#sharedUntilMs])
+      for (const id of times.keys()) if (!manager.rings.some((ring) => ring.id === id)) times.delete(id);
+    for (const ring of manager.rings) {
+      const { card: own } = ring;
+      if (own.waiting === 0) {
+        this.#queuedSinceMs.delete(ring.id);
+        continue;
+      }
+      const sinceMs = this.#queuedSinceMs.get(ring.id) ?? nowMs;
+      this.#queuedSinceMs.set(ring.id, sinceMs);
+      const others = this.#othersOf(ring);
+      if (wantsCopy({ own, queuedMs: nowMs - sinceMs, others, maxCopies })) this.#begin(ring);
+      else this.#share(ring);
+    }
+  }
+
+  /** Those who wait for the ring ask again, where other rings have free slots for them. */
+  #share(ring: Ring): void {
+    const others = this.#othersOf(ring).filter(({ state }) => state === 'ready');
+    const count = surplus(ring.card, others);
+    const { clock } = this.#parts;
+    if (count === 0 || clock.nowMs() < (this.#sharedUntilMs.get(ring.id) ?? 0)) return;
+    this.#sharedUntilMs.set(ring.id, clock.nowMs() + SHARE_MS);
+    this.#parts.logger.info({ model: ring.manifest.name, ring: ring.id, count }, 'those who wait are sent to other rings');
+    ring.conductor.sendOn(count);
+  }
+
+  #begin(ring: Ring): void {
+    const { clock, logger } = this.#parts;
+    const model = ring.manifest.id;
+    if (this.#copying.has(model) || clock.nowMs() < (this.#restUntilMs.get(model) ?? 0)) return;
+    this.#copying.add(model);
+    void this.#copy(ring, this.#stopped.signal)
+      .catch((error: unknown) => {
+        this.#restUntilMs.set(model, clock.nowMs() + REST_MS);
+        logger.debug({ err: error, model: ring.manifest.name }, 'no other copy came up');
+      })
+      .finally(() => this.#copying.delete(model));
+  }
+
+  /** Throws `PlacementRefusedError`, or why the node with room did not bring it up. */
+  async #copy(ring: Ring, signal: AbortSignal): Promise<void> {
+    const { mesh, planner, logger } = this.#parts;
+    const { manifest } = ring;
+    const taken = this.#parts.rings().filter(({ card }) => card.model === manifest.id);
+    const excluded = new Set([mesh.self, ...taken.flatMap(({ card }) => card.stages.map(({ peer }) => peer))]);
+    const wish = { ...ring.wish, contextTokens: ring.contextTokens, stageCount: 1, keep: false, desired: false, isCopy: true };
+    const { planned } = planWithShape(manifest, wish, (shape) => planner.place({ manifest, wish, shape, excluded }));
+    const [stage] = planned.stages;
+    if (stage === undefined || planned.stages.length !== 1) throw new PlacementRefusedError('No node has room for all of it.');
+    logger.info({ model: manifest.name, node: stage.peer }, 'requests wait: bringing up another copy');
+    await askConductor(mesh, stage.peer, { kind: 'up', wish, placement: [...planned.stages] }, { signal });
+  }
+
+  #othersOf(ring: Ring): KnownRing['card'][] {
+    const all = this.#parts.rings().map(({ card }) => card);
+    return all.filter(({ model, ring: id }) => model === ring.manifest.id && id !== ring.id);
+  }
+}

@@ -1,0 +1,101 @@
+import { modelId, peerId, ringId, type CardRing } from '@pippa/core';
+import { afterEach, describe, expect, it } from 'vitest';
+import { planRetirement } from '../src/front/plan-retirement.ts';
+import { surplus, wantsCopy } from '../src/front/plan-copy.ts';
+import { collect, expectedTokens, House, request, wish, type Member } from './support/house.ts';
+
+const signal = new AbortController().signal;
+const full = { running: 4, waiting: 1 };
+
+function cardOf(name: string, change: Partial<CardRing> = {}): CardRing {
+  return {
+    ring: ringId(name),
+    model: modelId('a'.repeat(64)),
+    name: 'model',
+    state: 'ready',
+    stages: [{ peer: peerId(name), from: 0, to: 12 }],
+    contextTokens: 2048,
+    parallelSequences: 4,
+    running: 0,
+    waiting: 0,
+    predictedTokensPerSecond: 10,
+    measuredTokensPerSecond: 0,
+    ...change,
+  };
+}
+
+describe('another copy', () => {
+  const own = cardOf('b', full);
+  const circumstances = { own, queuedMs: 5000, others: [], maxCopies: 4 };
+
+  it('is wanted when requests have waited for a while and all there are have enough to do', () => {
+    expect(wantsCopy(circumstances)).toBe(true);
+    expect(wantsCopy({ ...circumstances, queuedMs: 1000 })).toBe(false);
+    expect(wantsCopy({ ...circumstances, own: cardOf('b', { running: 4 }) })).toBe(false);
+    expect(wantsCopy({ ...circumstances, others: [cardOf('c', { running: 3 })] })).toBe(false);
+    expect(wantsCopy({ ...circumstances, others: [cardOf('c', full)] })).toBe(true);
+  });
+
+  it('comes up one at a time, and no more than may be', () => {
+    expect(wantsCopy({ ...circumstances, others: [cardOf('c', { ...full, state: 'loading' })] })).toBe(false);
+    expect(wantsCopy({ ...circumstances, others: [cardOf('a', full)] })).toBe(false);
+    expect(wantsCopy({ ...circumstances, others: [cardOf('a', { running: 4 })] })).toBe(true);
+    expect(wantsCopy({ ...circumstances, maxCopies: 1 })).toBe(false);
+    expect(wantsCopy({ ...circumstances, others: [cardOf('c', full), cardOf('d', full)], maxCopies: 3 })).toBe(false);
+  });
+
+  it('is of no use to a ring whose nodes somebody named, or that is of several', () => {
+    expect(wantsCopy({ ...circumstances, own: cardOf('b', { ...full, isFixed: true }) })).toBe(false);
+    const [stage] = own.stages;
+    if (stage === undefined) throw new Error('no stage');
+    expect(wantsCopy({ ...circumstances, own: { ...own, stages: [stage, stage] } })).toBe(false);
+  });
+
+  it('gets its part of those who wait', () => {
+    expect(surplus({ running: 4, waiting: 8 }, [cardOf('c')])).toBe(4);
+    expect(surplus({ running: 4, waiting: 12 }, [cardOf('c', { running: 4, waiting: 4 }), cardOf('d')])).toBe(4);
+    expect(surplus({ running: 4, waiting: 1 }, [cardOf('c')])).toBe(1);
+    expect(surplus({ running: 4, waiting: 2 }, [cardOf('c', { running: 4, waiting: 2 })])).toBe(0);
+  });
+
+  it('goes when nobody used it for minutes, and what it is a copy of stays', () => {
+    const copy = cardOf('a', { isCopy: true });
+    const original = cardOf('z');
+    expect(planRetirement({ own: copy, idleMs: 60_000, others: [original] })).toBeUndefined();
+    expect(planRetirement({ own: copy, idleMs: 120_000, others: [original] })).toBe(original);
+    expect(planRetirement({ own: original, idleMs: 120_000, others: [{ ...copy, running: 1 }] })).toBeUndefined();
+    expect(planRetirement({ own: copy, idleMs: 120_000, others: [] })).toBeUndefined();
+  });
+});
+
+let house = new House();
+afterEach(() => house.stop());
+
+it('three nodes share what one cannot do, without a token more or less, and two of them let go again', async () => {
+  let nowMs = 0;
+  house = new House({ nowMs: () => nowMs, wallMs: () => nowMs, schedule: () => () => {} });
+  const members: Member[] = [];
+  for (const name of ['a', 'b', 'c']) members.push(await house.add(name, { perNode: 12 }));
+  const [a] = members as [Member];
+  await a.manager.bringUp({ ...wish, keep: true }, undefined, { signal });
+  const prompts = Array.from({ length: 24 }, (_, index) => [index + 1, 2, 3]);
+  let done = false;
+  const answers = Promise.all(prompts.map((prompt) => collect(a.generator.generate(request(prompt, 600)))));
+  void answers.finally(() => (done = true));
+  while (!done) {
+    nowMs += 1000;
+    for (const member of members) member.copies.look();
+    for (const member of members) member.mesh.updateCard({ rings: member.manager.rings.map((ring) => ring.card) });
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  for (const [index, { tokens }] of (await answers).entries()) expect(tokens).toEqual(expectedTokens(prompts[index] ?? [], 600));
+  const generated = members.map(({ manager }) =>
+    manager.rings.reduce((sum, ring) => sum + (ring.snapshot()?.generatedTokens ?? 0), 0),
+  );
+  expect(Math.min(...generated)).toBeGreaterThan(600);
+
+  for (const ring of members.flatMap(({ manager }) => manager.rings)) ring.idleMs();
+  nowMs += 120_000;
+  for (const member of members) await member.router.retireDuplicates(signal);
+  expect(members.map(({ manager }) => manager.rings.length)).toEqual([1, 0, 0]);
+});
