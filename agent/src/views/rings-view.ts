@@ -38,9 +38,9 @@ function stageLine(stage: RingReport['stages'][number]): string {
   return `${printable(stage.node)} ${layers(stage)} ${formatBytes(stage.memoryBytes)}`;
 }
 
-/** Layers are counted from 1 for people. */
+/** Counted from 0, as everywhere: in plans, logs and refusals. */
 function layers({ from, to }: { readonly from: number; readonly to: number }): string {
-  return to - from === 1 ? `layer ${to}` : `layers ${from + 1}-${to}`;
+  return to - from === 1 ? `layer ${from}` : `layers ${from}-${to - 1}`;
 }
 
 function rate(tokensPerSecond: number): string {

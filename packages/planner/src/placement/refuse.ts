@@ -91,7 +91,13 @@ function refuseSplit({ nodes, costs, input }: PlacementContext): Refused {
     kind: 'refused',
     missingBytes: 0,
     reasons: [reason],
-    suggestions: [split > most ? `Ask for ${most} or fewer.` : 'Leave the number of stages to the planner: the model does fit.'],
+    suggestions: [
+      split > most
+        ? most > 1
+          ? `Ask for ${most} or fewer.`
+          : 'Leave the number of stages to the planner.'
+        : 'Leave the number of stages to the planner: the model does fit.',
+    ],
   };
 }
 
