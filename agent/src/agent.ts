@@ -50,10 +50,21 @@ export interface AgentSurroundings {
   readonly signal: AbortSignal;
 }
 
+/** A model that was asked for and waits for other nodes. */
+export interface WaitingModel {
+  readonly name: string;
+  /** What it needs and what there is. */
+  readonly reason: string;
+  /** Settles when it is up; never when the agent stops before. */
+  readonly up: Promise<void>;
+}
+
 export interface RunningAgent {
   /** `http://127.0.0.1:11500` */
   readonly url: string;
   readonly models: readonly OpenedModelInfo[];
+  /** Models that there is no room for yet. */
+  readonly waiting: readonly WaitingModel[];
   mesh(): MeshState;
   /** Lets running answers finish within the gateway's bound. */
   stop(): Promise<void>;
@@ -134,6 +145,7 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     models,
   });
   const control = createControlServer({ socketPath: paths.socket, operations, version, logger });
+  const waiting: WaitingModel[] = [];
   let stopSleep: (() => void) | undefined;
   const stop = async (): Promise<void> => {
     stopSleep?.();
@@ -160,10 +172,12 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     await agentMesh.start();
     stopSleep = mindSleep(agentMesh, node, logger);
     for (const [index, model] of asked.entries()) {
-      await bringUp(node, model, {
-        signal,
-        onProgress: ({ fraction }) => onProgress?.((index + fraction) / asked.length),
-      });
+      const progress: BringUpOptions['onProgress'] = ({ fraction }) => onProgress?.((index + fraction) / asked.length);
+      const reason = await bringUp(node, model, { signal, onProgress: progress });
+      if (reason === undefined) continue;
+      // The machines that it lacks may start a minute later.
+      if (agentMesh.state().state !== 'on' || settings.stages > 1) throw reason;
+      waiting.push({ name: model.name, reason: reason.message, up: node.bringUpLater({ id: model.id, name: model.name }) });
     }
     isLoaded = true;
     await Promise.race([agentMesh.entered(), aborted(signal)]);
@@ -174,7 +188,10 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
   }
   return {
     url,
-    models: await Promise.all(asked.map((model) => openedModelInfo(node, model))),
+    models: await Promise.all(
+      asked.filter(({ name }) => waiting.every((model) => model.name !== name)).map((model) => openedModelInfo(node, model)),
+    ),
+    waiting,
     mesh: () => agentMesh.state(),
     stop,
   };
@@ -201,14 +218,15 @@ function openResponses(path: string, logger: Logger): ResponseStore | undefined 
   }
 }
 
-async function bringUp(node: Node, model: LibraryModel, options: BringUpOptions): Promise<void> {
+/** Returns why there is no room for the model. Throws what else keeps it from coming up. */
+async function bringUp(node: Node, model: LibraryModel, options: BringUpOptions): Promise<PippaError | undefined> {
   try {
     await node.bringUp({ id: model.id, name: model.name }, options);
+    return undefined;
   } catch (error) {
     options.signal.throwIfAborted();
-    throw error instanceof PippaError && error.code === 'placement_refused'
-      ? error
-      : new UnusableModelError(model.paths[0] ?? model.name, error);
+    if (error instanceof PippaError && error.code === 'placement_refused') return error;
+    throw new UnusableModelError(model.paths[0] ?? model.name, error);
   }
 }
 

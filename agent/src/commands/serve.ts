@@ -28,10 +28,13 @@ export async function serve(context: CommandContext): Promise<ExitCode> {
   const { apiKey, host } = context.settings;
   const facts = { version: context.version, url: agent.url, needsKey: apiKey !== undefined || !isLoopbackAddress(host) };
   const mesh = agent.mesh();
-  terminal.stdout.write(banner({ ...facts, models: agent.models, machine, mesh: meshFacts(mesh, paint) }, paint));
+  terminal.stdout.write(
+    banner({ ...facts, models: agent.models, waiting: agent.waiting, machine, mesh: meshFacts(mesh, paint) }, paint),
+  );
   bannerPrinted.resolve();
   letNewSpaceGrow();
   const tell = (notice: MeshNotice): void => void terminal.stdout.write(`  ${noticeLine(notice, paint)}\n`);
+  for (const { name, up } of agent.waiting) void up.then(() => terminal.stdout.write(`  ${paint('green', '+')} ${name} is up\n`));
   const stopNotices = mesh.state === 'on' ? watchNotices(mesh.administration, tell) : () => undefined;
   await aborted(interrupts.asked);
   stopNotices();

@@ -6,7 +6,7 @@ import type { RingRouter } from '@pippa/ring';
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 60_000;
 
-/** Brings rings back after a restart, for as long as it takes: the nodes of a house do not start at the same moment. */
+/** Brings rings up that there is no room for yet, for as long as it takes: the nodes of a house do not start at the same moment. */
 export class BringBack {
   readonly #parts: { readonly mesh: Mesh; readonly router: RingRouter; readonly clock: Clock; readonly logger: Logger };
   readonly #stopped = new AbortController();
@@ -15,9 +15,12 @@ export class BringBack {
     this.#parts = parts;
   }
 
-  begin(wish: RingWish): void {
-    void this.#bringBack(wish).catch((error: unknown) => {
-      if (!this.#stopped.signal.aborted) this.#parts.logger.error({ scope: 'rings', err: error }, 'a ring will not come back');
+  /** Settles when there is a ring; never after `stop`. */
+  begin(wish: RingWish): Promise<void> {
+    return new Promise((settle) => {
+      this.#bringBack(wish).then(settle, (error: unknown) => {
+        if (!this.#stopped.signal.aborted) this.#parts.logger.error({ scope: 'rings', err: error }, 'a ring will not come up');
+      });
     });
   }
 
@@ -34,7 +37,7 @@ export class BringBack {
         return;
       } catch (error) {
         signal.throwIfAborted();
-        logger.info({ scope: 'rings', model: wish.model.name, error: errorMessage(error) }, 'a ring cannot come back yet');
+        logger.info({ scope: 'rings', model: wish.model.name, error: errorMessage(error) }, 'a ring cannot come up yet');
         await this.#untilSomebodyCame(retryMs);
       }
     }

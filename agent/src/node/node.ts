@@ -112,7 +112,7 @@ export class Node implements Startable {
   readonly #activity = new StageActivity(systemClock);
   readonly #fronts = new Map<string, Promise<Front>>();
   readonly #models = new Map<string, MeshModel>();
-  #bringBack: BringBack | undefined;
+  readonly #bringBack: BringBack;
   #cancelCard: (() => void) | undefined;
   readonly #relief: ReliefWatch;
   #toldRings = '';
@@ -167,6 +167,7 @@ export class Node implements Startable {
     this.router = new RingRouter({ mesh, manager: this.manager, planner, manifestOf, clock, logger });
     const rings = () => this.router.rings();
     this.#copies = new Copies({ mesh, clock, manager: this.manager, planner, logger, rings, maxCopies: options.maxCopies });
+    this.#bringBack = new BringBack({ mesh, router: this.router, clock, logger });
     this.#relief = new ReliefWatch({ mesh, host: this.host, router: this.router, clock, logger });
   }
 
@@ -180,10 +181,7 @@ export class Node implements Startable {
     await this.manager.start();
     this.#tellStages([]);
     this.#refreshCardLater();
-    const { journal, logger } = this.#options;
-    if (journal === undefined) return;
-    this.#bringBack = new BringBack({ mesh: this.mesh, router: this.router, clock: systemClock, logger });
-    for (const wish of await journal.load()) this.#bringBack.begin(wish);
+    for (const wish of (await this.#options.journal?.load()) ?? []) void this.#bringBack.begin(wish);
   }
 
   /** Before `stop`, with others about: has what this node holds for answers under way taken over, as far as others have room for it. */
@@ -273,6 +271,11 @@ export class Node implements Startable {
     const { writes } = await this.#openFront(model, options.signal);
     if (writes) await this.router.find(this.wishFor(model, change), options);
     else await this.embedders.get(model);
+  }
+
+  /** Has a ring of the model up as soon as the mesh has room for it; settles then, never when the node stops before. */
+  bringUpLater(model: NamedModel): Promise<void> {
+    return this.#bringBack.begin(this.wishFor(model, { keep: true }));
   }
 
   #openFront(model: NamedModel, signal: AbortSignal): Promise<Front> {

@@ -1,8 +1,10 @@
 import { formatBytes } from '@pippa/core';
 import type { Machine } from '../machine.ts';
+import type { WaitingModel } from '../agent.ts';
 import type { OpenedModelInfo } from '../open-model.ts';
 import { DEFAULT_PORT } from '../settings/schema.ts';
 import { columns } from './columns.ts';
+import { printable } from './printable.ts';
 import type { Paint } from './terminal.ts';
 
 export interface BannerFacts {
@@ -11,16 +13,22 @@ export interface BannerFacts {
   readonly url: string;
   readonly needsKey: boolean;
   readonly models: readonly OpenedModelInfo[];
+  /** Models that wait for other nodes. */
+  readonly waiting: readonly Pick<WaitingModel, 'name' | 'reason'>[];
   readonly machine: Machine;
   /** Lines about the mesh. */
   readonly mesh: readonly string[];
 }
 
 /** What `pippa-agent` prints when it is ready. */
-export function banner({ version, url, needsKey, models, machine, mesh }: BannerFacts, paint: Paint): string {
+export function banner({ version, url, needsKey, models, waiting, machine, mesh }: BannerFacts, paint: Paint): string {
+  const described = [
+    ...models.map((model) => describeModel(model)),
+    ...waiting.map(({ name, reason }) => `${name} ${paint('yellow', 'waits for other nodes:')} ${printable(reason)}`),
+  ];
   const facts = [
     ['address', `${url}/v1`],
-    ...(models.length === 0 ? [['model', 'none']] : models.map((model) => ['model', describeModel(model)])),
+    ...(described.length === 0 ? ['none'] : described).map((model) => ['model', model]),
     ['chip', `${machine.chip}, ${machine.cores} ${machine.cores === 1 ? 'core' : 'cores'}`],
     ['memory', `${formatBytes(machine.totalBytes)}, ${formatBytes(machine.freeBytes)} free`],
     ...mesh.map((line, index) => [index === 0 ? 'mesh' : '', line]),
@@ -30,7 +38,7 @@ export function banner({ version, url, needsKey, models, machine, mesh }: Banner
     '',
     ...columns(facts.map(([label = '', value = '']) => [paint('dim', label.padEnd(7)), value])),
     '',
-    ...howToTalk(url, needsKey, models[0]?.name, paint),
+    ...howToTalk(url, needsKey, (models[0] ?? waiting[0])?.name, paint),
     '',
     paint('dim', 'Ctrl-C stops the agent.'),
   ];

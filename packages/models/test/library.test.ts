@@ -99,6 +99,13 @@ describe('the library', () => {
     expect((await asked.resolve('SAME')).paths).toEqual([disk.path('first/same.gguf')]);
     const path = await disk.model('elsewhere/here.gguf', 3);
     expect(await asked.resolve(path)).toMatchObject({ kind: 'model', name: 'here', paths: [path] });
+    // Peers get it like any other, as long as it is there.
+    expect(asked.models().map(({ name }) => name)).toContain('here');
+    await asked.refresh();
+    expect(asked.models().map(({ name }) => name)).toContain('here');
+    await rm(path);
+    await asked.refresh();
+    expect(asked.models().map(({ name }) => name)).not.toContain('here');
   });
 
   it('gives two copies of one model the same id, and another model another', async () => {

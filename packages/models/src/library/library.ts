@@ -35,7 +35,10 @@ export interface Library extends Startable {
   byId(id: ModelId): LibraryModel | undefined;
   /** Looks again. Headers are read only of files that are new or have changed. */
   refresh(options?: { readonly signal?: AbortSignal }): Promise<readonly LibraryEntry[]>;
-  /** The model of a path or a name, after a look at the disk. Throws `NoSuchModelError` with the names there are. */
+  /**
+   * The model of a path or a name, after a look at the disk. A file that was named by its path counts among the others from then on, and
+   * so goes to peers that need it. Throws `NoSuchModelError` with the names there are.
+   */
   resolve(pathOrName: string, options?: { readonly signal?: AbortSignal }): Promise<LibraryEntry>;
   /** Calls back after a `refresh` that found something else than the one before. Returns how to stop that. */
   onChanged(listener: () => void): () => void;
@@ -49,6 +52,8 @@ class DiskLibrary implements Library {
   readonly #options: LibraryOptions;
   readonly #memory: FactsMemory;
   readonly #listeners = new Set<() => void>();
+  /** Files that were named by their paths, elsewhere than where models are looked for. */
+  readonly #named = new Map<string, FoundFile>();
   #entries: readonly LibraryEntry[] = [];
   #running: Promise<readonly LibraryEntry[]> | undefined;
   #cancelPoll: (() => void) | undefined;
@@ -126,16 +131,22 @@ class DiskLibrary implements Library {
   async #look(): Promise<readonly LibraryEntry[]> {
     await this.#memory.load();
     const entries: LibraryEntry[] = [];
-    for (const file of await findModels(this.#options.places)) {
+    const found = await findModels(this.#options.places);
+    for (const { path } of found) this.#named.delete(path);
+    for (const file of [...found, ...this.#named.values()]) {
       const facts = await this.#facts(file);
       const entry = facts === undefined ? undefined : toEntry(file, facts);
       if (entry !== undefined) entries.push(entry);
     }
     await this.#memory.save();
+    this.#change(entries);
+    return entries;
+  }
+
+  #change(entries: readonly LibraryEntry[]): void {
     const before = this.#entries;
     this.#entries = entries;
     if (fingerprintOf(before) !== fingerprintOf(entries)) for (const listener of this.#listeners) listener();
-    return entries;
   }
 
   /** Undefined for a file that has gone meanwhile. */
@@ -158,7 +169,13 @@ class DiskLibrary implements Library {
     await this.#memory.load();
     const facts = (await this.#facts(file, signal)) ?? { kind: 'broken', error: 'The file has gone.' };
     await this.#memory.save();
-    return toEntry(file, facts) ?? brokenEntry(file, 'The file goes along with a model and is none itself.');
+    const entry = toEntry(file, facts);
+    if (entry === undefined) return brokenEntry(file, 'The file goes along with a model and is none itself.');
+    if (entry.kind === 'model') {
+      this.#named.set(path, file);
+      this.#change([...this.#entries, entry]);
+    }
+    return entry;
   }
 }
 
