@@ -13,13 +13,14 @@ const PARALLEL = 4;
 /** Short enough for one step of either, so that solo and ring compute in the same shapes. */
 const SHORT_PROMPT = 200;
 const SAME_TOKENS = 32;
-/** Garbage of JavaScript heaps, up to 35 MiB, comes and goes: the least of so many looks, with an answer between two, is without it. */
+/** Garbage of a stage's own thread comes and goes: the least of so many looks, with an answer between two, is without it. */
 const LOOKS = 4;
 /** What a node holds of the model's file or of its layers' files. */
 const MODEL_FILES = '.gguf';
 
-/** What the process itself needs and what it has of the model. */
-function heldBytes(node: RemoteNode): number {
+/** What the process itself needs and what it has of the model, without the garbage of its main thread. */
+async function heldBytes(node: RemoteNode): Promise<number> {
+  await node.facts({ collect: true });
   const { anonymous, ofFiles } = processMemory(node.processId, MODEL_FILES);
   return anonymous + ofFiles;
 }
@@ -47,11 +48,11 @@ export default defineBench({
       const nodes = await openMeshNodes({ ...common, nodes: NODES, budgetBytes: BUDGET_BYTES });
       try {
         const [first] = nodes as [RemoteNode];
-        const before = nodes.map(heldBytes);
+        const before = await heldBy(nodes);
         await first.ask({ kind: 'up', stages: NODES });
         const { tokens } = await first.generate(randomPrompt(SHORT_PROMPT, round), SAME_TOKENS);
         same.push(String(tokens) === String(expected[round]) ? 1 : 0);
-        const loaded = nodes.map(heldBytes);
+        const loaded = await heldBy(nodes);
         await Promise.all(
           Array.from({ length: PARALLEL }, (_, slot) => first.generate(randomPrompt(CONTEXT_TOKENS - 8, 100 * round + slot), 4)),
         );
@@ -86,11 +87,13 @@ export default defineBench({
   },
 });
 
+const heldBy = (nodes: readonly RemoteNode[]): Promise<readonly number[]> => Promise.all(nodes.map(heldBytes));
+
 async function leastHeld(nodes: readonly RemoteNode[], answer: (look: number) => Promise<unknown>): Promise<readonly number[]> {
-  let least = nodes.map(heldBytes);
+  let least = await heldBy(nodes);
   for (let look = 0; look < LOOKS; look += 1) {
     await answer(look);
-    least = nodes.map((node, index) => Math.min(heldBytes(node), least[index] ?? Number.POSITIVE_INFINITY));
+    least = (await heldBy(nodes)).map((held, index) => Math.min(held, least[index] ?? held));
   }
   return least;
 }
