@@ -157,5 +157,5 @@ describe.skipIf(reason !== undefined)('nodes on a network of their own', () => {
     } finally {
       await stop([one, two, stranger]);
     }
-  }, 20_000);
+  }, 40_000);
 });
