@@ -21,6 +21,8 @@ export interface MeshNodeOptions {
   readonly exactReplay?: boolean;
   /** Second copies of stages where there is room; left out: as agents do. */
   readonly keepsSpares?: boolean;
+  /** How long a model that a request brought up stays; left out: for good. */
+  readonly keepAliveMs?: number;
   /** Where it logs what it does; left out: nowhere. */
   readonly logDirectory?: string;
   /** A folder whose models this node gives to others, at the rate that the agent would. */

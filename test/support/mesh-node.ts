@@ -110,7 +110,7 @@ async function start(options: MeshNodeOptions): Promise<readonly string[]> {
       localStages: undefined,
     },
     ...(options.keepsSpares === undefined ? {} : { ring: { keepsSpares: options.keepsSpares } }),
-    keepAliveMs: Number.POSITIVE_INFINITY,
+    keepAliveMs: options.keepAliveMs ?? Number.POSITIVE_INFINITY,
     maxCopies: 1,
     logger: options.logDirectory === undefined ? silentLogger : fileLogger(join(options.logDirectory, `${name}.log`)),
   });

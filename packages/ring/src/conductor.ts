@@ -27,6 +27,8 @@ import { emptyTally } from './tally.ts';
 
 export interface Conductor extends TokenGenerator, Startable {
   snapshot(): ConductorSnapshot;
+  /** When it gave its last token, monotonic milliseconds; undefined: it gave none yet. */
+  readonly lastTokenMs: number | undefined;
   /** Where in its lifetime the oldest step under way began, monotonic milliseconds; undefined: none is under way. */
   oldestStepSinceMs(): number | undefined;
   /** What is certain about the caches of the chain there was, since `pause`. */
@@ -113,6 +115,10 @@ class RingConductor implements Conductor {
       },
       () => leave?.(),
     );
+  }
+
+  get lastTokenMs(): number | undefined {
+    return this.#statistics.lastTokenMs;
   }
 
   snapshot(): ConductorSnapshot {

@@ -29,7 +29,7 @@ export class StepStatistics {
   /** The last steps of one token, stage by stage. */
   #stageTimes: number[][] = [];
   #tokenRate = 0;
-  #ratedMs = 0;
+  #ratedMs: number | undefined;
   #requestMs: number | undefined;
 
   /** Compute time of one prompt row over all stages; undefined before the first measurement. */
@@ -40,6 +40,11 @@ export class StepStatistics {
   /** From admission to end of the requests that got done; undefined before the first. */
   get requestMs(): number | undefined {
     return this.#requestMs;
+  }
+
+  /** When the last token came; undefined before the first. */
+  get lastTokenMs(): number | undefined {
+    return this.#ratedMs;
   }
 
   /** `elapsedMs`: from submission to result. */
@@ -99,7 +104,7 @@ export class StepStatistics {
   }
 
   #decayedRate(nowMs: number): number {
-    return this.#tokenRate * Math.exp((this.#ratedMs - nowMs) / RATE_WINDOW_MS);
+    return this.#tokenRate * Math.exp(((this.#ratedMs ?? nowMs) - nowMs) / RATE_WINDOW_MS);
   }
 }
 

@@ -27,6 +27,8 @@ export interface MeshRingOptions {
   readonly places?: readonly NodePlace[];
   /** What is computed again comes out the same, and steps have shapes that do not depend on placement. */
   readonly exactReplay?: boolean;
+  /** How long a model that a request brought up stays; left out: for good. */
+  readonly keepAliveMs?: number;
   /** Left out: the benches' own model, and where they keep its shards. */
   readonly modelPath?: string;
   readonly shardDirectory?: string;
@@ -43,9 +45,11 @@ export async function openMeshNodes(options: MeshRingOptions): Promise<readonly 
     const node = new RemoteNode(name, options.places?.[index]?.machine);
     nodes.push(node);
     const { contextTokens, parallelSequences, budgetBytes, keepsSpares = false, exactReplay = false } = options;
+    const keepAlive = options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs };
     const share = options.shareDirectory === undefined ? {} : { shareDirectory: options.shareDirectory };
     const start = {
       ...share,
+      ...keepAlive,
       name,
       modelPath,
       membership,

@@ -171,10 +171,10 @@ export class Ring {
     return this.#state !== 'stopped' && snapshot !== undefined && snapshot.running + snapshot.waiting > 0;
   }
 
-  /** How long nobody has used it; 0 while somebody does. To be called now and then: it looks whether something was generated meanwhile. */
+  /** How long nobody has used it, milliseconds; 0 while somebody does. */
   idleMs(): number {
     const isBusy = this.#state !== 'ready' || this.isInUse;
-    return this.#idleTime.look({ isBusy, generatedTokens: this.snapshot()?.generatedTokens ?? 0 });
+    return this.#idleTime.look({ isBusy, lastTokenMs: this.#conductor?.lastTokenMs });
   }
 
   get card(): CardRing {
