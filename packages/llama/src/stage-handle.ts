@@ -24,6 +24,9 @@ export interface StageHandle extends AsyncDisposable {
   readonly ways: StageWays;
 }
 
+/** Of the thread's JavaScript heap: a step leaves little behind, and what V8 takes by itself would be memory of models. */
+const YOUNG_MIB = 4;
+
 /** Starts a thread and loads the stage in it. Throws what `Stage` throws, or the signal's reason. */
 export async function loadStage(
   options: StageOptions,
@@ -35,7 +38,11 @@ export async function loadStage(
   const cancelled = new SharedArrayBuffer(1);
   const counters = new StageCounters();
   const data: StageWorkerData = { options, cancelled, counters: counters.shared };
-  const worker = new Worker(workerUrl('stage-worker'), { workerData: data, name: `stage ${options.from}-${options.to}` });
+  const worker = new Worker(workerUrl('stage-worker'), {
+    workerData: data,
+    name: `stage ${options.from}-${options.to}`,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
+  });
   const cancel = (): void => void Atomics.store(new Uint8Array(cancelled), 0, 1);
   control.signal?.addEventListener('abort', cancel, { once: true });
   let handle: WorkerStage | undefined;
