@@ -145,6 +145,7 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     models,
   });
   const control = createControlServer({ socketPath: paths.socket, operations, version, logger });
+  const up: LibraryModel[] = [];
   const waiting: WaitingModel[] = [];
   let stopSleep: (() => void) | undefined;
   const stop = async (): Promise<void> => {
@@ -174,7 +175,10 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     for (const [index, model] of asked.entries()) {
       const progress: BringUpOptions['onProgress'] = ({ fraction }) => onProgress?.((index + fraction) / asked.length);
       const reason = await bringUp(node, model, { signal, onProgress: progress });
-      if (reason === undefined) continue;
+      if (reason === undefined) {
+        up.push(model);
+        continue;
+      }
       // The machines that it lacks may start a minute later.
       if (agentMesh.state().state !== 'on' || settings.stages > 1) throw reason;
       waiting.push({ name: model.name, reason: reason.message, up: node.bringUpLater({ id: model.id, name: model.name }) });
@@ -188,9 +192,7 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
   }
   return {
     url,
-    models: await Promise.all(
-      asked.filter(({ name }) => waiting.every((model) => model.name !== name)).map((model) => openedModelInfo(node, model)),
-    ),
+    models: await Promise.all(up.map((model) => openedModelInfo(node, model))),
     waiting,
     mesh: () => agentMesh.state(),
     stop,

@@ -1,5 +1,5 @@
+import { FaultyNetwork } from '../support/faulty-network.ts';
 import { benchModelPath, randomPrompt } from './harness/bench-model.ts';
-import { DelayedLink } from './harness/delayed-link.ts';
 import { defineBench } from './harness/define.ts';
 import { interleave } from './harness/interleave.ts';
 import { jointSpeed } from './harness/local-ring.ts';
@@ -26,9 +26,10 @@ export default defineBench({
   async run(context) {
     await benchModelPath();
     const common = { contextTokens: 1536, parallelSequences: 4, budgetBytes: 4 * GIB };
-    const link = await DelayedLink.open(DELAY_MS);
+    const network = await FaultyNetwork.open(2);
+    network.between(0, 1, { delayMs: DELAY_MS, lostShare: 0 });
     const [solo] = await openMeshNodes({ ...common, nodes: 1 });
-    const nodes = await openMeshNodes({ ...common, nodes: 2, places: link.places });
+    const nodes = await openMeshNodes({ ...common, nodes: 2, places: network.places });
     const [first] = nodes;
     if (solo === undefined || first === undefined) throw new Error('no nodes');
     const ours = (): number => [solo, ...nodes].reduce((sum, node) => sum + node.cpuMs(), process.cpuUsage().user / 1000);
@@ -60,7 +61,7 @@ export default defineBench({
       ];
     } finally {
       for (const node of [solo, ...nodes]) await node[Symbol.asyncDispose]();
-      await link[Symbol.asyncDispose]();
+      await network[Symbol.asyncDispose]();
     }
   },
 });

@@ -3,7 +3,7 @@ import { Faults } from './support/faults.ts';
 import { House } from './support/house.ts';
 import { findLeaks } from './support/leaks.ts';
 import { planFaults, type PlannedRound } from './support/plan-faults.ts';
-import { Random } from './support/random.ts';
+import { Random } from '../../packages/ring/test/support/random.ts';
 import { Reference } from './support/reference.ts';
 import { Traffic } from './support/traffic.ts';
 

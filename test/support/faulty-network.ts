@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import type { RelayData } from './faulty-network-relay.ts';
+import type { NodePlace } from './node-place.ts';
 import { LinkConditions, type LinkCondition } from './link-conditions.ts';
 
 const run = promisify(execFile);
@@ -17,15 +18,12 @@ let opened = 0;
  * it touches the host's network. Needs Linux and root.
  */
 export class FaultyNetwork implements AsyncDisposable {
-  /** Names of the namespaces. */
-  readonly machines: readonly string[];
-  readonly addresses: readonly string[];
+  readonly places: readonly NodePlace[];
   readonly #relay: Worker;
   readonly #conditions: LinkConditions;
 
   private constructor(machines: readonly string[], relay: Worker, conditions: LinkConditions) {
-    this.machines = machines;
-    this.addresses = machines.map((_, index) => `10.79.0.${index + 1}`);
+    this.places = machines.map((machine, index) => ({ machine, address: `10.79.0.${index + 1}` }));
     this.#relay = relay;
     this.#conditions = conditions;
   }
@@ -41,10 +39,10 @@ export class FaultyNetwork implements AsyncDisposable {
     await once(relay, 'message');
     const network = new FaultyNetwork(machines, relay, conditions);
     try {
-      for (const [index, name] of machines.entries()) {
+      for (const { machine: name, address } of network.places) {
         await ip('netns', 'add', name);
         await ip('link', 'set', name, 'netns', name);
-        await ip('-n', name, 'addr', 'add', `${network.addresses[index]}/24`, 'dev', name);
+        await ip('-n', name, 'addr', 'add', `${address}/24`, 'dev', name);
         await ip('-n', name, 'link', 'set', name, 'up');
         await ip('-n', name, 'link', 'set', 'lo', 'up');
       }
@@ -62,7 +60,7 @@ export class FaultyNetwork implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const name of this.machines) await ip('netns', 'del', name).catch(() => {});
+    for (const { machine } of this.places) await ip('netns', 'del', machine).catch(() => {});
     await this.#relay.terminate();
   }
 }

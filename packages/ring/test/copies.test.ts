@@ -1,28 +1,11 @@
-import { modelId, peerId, ringId, type CardRing } from '@pippa/core';
 import { afterEach, describe, expect, it } from 'vitest';
 import { planRetirement } from '../src/front/plan-retirement.ts';
 import { surplus, wantsCopy } from '../src/front/plan-copy.ts';
+import { cardOf } from './support/card-of.ts';
 import { collect, expectedTokens, House, request, wish, type Member } from './support/house.ts';
 
 const signal = new AbortController().signal;
 const full = { running: 4, waiting: 1 };
-
-function cardOf(name: string, change: Partial<CardRing> = {}): CardRing {
-  return {
-    ring: ringId(name),
-    model: modelId('a'.repeat(64)),
-    name: 'model',
-    state: 'ready',
-    stages: [{ peer: peerId(name), from: 0, to: 12 }],
-    contextTokens: 2048,
-    parallelSequences: 4,
-    running: 0,
-    waiting: 0,
-    predictedTokensPerSecond: 10,
-    measuredTokensPerSecond: 0,
-    ...change,
-  };
-}
 
 describe('another copy', () => {
   const own = cardOf('b', full);

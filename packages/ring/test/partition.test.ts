@@ -1,30 +1,14 @@
-import { modelId, peerId, ringId, type CardRing } from '@pippa/core';
+import { modelId } from '@pippa/core';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { planRetirement } from '../src/front/plan-retirement.ts';
 import { givesWay } from '../src/ring/rival-rings.ts';
+import { cardOf } from './support/card-of.ts';
 import { collect, expectedTokens, House, request, wish, type Member } from './support/house.ts';
 
 const PROMPT = Array.from({ length: 50 }, (_, index) => (index * 7) % 900);
 const signal = new AbortController().signal;
 const LONG_MS = 60_000;
-
-function cardOf(name: string, change: Partial<CardRing> = {}): CardRing {
-  return {
-    ring: ringId(name),
-    model: modelId('a'.repeat(64)),
-    name: 'model',
-    state: 'ready',
-    stages: [{ peer: peerId(name), from: 0, to: 12 }],
-    contextTokens: 2048,
-    parallelSequences: 4,
-    running: 0,
-    waiting: 0,
-    predictedTokensPerSecond: 10,
-    measuredTokensPerSecond: 0,
-    ...change,
-  };
-}
 
 describe('of two rings of one model', () => {
   it('the one that answers somebody stays, and the other one goes once it was idle for a while', () => {

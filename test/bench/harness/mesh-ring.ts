@@ -1,13 +1,8 @@
 import { join } from 'node:path';
 import { foundMesh, type Membership } from '@pippa/mesh';
+import type { NodePlace } from '../../support/node-place.ts';
 import { RemoteNode } from '../../support/remote-node.ts';
 import { benchDirectory, benchModelPath } from './bench-model.ts';
-
-/** A network namespace, and an address there. */
-export interface NodePlace {
-  readonly machine: string;
-  readonly address: string;
-}
 
 export interface MeshRingOptions {
   readonly nodes: number;

@@ -2,7 +2,7 @@ import { GOOD_LINK } from '../../support/faulty-network.ts';
 import type { LinkCondition } from '../../support/link-conditions.ts';
 import { LEAST_NODES, limitFiles, MOST_NODES, type House, type HouseNode } from './house.ts';
 import type { PlannedFault, SingleFault } from './plan-faults.ts';
-import { pick } from './random.ts';
+import { pick } from './pick.ts';
 
 /** Milliseconds, from the least to the most. Silence is noticed after one second and counts as death after three. */
 const LASTS: Readonly<Record<SingleFault, readonly [number, number]>> = {
@@ -141,7 +141,7 @@ export class Faults {
     const others = this.#house.nodes.filter((node) => node !== victim);
     const other = pick(others, partner);
     if (network === undefined || other === undefined) return;
-    const ends = toEverybody ? network.machines.map((_, index) => index) : [other.machine];
+    const ends = toEverybody ? network.places.map((_, index) => index) : [other.machine];
     const far = ends.filter((machine) => machine !== victim.machine);
     const { delayMs, lostShare } = condition;
     const how = lostShare === 1 ? '' : ` (${Math.round(delayMs)} ms, ${Math.round(lostShare * 100)} % lost)`;

@@ -11,7 +11,7 @@ import type { MeshNodeOptions, NodeFacts } from '../../support/mesh-node-message
 import { RemoteNode } from '../../support/remote-node.ts';
 import { roomForLayers } from '../../support/room-for-layers.ts';
 import { LINK_FAULTS, type FaultKind } from './plan-faults.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../../../packages/ring/test/support/random.ts';
 
 const run = promisify(execFile);
 /** Nodes log there what they do. */
@@ -115,8 +115,8 @@ export class House implements AsyncDisposable {
     const name = `n${this.#started}`;
     const { random, exactReplay } = this.#options;
     const budgetBytes = roomForLayers(this.#model, ROOM_LAYERS[random.below(ROOM_LAYERS.length)] ?? 0, SHAPE);
-    const remote = new RemoteNode(name, this.network?.machines[machine]);
-    const host = this.network?.addresses[machine];
+    const remote = new RemoteNode(name, this.network?.places[machine]?.machine);
+    const host = this.network?.places[machine]?.address;
     const options: MeshNodeOptions = {
       name,
       ...(host === undefined ? {} : { host }),

@@ -1,4 +1,4 @@
-import { Random } from './random.ts';
+import { Random } from '../../../packages/ring/test/support/random.ts';
 
 export const SINGLE_FAULTS = [
   'kill',

@@ -1,7 +1,8 @@
 import type { GenerateOrder, Generated } from '../../support/mesh-node-messages.ts';
 import { RemoteNodeError, type RemoteNode } from '../../support/remote-node.ts';
 import type { House } from './house.ts';
-import { pick, Random } from './random.ts';
+import { Random } from '../../../packages/ring/test/support/random.ts';
+import { pick } from './pick.ts';
 import type { Reference } from './reference.ts';
 
 /** Token ids that prompts are made of. */

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import type { NodePlace } from '../../support/node-place.ts';
 
 const run = promisify(execFile);
 
@@ -59,7 +60,7 @@ export class TestNetwork implements AsyncDisposable {
   }
 
   /** Machine `number` as `openMeshNodes` of the benches' harness takes it, by its IPv4 on a segment. */
-  place(number: number, segment = 0): { readonly machine: string; readonly address: string } {
+  place(number: number, segment = 0): NodePlace {
     return { machine: this.#machine(number), address: `${this.#segment(segment).ipv4 ?? ''}.${number}` };
   }
 

@@ -1,5 +1,5 @@
 import type { CardRing } from '@pippa/core';
-import { compareRings } from '../ring/rival-rings.ts';
+import { compareRings, servesAsWell } from '../ring/rival-rings.ts';
 
 /** A ring that nobody has used for so long may go: by then everybody's cards tell of it. */
 const IDLE_MS = 10_000;
@@ -25,8 +25,7 @@ export function planRetirement({ own, idleMs, others }: RetirementCircumstances)
   return others.find(
     (other) =>
       other.state === 'ready' &&
-      other.model === own.model &&
-      other.contextTokens >= own.contextTokens &&
+      servesAsWell(other, own) &&
       // Copies go for what they are copies of, never the other way round.
       (own.isCopy === true || other.isCopy !== true) &&
       compareRings(other, own) < 0,

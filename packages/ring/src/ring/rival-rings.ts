@@ -11,6 +11,11 @@ export function compareRings(a: CardRing, b: CardRing): number {
   );
 }
 
+/** Whether whoever asks for the one ring is served by the other one as well. */
+export function servesAsWell(other: CardRing, own: CardRing): boolean {
+  return other.model === own.model && other.contextTokens >= own.contextTokens;
+}
+
 /** As cards tell it: what a node knows of its own more exactly must not decide. */
 function rough(tokensPerSecond: number): number {
   return Number(tokensPerSecond.toPrecision(2));
@@ -25,8 +30,6 @@ export function givesWay(own: CardRing, others: readonly CardRing[]): boolean {
   if (own.isFixed === true) return false;
   return others.some(
     (other) =>
-      other.model === own.model &&
-      other.contextTokens >= own.contextTokens &&
-      (other.state === 'ready' || (other.state === 'recovering' && compareRings(other, own) < 0)),
+      servesAsWell(other, own) && (other.state === 'ready' || (other.state === 'recovering' && compareRings(other, own) < 0)),
   );
 }

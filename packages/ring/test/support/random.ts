@@ -22,6 +22,27 @@ export class Random {
     return Math.floor(this.#next() * count);
   }
 
+  /** From `least` to `most`, the latter excluded. */
+  between(least: number, most: number): number {
+    return least + this.#next() * (most - least);
+  }
+
+  /** From 0 to 1, 1 excluded. */
+  share(): number {
+    return this.#next();
+  }
+
+  chance(probability: number): boolean {
+    return this.#next() < probability;
+  }
+
+  shuffled<Item>(items: readonly Item[]): readonly Item[] {
+    return items
+      .map((item) => ({ item, at: this.#next() }))
+      .toSorted((a, b) => a.at - b.at)
+      .map(({ item }) => item);
+  }
+
   /** One in so many times. */
   oneIn(count: number): boolean {
     return this.below(count) === 0;
