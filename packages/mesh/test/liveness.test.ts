@@ -155,6 +155,25 @@ describe('liveness', () => {
     expect(await far.request(near.self, 'test/echo', 3)).toBe(3);
   });
 
+  it('loses nothing that is said while one of two connections that were dialled at once is given up', async () => {
+    await using nodes = new TestNodes();
+    const near = await nodes.start('near', { settings: SETTINGS });
+    const far = await nodes.start('far', { settings: SETTINGS });
+    for (const node of [near, far]) node.answer('test/echo', async (question) => question);
+    for (let round = 0; round < 10; round++) {
+      await connected(near, far);
+      for (let i = 0; i < 10; i++) {
+        const answers = [far.request(near.self, 'test/echo', i), near.request(far.self, 'test/echo', i)];
+        expect(await Promise.all(answers)).toEqual([i, i]);
+      }
+      const lost = [near, far].map(async (node, i) =>
+        untilPeer(node, (i === 0 ? far : near).self, ({ state }) => state !== 'alive'),
+      );
+      far.wake();
+      await Promise.all(lost);
+    }
+  });
+
   it('measures round trips without extra messages', async () => {
     await using nodes = new TestNodes();
     const settings = { heartbeatMs: 20 };

@@ -98,6 +98,8 @@ export class ControlListener {
         keeper.remoteAddressGone(record, link, message.address);
         return;
       case 'retire':
+        // The answer to one's own says that nothing more comes over the link.
+        if (link.retiring) link.released = true;
         link.retiring = true;
     }
   }

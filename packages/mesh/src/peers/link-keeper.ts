@@ -39,7 +39,7 @@ export class LinkKeeper {
   look(now: number): void {
     for (const record of this.#parts.table.records) {
       if (record.state === 'dead') continue;
-      for (const link of record.links) this.#closeRetired(record, link);
+      for (const link of record.links) this.#endRetired(record, link);
       this.#improve(record, now);
     }
     this.#seekLinks();
@@ -138,9 +138,17 @@ export class LinkKeeper {
     if (address !== undefined) void this.#parts.dialer().alsoDial(record.id, address);
   }
 
-  /** The side that retired a link closes it when nothing but the control stream is left on it. */
-  #closeRetired(record: PeerRecord, link: Link): void {
-    if (!link.retiring || this.#parts.self > record.id || record.links.size < 2) return;
-    if (link.streamsInUse <= 1) link.connection.abort(new StreamLostError('Another connection took over.'));
+  /**
+   * The side that retired a link closes it when no stream but the control stream is left on it. The other side may have opened one that did
+   * not arrive yet: it says when it has none any more, behind all that it sent over them.
+   */
+  #endRetired(record: PeerRecord, link: Link): void {
+    if (!link.retiring || record.links.size < 2 || link.streamsInUse > 1) return;
+    if (this.#parts.self < record.id) {
+      if (link.released) link.connection.abort(new StreamLostError('Another connection took over.'));
+    } else if (!link.released) {
+      link.released = true;
+      link.say({ kind: 'retire' });
+    }
   }
 }

@@ -36,6 +36,8 @@ export class Link {
   throughput = 0;
   /** No new streams over it. */
   retiring = false;
+  /** The other side has no stream over it and opens none any more: said by it, or said to it. */
+  released = false;
   /** The process at the other end, hexadecimal, as soon as it said hello. */
   instance: string | undefined;
   readonly #clock: Clock;

@@ -124,7 +124,12 @@ export class StreamService {
     const peer = peerId(connection.remotePeer.toString());
     const { promise: accepted, resolve, reject } = Promise.withResolvers<void>();
     accepted.catch(() => {});
-    const raw = await this.#spares.take(connection, signal);
+    // Before anything is waited for: a connection without streams may be closed.
+    const release = this.#count(connection);
+    const raw = await this.#spares.take(connection, signal).catch((error: unknown) => {
+      release();
+      throw error;
+    });
     const stream = new PeerStream(raw, {
       peer,
       protocol,
@@ -134,8 +139,10 @@ export class StreamService {
         resolve();
       },
     });
-    void stream.closed.then((error) => reject(openFailure(peer, protocol, error)));
-    this.#count(stream, connection);
+    void stream.closed.then((error) => {
+      release();
+      reject(openFailure(peer, protocol, error));
+    });
     await stream.sendControl({ kind: 'open', protocol });
     return { stream, accepted };
   }
@@ -192,14 +199,15 @@ export class StreamService {
       stream.abort(new UnknownProtocolError(`${this.#parts.self} does not speak ${protocol}.`));
       return;
     }
-    this.#count(stream, connection);
+    void stream.closed.then(this.#count(connection));
     stream.sendControl({ kind: 'accept' }).catch(() => {});
     this.#take(handler, stream, connection);
   }
 
-  #count(stream: FrameStream, connection: Connection): void {
+  /** One more stream in use, until what it returns is called. */
+  #count(connection: Connection): () => void {
     this.#inUse.set(connection, this.inUse(connection) + 1);
-    void stream.closed.then(() => this.#inUse.set(connection, this.inUse(connection) - 1));
+    return () => void this.#inUse.set(connection, this.inUse(connection) - 1);
   }
 
   #take(handler: Handler, stream: FrameStream, connection: Connection | undefined): void {
