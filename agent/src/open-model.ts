@@ -100,7 +100,7 @@ function soloNode(file: SingleFile, plan: StagePlan, options: OpenModelOptions):
       localStages: options.stages,
     },
     keepAliveMs: Number.POSITIVE_INFINITY,
-    maxCopies: 1,
+    copies: { most: 1 },
     logger,
     ...(onStep === undefined ? {} : { onStep }),
   });

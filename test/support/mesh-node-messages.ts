@@ -1,6 +1,6 @@
 import type { CardRing, CardStage, GenerationUsage, TokenLogprob } from '@pippa/core';
 import type { Membership } from '@pippa/mesh';
-import type { Recovery } from '@pippa/ring';
+import type { CopySettings, Recovery } from '@pippa/ring';
 
 export interface MeshNodeOptions {
   readonly name: string;
@@ -23,6 +23,8 @@ export interface MeshNodeOptions {
   readonly keepsSpares?: boolean;
   /** How long a model that a request brought up stays; left out: for good. */
   readonly keepAliveMs?: number;
+  /** What becomes of models that one ring cannot answer all requests for; left out: there are no copies. */
+  readonly copies?: Partial<CopySettings>;
   /** Where it logs what it does; left out: nowhere. */
   readonly logDirectory?: string;
   /** A folder whose models this node gives to others, at the rate that the agent would. */

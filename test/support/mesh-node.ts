@@ -111,7 +111,7 @@ async function start(options: MeshNodeOptions): Promise<readonly string[]> {
     },
     ...(options.keepsSpares === undefined ? {} : { ring: { keepsSpares: options.keepsSpares } }),
     keepAliveMs: options.keepAliveMs ?? Number.POSITIVE_INFINITY,
-    maxCopies: 1,
+    copies: options.copies ?? { most: 1 },
     logger: options.logDirectory === undefined ? silentLogger : fileLogger(join(options.logDirectory, `${name}.log`)),
   });
   await node.start();

@@ -15,6 +15,7 @@ import {
 import { openDirect } from '@pippa/direct';
 import {
   Copies,
+  DEFAULT_COPY_SETTINGS,
   DEFAULT_JOURNAL_SETTINGS,
   DEFAULT_RING_SETTINGS,
   RingManager,
@@ -23,6 +24,7 @@ import {
   StageHost,
   type BringUpOptions,
   type BringUpProgress,
+  type CopySettings,
   type JournalSettings,
   type RingSettings,
 } from '@pippa/ring';
@@ -81,8 +83,8 @@ export interface NodeOptions {
   readonly journal?: DesiredRings;
   /** How long a model that a request brought up stays loaded after its last answer. */
   readonly keepAliveMs: number;
-  /** Most nodes that hold a model whole at the same time because one cannot answer all; 1: no more than asked for. */
-  readonly maxCopies: number;
+  /** What becomes of models that one ring cannot answer all requests for; what is left out is as usual. */
+  readonly copies?: Partial<CopySettings>;
   readonly logger: Logger;
   readonly ring?: Partial<RingSettings>;
   /** Told what every step of a ring that this node conducts took. */
@@ -164,9 +166,18 @@ export class Node implements Startable {
       ...(options.journal === undefined ? {} : { journal: options.journal }),
       ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
     });
-    this.router = new RingRouter({ mesh, manager: this.manager, planner, manifestOf, clock, logger });
+    const settings = { ...DEFAULT_COPY_SETTINGS, ...options.copies };
+    this.router = new RingRouter({
+      mesh,
+      manager: this.manager,
+      planner,
+      manifestOf,
+      clock,
+      logger,
+      copyIdleMs: settings.idleMs,
+    });
     const rings = () => this.router.rings();
-    this.#copies = new Copies({ mesh, clock, manager: this.manager, planner, logger, rings, maxCopies: options.maxCopies });
+    this.#copies = new Copies({ mesh, clock, manager: this.manager, planner, logger, rings, settings });
     this.#bringBack = new BringBack({ mesh, router: this.router, clock, logger });
     this.#relief = new ReliefWatch({ mesh, host: this.host, router: this.router, clock, logger });
   }

@@ -67,7 +67,7 @@ export function openNode(settings: Settings, surroundings: OpenNodeSurroundings)
     journal: new DesiredRings(paths.rings, logger),
     ring: { keepsSpares: !settings.noSpares },
     keepAliveMs: settings.keepAlive * 60_000,
-    maxCopies: settings.copies,
+    copies: { most: settings.copies },
     logger,
     onStep,
   });

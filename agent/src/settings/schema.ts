@@ -202,7 +202,7 @@ export const settingsSchema = z.strictObject({
   }),
   copies: z.int().min(1).max(64).default(4).register(texts, {
     meaning:
-      'most machines that hold a model whole at the same time, when requests wait for the one that has it; 1 is no more than asked for',
+      'how often a model may be loaded at the same time, each time on other machines, when requests wait for it; 1 is no more than asked for',
     argument: 'number',
     expects: 'a whole number from 1 to 64',
     kind: 'number',

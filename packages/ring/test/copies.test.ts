@@ -1,3 +1,6 @@
+import { peerId, type GenerationEvent } from '@pippa/core';
+import type { PlacedStage } from '@pippa/protocol';
+import { PlacementRefusedError } from '../src/index.ts';
 import { afterEach, describe, expect, it } from 'vitest';
 import { planRetirement } from '../src/front/plan-retirement.ts';
 import { surplus, wantsCopy } from '../src/front/plan-copy.ts';
@@ -9,7 +12,7 @@ const full = { running: 4, waiting: 1 };
 
 describe('another copy', () => {
   const own = cardOf('b', full);
-  const circumstances = { own, queuedMs: 5000, others: [], maxCopies: 4 };
+  const circumstances = { own, queuedMs: 5000, others: [], settings: { most: 4, queuedMs: 3000 } };
 
   it('is wanted when requests have waited for a while and all there are have enough to do', () => {
     expect(wantsCopy(circumstances)).toBe(true);
@@ -23,15 +26,14 @@ describe('another copy', () => {
     expect(wantsCopy({ ...circumstances, others: [cardOf('c', { ...full, state: 'loading' })] })).toBe(false);
     expect(wantsCopy({ ...circumstances, others: [cardOf('a', full)] })).toBe(false);
     expect(wantsCopy({ ...circumstances, others: [cardOf('a', { running: 4 })] })).toBe(true);
-    expect(wantsCopy({ ...circumstances, maxCopies: 1 })).toBe(false);
-    expect(wantsCopy({ ...circumstances, others: [cardOf('c', full), cardOf('d', full)], maxCopies: 3 })).toBe(false);
+    expect(wantsCopy({ ...circumstances, settings: { most: 1, queuedMs: 0 } })).toBe(false);
+    expect(
+      wantsCopy({ ...circumstances, others: [cardOf('c', full), cardOf('d', full)], settings: { most: 3, queuedMs: 0 } }),
+    ).toBe(false);
   });
 
-  it('is of no use to a ring whose nodes somebody named, or that is of several', () => {
+  it('is of no use to a ring whose nodes somebody named', () => {
     expect(wantsCopy({ ...circumstances, own: cardOf('b', { ...full, isFixed: true }) })).toBe(false);
-    const [stage] = own.stages;
-    if (stage === undefined) throw new Error('no stage');
-    expect(wantsCopy({ ...circumstances, own: { ...own, stages: [stage, stage] } })).toBe(false);
   });
 
   it('gets its part of those who wait', () => {
@@ -44,10 +46,11 @@ describe('another copy', () => {
   it('goes when nobody used it for minutes, and what it is a copy of stays', () => {
     const copy = cardOf('a', { isCopy: true });
     const original = cardOf('z');
-    expect(planRetirement({ own: copy, idleMs: 60_000, others: [original] })).toBeUndefined();
-    expect(planRetirement({ own: copy, idleMs: 120_000, others: [original] })).toBe(original);
-    expect(planRetirement({ own: original, idleMs: 120_000, others: [{ ...copy, running: 1 }] })).toBeUndefined();
-    expect(planRetirement({ own: copy, idleMs: 120_000, others: [] })).toBeUndefined();
+    const copyIdleMs = 120_000;
+    expect(planRetirement({ own: copy, idleMs: 60_000, others: [original], copyIdleMs })).toBeUndefined();
+    expect(planRetirement({ own: copy, idleMs: 120_000, others: [original], copyIdleMs })).toBe(original);
+    expect(planRetirement({ own: original, idleMs: 120_000, others: [{ ...copy, running: 1 }], copyIdleMs })).toBeUndefined();
+    expect(planRetirement({ own: copy, idleMs: 120_000, others: [], copyIdleMs })).toBeUndefined();
   });
 });
 
@@ -77,8 +80,30 @@ it('three nodes share what one cannot do, without a token more or less, and two 
   );
   expect(Math.min(...generated)).toBeGreaterThan(600);
 
-  for (const ring of members.flatMap(({ manager }) => manager.rings)) ring.idleMs();
-  nowMs += 120_000;
-  for (const member of members) await member.router.retireDuplicates(signal);
-  expect(members.map(({ manager }) => manager.rings.length)).toEqual([1, 0, 0]);
+  const idle = async (): Promise<readonly number[]> => {
+    for (const ring of members.flatMap(({ manager }) => manager.rings)) ring.idleMs();
+    nowMs += 60_000;
+    for (const member of members) await member.router.retireDuplicates(signal);
+    return members.map(({ manager }) => manager.rings.length);
+  };
+  expect(await idle()).toEqual([1, 1, 1]);
+  await collect((members[1] as Member).manager.rings[0]?.conductor.generate(request([7], 5)) as AsyncIterable<GenerationEvent>);
+  expect(await idle()).toEqual([1, 1, 0]);
+  expect(await idle()).toEqual([1, 0, 0]);
+});
+
+it('a copy does not lean on the nodes of what it is a copy of when one of its own refuses', async () => {
+  house = new House();
+  const [a, , c, d] = [
+    await house.add('a', { perNode: 6 }),
+    await house.add('b', { perNode: 6 }),
+    await house.add('c', { perNode: 6 }),
+    await house.add('d', { perNode: 6, room: 0 }),
+  ];
+  const placed = (...names: readonly [string, string]): PlacedStage[] =>
+    names.map((name, index) => ({ peer: peerId(name), from: 6 * index, to: 6 * index + 6 }));
+  await a.manager.bringUp({ ...wish, keep: true }, placed('a', 'b'), { signal });
+  const copy = { ...wish, contextTokens: 2048, isCopy: true };
+  await expect(c.manager.bringUp(copy, placed('c', 'd'), { signal })).rejects.toThrow(PlacementRefusedError);
+  expect([c, d].map(({ mesh }) => mesh.card.stages)).toEqual([[], []]);
 });

@@ -9,13 +9,14 @@ import { collect, expectedTokens, House, request, wish, type Member } from './su
 const PROMPT = Array.from({ length: 50 }, (_, index) => (index * 7) % 900);
 const signal = new AbortController().signal;
 const LONG_MS = 60_000;
+const copyIdleMs = 120_000;
 
 describe('of two rings of one model', () => {
   it('the one that answers somebody stays, and the other one goes once it was idle for a while', () => {
     const busy = cardOf('z', { running: 1 });
-    expect(planRetirement({ own: cardOf('a'), idleMs: LONG_MS, others: [busy] })).toBe(busy);
-    expect(planRetirement({ own: cardOf('a'), idleMs: 100, others: [busy] })).toBeUndefined();
-    expect(planRetirement({ own: busy, idleMs: 0, others: [cardOf('a')] })).toBeUndefined();
+    expect(planRetirement({ own: cardOf('a'), copyIdleMs, idleMs: LONG_MS, others: [busy] })).toBe(busy);
+    expect(planRetirement({ own: cardOf('a'), copyIdleMs, idleMs: 100, others: [busy] })).toBeUndefined();
+    expect(planRetirement({ own: busy, copyIdleMs, idleMs: 0, others: [cardOf('a')] })).toBeUndefined();
   });
 
   it('goes for none that is not up, is another model, or has less context', () => {
@@ -24,14 +25,14 @@ describe('of two rings of one model', () => {
       cardOf('1', { model: modelId('b'.repeat(64)) }),
       cardOf('2', { contextTokens: 1024 }),
     ];
-    expect(planRetirement({ own: cardOf('a'), idleMs: LONG_MS, others })).toBeUndefined();
+    expect(planRetirement({ own: cardOf('a'), copyIdleMs, idleMs: LONG_MS, others })).toBeUndefined();
   });
 
   it('those of nodes that somebody named stay, and others go for them', () => {
     const fixed = cardOf('z', { isFixed: true, predictedTokensPerSecond: 1 });
-    expect(planRetirement({ own: fixed, idleMs: LONG_MS, others: [cardOf('a')] })).toBeUndefined();
-    expect(planRetirement({ own: cardOf('a'), idleMs: LONG_MS, others: [fixed] })).toBe(fixed);
-    expect(planRetirement({ own: fixed, idleMs: LONG_MS, others: [cardOf('a', { isFixed: true })] })).toBeUndefined();
+    expect(planRetirement({ own: fixed, copyIdleMs, idleMs: LONG_MS, others: [cardOf('a')] })).toBeUndefined();
+    expect(planRetirement({ own: cardOf('a'), copyIdleMs, idleMs: LONG_MS, others: [fixed] })).toBe(fixed);
+    expect(planRetirement({ own: fixed, copyIdleMs, idleMs: LONG_MS, others: [cardOf('a', { isFixed: true })] })).toBeUndefined();
   });
 
   it('exactly one stays of any that nobody uses', () => {
@@ -40,7 +41,8 @@ describe('of two rings of one model', () => {
       fc.property(fc.array(speeds, { minLength: 2, maxLength: 5 }), (rates) => {
         const cards = rates.map((rate, index) => cardOf(`ring-${index}`, { predictedTokensPerSecond: rate }));
         const stays = cards.filter(
-          (own) => planRetirement({ own, idleMs: LONG_MS, others: cards.filter((other) => other !== own) }) === undefined,
+          (own) =>
+            planRetirement({ own, copyIdleMs, idleMs: LONG_MS, others: cards.filter((other) => other !== own) }) === undefined,
         );
         expect(stays).toHaveLength(1);
       }),

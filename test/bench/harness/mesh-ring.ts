@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { foundMesh, type Membership } from '@pippa/mesh';
+import type { CopySettings } from '@pippa/ring';
 import type { NodePlace } from '../../support/node-place.ts';
 import { RemoteNode } from '../../support/remote-node.ts';
 import { benchDirectory, benchModelPath } from './bench-model.ts';
@@ -24,6 +25,8 @@ export interface MeshRingOptions {
   readonly exactReplay?: boolean;
   /** How long a model that a request brought up stays; left out: for good. */
   readonly keepAliveMs?: number;
+  /** Left out: there are no copies. */
+  readonly copies?: Partial<CopySettings>;
   /** Left out: the benches' own model, and where they keep its shards. */
   readonly modelPath?: string;
   readonly shardDirectory?: string;
@@ -42,8 +45,10 @@ export async function openMeshNodes(options: MeshRingOptions): Promise<readonly 
     const { contextTokens, parallelSequences, budgetBytes, keepsSpares = false, exactReplay = false } = options;
     const keepAlive = options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs };
     const share = options.shareDirectory === undefined ? {} : { shareDirectory: options.shareDirectory };
+    const copies = options.copies === undefined ? {} : { copies: options.copies };
     const start = {
       ...share,
+      ...copies,
       ...keepAlive,
       name,
       modelPath,

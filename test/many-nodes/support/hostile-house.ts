@@ -60,7 +60,7 @@ export async function populate(mesh: JoinDesk, folder: string): Promise<Resident
       localStages: undefined,
     },
     keepAliveMs: Number.POSITIVE_INFINITY,
-    maxCopies: 1,
+    copies: { most: 1 },
     logger: silentLogger,
   });
   await node.start();

@@ -57,7 +57,7 @@ export class MeshHouse implements AsyncDisposable {
         localStages: undefined,
       },
       keepAliveMs: Number.POSITIVE_INFINITY,
-      maxCopies: 1,
+      copies: { most: 1 },
       logger: silentLogger,
     });
     await node.start();

@@ -4,13 +4,9 @@ import { planWithShape } from '../ring/choose-shape.ts';
 import type { Ring } from '../ring/ring.ts';
 import type { RingManager } from '../ring/ring-manager.ts';
 import { PlacementRefusedError, type RingPlanner } from '../ring/ring-planner.ts';
+import type { CopySettings } from './copy-settings.ts';
 import { surplus, wantsCopy } from './plan-copy.ts';
 import type { KnownRing } from './ring-router.ts';
-
-/** Between two times that waiting requests are sent on: by then cards tell where the last ones went. */
-const SHARE_MS = 2500;
-/** When there was no room, it is looked again after so long. */
-const REST_MS = 15_000;
 
 export interface CopiesParts {
   readonly mesh: Mesh;
@@ -19,8 +15,7 @@ export interface CopiesParts {
   readonly planner: RingPlanner;
   readonly logger: Logger;
   readonly rings: () => readonly KnownRing[];
-  /** Most rings of one model; 1: no copies. */
-  readonly maxCopies: number;
+  readonly settings: CopySettings;
 }
 
 /**
@@ -45,7 +40,7 @@ export class Copies {
 
   /** To be called every second or so. */
   look(): void {
-    const { clock, manager, maxCopies } = this.#parts;
+    const { clock, manager, settings } = this.#parts;
     const nowMs = clock.nowMs();
     for (const times of [this.#queuedSinceMs, this.#sharedUntilMs])
       for (const id of times.keys()) if (!manager.rings.some((ring) => ring.id === id)) times.delete(id);
@@ -58,7 +53,7 @@ export class Copies {
       const sinceMs = this.#queuedSinceMs.get(ring.id) ?? nowMs;
       this.#queuedSinceMs.set(ring.id, sinceMs);
       const others = this.#othersOf(ring);
-      if (wantsCopy({ own, queuedMs: nowMs - sinceMs, others, maxCopies })) this.#begin(ring);
+      if (wantsCopy({ own, queuedMs: nowMs - sinceMs, others, settings })) this.#begin(ring);
       else this.#share(ring);
     }
   }
@@ -67,38 +62,38 @@ export class Copies {
   #share(ring: Ring): void {
     const others = this.#othersOf(ring).filter(({ state }) => state === 'ready');
     const count = surplus(ring.card, others);
-    const { clock } = this.#parts;
+    const { clock, settings } = this.#parts;
     if (count === 0 || clock.nowMs() < (this.#sharedUntilMs.get(ring.id) ?? 0)) return;
-    this.#sharedUntilMs.set(ring.id, clock.nowMs() + SHARE_MS);
+    this.#sharedUntilMs.set(ring.id, clock.nowMs() + settings.shareMs);
     this.#parts.logger.info({ model: ring.manifest.name, ring: ring.id, count }, 'those who wait are sent to other rings');
     ring.conductor.sendOn(count);
   }
 
   #begin(ring: Ring): void {
-    const { clock, logger } = this.#parts;
+    const { clock, logger, settings } = this.#parts;
     const model = ring.manifest.id;
     if (this.#copying.has(model) || clock.nowMs() < (this.#restUntilMs.get(model) ?? 0)) return;
     this.#copying.add(model);
     void this.#copy(ring, this.#stopped.signal)
       .catch((error: unknown) => {
-        this.#restUntilMs.set(model, clock.nowMs() + REST_MS);
+        this.#restUntilMs.set(model, clock.nowMs() + settings.restMs);
         logger.debug({ err: error, model: ring.manifest.name }, 'no other copy came up');
       })
       .finally(() => this.#copying.delete(model));
   }
 
-  /** Throws `PlacementRefusedError`, or why the node with room did not bring it up. */
+  /** On nodes that hold nothing of the model yet. Throws `PlacementRefusedError`, or why the node that should conduct did not bring it up. */
   async #copy(ring: Ring, signal: AbortSignal): Promise<void> {
     const { mesh, planner, logger } = this.#parts;
     const { manifest } = ring;
     const taken = this.#parts.rings().filter(({ card }) => card.model === manifest.id);
     const excluded = new Set([mesh.self, ...taken.flatMap(({ card }) => card.stages.map(({ peer }) => peer))]);
-    const wish = { ...ring.wish, contextTokens: ring.contextTokens, stageCount: 1, keep: false, desired: false, isCopy: true };
+    const wish = { ...ring.wish, contextTokens: ring.contextTokens, keep: false, desired: false, isCopy: true };
     const { planned } = planWithShape(manifest, wish, (shape) => planner.place({ manifest, wish, shape, excluded }));
-    const [stage] = planned.stages;
-    if (stage === undefined || planned.stages.length !== 1) throw new PlacementRefusedError('No node has room for all of it.');
-    logger.info({ model: manifest.name, node: stage.peer }, 'requests wait: bringing up another copy');
-    await askConductor(mesh, stage.peer, { kind: 'up', wish, placement: [...planned.stages] }, { signal });
+    const conductor = planned.stages[0]?.peer;
+    if (conductor === undefined) throw new PlacementRefusedError(`No stages were planned for ${manifest.name}.`);
+    logger.info({ model: manifest.name, nodes: planned.stages.map(({ peer }) => peer) }, 'requests wait: bringing up another copy');
+    await askConductor(mesh, conductor, { kind: 'up', wish, placement: [...planned.stages] }, { signal });
   }
 
   #othersOf(ring: Ring): KnownRing['card'][] {

@@ -1,7 +1,5 @@
 import type { CardRing } from '@pippa/core';
-
-/** Requests must have waited for so long without a break: a burst that is over before a copy is loaded needs none. */
-const QUEUED_MS = 3000;
+import type { CopySettings } from './copy-settings.ts';
 
 export interface CopyCircumstances {
   readonly own: CardRing;
@@ -9,17 +7,16 @@ export interface CopyCircumstances {
   readonly queuedMs: number;
   /** All rings of the same model that other nodes conduct. */
   readonly others: readonly CardRing[];
-  /** Most rings of the model. */
-  readonly maxCopies: number;
+  readonly settings: Pick<CopySettings, 'most' | 'queuedMs'>;
 }
 
 /**
- * Whether another copy of a ring's model should come up on another node: all there are have more requests than slots. Of several that
+ * Whether another copy of a ring's model should come up on other nodes: all there are have more requests than slots. Of several that
  * somebody waits for the one with the earliest name sees to it, so that one comes up at a time. Pure.
  */
-export function wantsCopy({ own, queuedMs, others, maxCopies }: CopyCircumstances): boolean {
-  if (own.state !== 'ready' || own.isFixed === true || own.waiting === 0 || queuedMs < QUEUED_MS) return false;
-  if (own.stages.length !== 1 || others.length + 1 >= maxCopies) return false;
+export function wantsCopy({ own, queuedMs, others, settings }: CopyCircumstances): boolean {
+  if (own.state !== 'ready' || own.isFixed === true || own.waiting === 0 || queuedMs < settings.queuedMs) return false;
+  if (others.length + 1 >= settings.most) return false;
   return others.every((other) => other.state === 'ready' && isFull(other) && (other.waiting === 0 || own.ring < other.ring));
 }
 

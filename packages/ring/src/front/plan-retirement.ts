@@ -3,8 +3,6 @@ import { compareRings, servesAsWell } from '../ring/rival-rings.ts';
 
 /** A ring that nobody has used for so long may go: by then everybody's cards tell of it. */
 const IDLE_MS = 10_000;
-/** One that came up because there was much to do: there may soon be again. */
-const COPY_IDLE_MS = 120_000;
 
 export interface RetirementCircumstances {
   readonly own: CardRing;
@@ -12,6 +10,8 @@ export interface RetirementCircumstances {
   readonly idleMs: number;
   /** Rings of the same model that other nodes conduct. */
   readonly others: readonly CardRing[];
+  /** A copy that nobody has used for so long may go. */
+  readonly copyIdleMs: number;
 }
 
 /**
@@ -19,9 +19,9 @@ export interface RetirementCircumstances {
  * answers nobody goes; of two such the one whose nodes nobody named, then the slower one, and of two alike the one with the later name, so
  * that both sides choose the same. Undefined: it stays. Pure.
  */
-export function planRetirement({ own, idleMs, others }: RetirementCircumstances): CardRing | undefined {
+export function planRetirement({ own, idleMs, others, copyIdleMs }: RetirementCircumstances): CardRing | undefined {
   if (own.isFixed === true || own.state !== 'ready' || own.running + own.waiting > 0) return undefined;
-  if (idleMs < (own.isCopy === true ? COPY_IDLE_MS : IDLE_MS)) return undefined;
+  if (idleMs < (own.isCopy === true ? copyIdleMs : IDLE_MS)) return undefined;
   return others.find(
     (other) =>
       other.state === 'ready' &&

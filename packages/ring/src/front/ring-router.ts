@@ -24,6 +24,7 @@ import type { Ring } from '../ring/ring.ts';
 import type { RingManager } from '../ring/ring-manager.ts';
 import { PlacementRefusedError, type PlannedRing, type RingPlanner, type RingShape } from '../ring/ring-planner.ts';
 import { askConductor, isConductorsOwn, isLost } from './ask-conductor.ts';
+import { DEFAULT_COPY_SETTINGS } from './copy-settings.ts';
 import { Outstanding } from './outstanding.ts';
 import { planRetirement } from './plan-retirement.ts';
 import { PrefixMemory } from './prefix-memory.ts';
@@ -64,6 +65,8 @@ export interface RingRouterParts {
   readonly manager: RingManager;
   readonly planner: RingPlanner;
   readonly logger: Logger;
+  /** A copy that nobody has used for so long goes; left out: see `DEFAULT_COPY_SETTINGS`. */
+  readonly copyIdleMs?: number;
   readonly manifestOf: (model: RingWish['model'], signal: AbortSignal) => Promise<ModelManifest>;
 }
 
@@ -265,10 +268,11 @@ export class RingRouter {
    * other again. What was to stay up stays up there. To be called now and then.
    */
   async retireDuplicates(signal: AbortSignal): Promise<void> {
-    const { manager, mesh, logger } = this.#parts;
+    const { manager, mesh, logger, copyIdleMs = DEFAULT_COPY_SETTINGS.idleMs } = this.#parts;
     const others = this.rings().filter(({ conductor }) => conductor !== mesh.self && mesh.peer(conductor)?.state === 'alive');
     for (const ring of manager.rings) {
-      const card = planRetirement({ own: ring.card, idleMs: ring.idleMs(), others: others.map((other) => other.card) });
+      const cards = others.map((other) => other.card);
+      const card = planRetirement({ own: ring.card, idleMs: ring.idleMs(), others: cards, copyIdleMs });
       const winner = others.find((other) => other.card === card);
       if (winner === undefined) continue;
       logger.info(

@@ -51,8 +51,10 @@ export class StagePlans {
    */
   first(suggested: readonly PlacedStage[] | undefined, loaded: readonly PlacedStage[], excluded: ReadonlySet<PeerId>): PlannedRing {
     const { manifest, wish } = this.#parts;
+    // A copy beside what it is a copy of would answer no more than that alone.
+    const unfit = wish.isCopy === true ? new Set([...excluded, ...this.#holders()]) : excluded;
     const { planned, shape } = planWithShape(manifest, wish, (size) =>
-      this.#withLoaded(this.#request(size, excluded), suggested, loaded),
+      this.#withLoaded(this.#request(size, unfit), suggested, loaded),
     );
     this.current = planned;
     this.#shape = shape;
@@ -142,6 +144,15 @@ export class StagePlans {
       }
     }
     return planner.place(request);
+  }
+
+  /** Nodes with stages of other rings of the model. */
+  #holders(): PeerId[] {
+    const { mesh, ring, manifest } = this.#parts;
+    const rings = [mesh.card, ...mesh.peers().map(({ card }) => card)].flatMap((card) => card?.rings ?? []);
+    return rings
+      .filter((other) => other.model === manifest.id && other.ring !== ring)
+      .flatMap(({ stages }) => stages.map(({ peer }) => peer));
   }
 
   #request(shape: RingShape, excluded: ReadonlySet<PeerId>): PlanRequest {

@@ -13,6 +13,7 @@ import type { RingWish } from '@pippa/protocol';
 import { MemoryNetwork, type MemoryMesh } from '@pippa/testing';
 import {
   Copies,
+  DEFAULT_COPY_SETTINGS,
   DEFAULT_RING_SETTINGS,
   RingManager,
   RingRouter,
@@ -152,7 +153,7 @@ export class Member {
     });
     this.router = new RingRouter({ mesh, manager: this.manager, planner, clock, logger, manifestOf: async () => manifest });
     const rings = () => this.router.rings();
-    this.copies = new Copies({ mesh, manager: this.manager, planner, clock, logger, rings, maxCopies: 4 });
+    this.copies = new Copies({ mesh, manager: this.manager, planner, clock, logger, rings, settings: DEFAULT_COPY_SETTINGS });
     this.generator = new RoutedGenerator({
       route: { find: (request, { signal }) => this.router.find(this.wish, { request, signal }) },
       contextTokens: () => 2048,
