@@ -71,6 +71,20 @@ describe('the serving agent', () => {
     expect(await agent.ended).toMatchObject({ code: 130 });
   });
 
+  it('answers when it is started again after it was killed', async () => {
+    const words = ['--state-dir', join(directory, 'killed')];
+    const killed = await serveAgent(words);
+    killed.process.kill('SIGKILL');
+    await killed.ended;
+    const agent = await serveAgent(words);
+    try {
+      const { stdout } = await runCommand(['run', '--port', String(agent.port), 'pippa-tiny', QUESTION]);
+      expect(stdout).toMatch(ANSWER);
+    } finally {
+      await stop(agent);
+    }
+  });
+
   it('serves several models by name, its own folder and the environment included', async () => {
     await copyFile(demoModel, join(directory, 'renamed.gguf'));
     const environment = { PIPPA_MODEL: 'renamed,pippa-tiny', PIPPA_MODEL_DIR: directory };

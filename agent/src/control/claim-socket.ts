@@ -1,4 +1,4 @@
-import { mkdir, rm, rmdir, stat } from 'node:fs/promises';
+import { mkdir, rmdir, stat, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { AgentAlreadyRunningError } from '../errors.ts';
@@ -30,10 +30,22 @@ export async function claimSocket(server: Server, socketPath: string): Promise<v
   await acquire(lock);
   try {
     if (await isLive(socketPath)) throw new AgentAlreadyRunningError(socketPath);
-    await rm(socketPath, { force: true });
+    await removeSocket(socketPath);
     await listen(server, socketPath);
   } finally {
     await rmdir(lock).catch(() => undefined);
+  }
+}
+
+/**
+ * Not `rm`: it looks at the file before, and Node 22 takes what it saw of a socket for the next module's path, too, when that one leads
+ * over a link (`realpathSync` reads the last `stat` of anybody): in the repository nothing of the engine could be imported any more.
+ */
+async function removeSocket(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (!isCode(error, 'ENOENT')) throw error;
   }
 }
 
