@@ -18,11 +18,11 @@ const LOOKS = 4;
 /** What a node holds of the model's file or of its layers' files. */
 const MODEL_FILES = '.gguf';
 
-/** What the process itself needs and what it has of the model, without the garbage of its main thread. */
+/** What the process has of its own and of the model's files, without the heap of the agent's JavaScript, which grows and shrinks by itself. */
 async function heldBytes(node: RemoteNode): Promise<number> {
-  await node.facts({ collect: true });
+  const { heapPagesBytes } = await node.facts({ collect: true });
   const { anonymous, ofFiles } = processMemory(node.processId, MODEL_FILES);
-  return anonymous + ofFiles;
+  return anonymous + ofFiles - heapPagesBytes;
 }
 
 export default defineBench({

@@ -95,6 +95,8 @@ export interface NodeFacts {
   readonly rssBytes: number;
   /** What JavaScript holds, buffers included. */
   readonly heapBytes: number;
+  /** What the main thread's JavaScript heap takes of the system. */
+  readonly heapPagesBytes: number;
   readonly cpuMs: number;
   /** What the system has open for the process; undefined where it does not tell. */
   readonly open: OpenFiles | undefined;

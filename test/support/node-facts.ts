@@ -7,7 +7,7 @@ import { openFiles } from './open-files.ts';
 export async function nodeFacts(node: Node, collect: boolean): Promise<NodeFacts> {
   if (collect) liveHeapBytes();
   const { user, system } = process.cpuUsage();
-  const { heapUsed, external, rss } = process.memoryUsage();
+  const { heapUsed, heapTotal, external, rss } = process.memoryUsage();
   const known = node.mesh.peers().filter((peer) => peer.card !== undefined);
   const { rings } = node.manager;
   const sum = (of: (ring: (typeof rings)[number]) => number): number => rings.reduce((total, ring) => total + of(ring), 0);
@@ -27,6 +27,7 @@ export async function nodeFacts(node: Node, collect: boolean): Promise<NodeFacts
     medianHandlingMs: node.host.threads[0]?.medianHandlingMs ?? 0,
     rssBytes: rss,
     heapBytes: heapUsed + external,
+    heapPagesBytes: heapTotal,
     cpuMs: (user + system) / 1000,
     open: await openFiles(),
   };

@@ -1,5 +1,6 @@
 import type { LibraryHandle, TypeObject } from 'koffi';
 import { checkAbi } from './abi-check.ts';
+import { keepNoFreedBlocks } from './heap-of-c.ts';
 import { findLibraryDirectory, openLibraries, type Libraries } from './libraries.ts';
 import {
   BatchStruct,
@@ -216,6 +217,7 @@ export function openEngine(): Engine {
   // thread's event loop. Silence is the only setting that cannot stall a step.
   engine.setLog(engine.ignore, null);
   if (engine.deviceCount() === 0) {
+    keepNoFreedBlocks();
     engine.loadBackends(libraries.directory);
     engine.backendInit();
   }
