@@ -1,6 +1,6 @@
 import { GOOD_LINK } from '../../support/faulty-network.ts';
 import type { LinkCondition } from '../../support/link-conditions.ts';
-import { LEAST_NODES, limitFiles, MOST_NODES, type House, type HouseNode } from './house.ts';
+import { LEAST_NODES, limitFiles, type House, type HouseNode } from './house.ts';
 import type { PlannedFault, SingleFault } from './plan-faults.ts';
 import { pick } from './pick.ts';
 
@@ -76,7 +76,7 @@ export class Faults {
         tell(`${kind}: ${victim.remote.name}`);
         return this.#impair(victim, () => this.#leave(victim));
       case 'join':
-        if (this.#house.nodes.length + this.#impaired.size >= MOST_NODES) {
+        if (this.#house.isFull) {
           tell(`${kind}: the house is full`);
           return;
         }

@@ -22,8 +22,8 @@ export const CONTEXT_TOKENS = 512;
 export const PARALLEL = 4;
 export const LEAST_NODES = 3;
 export const MOST_NODES = 5;
-/** One more than nodes: the place of one that is gone need not be taken by the next. */
-const MACHINES = MOST_NODES + 1;
+/** More than nodes: those who leave keep their places until they are gone, and the next ones come meanwhile. */
+const MACHINES = 2 * MOST_NODES;
 /** So little that answers of some hundred tokens spill. */
 const JOURNAL_BYTES = 96 * 1024;
 /** Addresses that were silent are dialled again after 15 seconds at most. */
@@ -106,6 +106,11 @@ export class House implements AsyncDisposable {
     }
   }
 
+  /** As many as it may have, those who come or go just now included. */
+  get isFull(): boolean {
+    return this.#busyMachines.size >= MOST_NODES;
+  }
+
   /** A new node on a free machine. */
   async join(): Promise<HouseNode> {
     const machine = Array.from({ length: MACHINES }, (_, index) => index).find((index) => !this.#busyMachines.has(index));
@@ -130,7 +135,7 @@ export class House implements AsyncDisposable {
       contextTokens: CONTEXT_TOKENS,
       parallelSequences: PARALLEL,
       exactReplay,
-      ...(logDirectory === undefined ? {} : { logDirectory }),
+      ...(logDirectory === undefined ? {} : { logDirectory: join(logDirectory, exactReplay ? 'exact' : 'fast') }),
     };
     await mkdir(join(this.#folder, name), { recursive: true });
     remote.addresses = (await remote.ask({ kind: 'start', options })) as readonly string[];

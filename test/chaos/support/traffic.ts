@@ -11,8 +11,9 @@ const PROMPT_TOKENS = [4, 160] as const;
 const ANSWER_TOKENS = [1, 200] as const;
 /** A client that hears nothing for so long has found a stream that hangs: rings are mended, or given up, within 60 seconds. */
 const SILENCE_MS = 100_000;
-/** A client that is told to come back later does, for so long. */
+/** A client that is told to come back later does, so often at least and for so long at least: a front may take a minute to say so. */
 const PATIENCE_MS = 60_000;
+const PATIENCE_TRIES = 10;
 const COME_BACK_MS = 250;
 /** What a front says when nobody has room now: allowed before the first token. */
 const REFUSALS = ['PlacementRefusedError', 'OverloadedError', 'StageRefusedError'];
@@ -97,7 +98,7 @@ export class Traffic {
 
   async #ask(random: Random, client: number, order: GenerateOrder, cancelAfter: number | undefined): Promise<Answer | undefined> {
     const sinceMs = performance.now();
-    for (;;) {
+    for (let tries = 1; ; tries += 1) {
       const front = pick(this.#house.nodes, random.share())?.remote;
       if (front === undefined) throw new Error('No node is left.');
       const answer: Answer = { front, order, tokens: [] };
@@ -108,7 +109,7 @@ export class Traffic {
         return answer;
       }
       this.counts.refused += 1;
-      if (performance.now() - sinceMs > PATIENCE_MS) throw refusal;
+      if (tries >= PATIENCE_TRIES && performance.now() - sinceMs > PATIENCE_MS) throw refusal;
       await new Promise((resolve) => setTimeout(resolve, COME_BACK_MS));
     }
   }
