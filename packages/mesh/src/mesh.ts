@@ -102,7 +102,10 @@ class LibP2pMesh implements MeshNode {
       logger,
       table: this.#table,
       broadcast: (message, except) => this.#manager.broadcast(message, except),
-      drop: (peer) => this.#manager.drop(peer),
+      drop: (peer) => {
+        this.#manager.drop(peer);
+        this.#gate.cut(peer);
+      },
       onChanged: () => this.#membershipChanged(),
     });
     this.#manager = this.#createManager();
@@ -386,8 +389,10 @@ class LibP2pMesh implements MeshNode {
 
   #membershipChanged(): void {
     if (this.#dialer === undefined) return;
-    if (this.#membership.current === undefined) this.#dialer.clear();
-    else this.#neighbourhood.goAmongMembers();
+    if (this.#membership.current === undefined) {
+      this.#dialer.clear();
+      this.#gate.cut();
+    } else this.#neighbourhood.goAmongMembers();
   }
 
   #requireDialer(): Dialer {

@@ -3,6 +3,7 @@ import {
   ADMISSION_PROTOCOL,
   admissionChallenge,
   admissionProof,
+  CONTROL_PROTOCOL,
   PROTOCOL_VERSION,
   STREAM_PROTOCOL,
 } from '@pippa/protocol';
@@ -127,6 +128,40 @@ describe('a stranger', () => {
     const proof = await dialogue.hear(admissionProof, 'a test', soon());
     expect(proof).toEqual({ kind: 'proof', mac: Buffer.from(proveKey(key, 'responder', transcript)) });
   });
+
+  it.each(['while it proves the key', 'before it opens a stream'])(
+    'that is removed %s is cut off and not told the new key',
+    async (when) => {
+      await using nodes = new TestNodes();
+      const [near, far] = await members(nodes);
+      await using insider = await Attacker.create();
+      const { key } = nodes.membership;
+      const connection = await insider.connect(addressOf(near));
+      const dialogue = await insider.admission(connection);
+      const nonce = new Uint8Array(randomBytes(32));
+      await dialogue.say({ kind: 'prove', version: PROTOCOL_VERSION, nonce, keyTag: keyTag(key, nonce) });
+      const challenge = await dialogue.hear(admissionChallenge, 'a test', soon());
+      if (challenge.kind !== 'challenge') throw new Error('unreachable');
+      const transcript = { initiator: insider.peer, responder: near.self, initiatorNonce: nonce, responderNonce: challenge.nonce };
+      const proof = { kind: 'proof', mac: proveKey(key, 'initiator', transcript) };
+      if (when === 'while it proves the key') {
+        await near.kick(insider.peer);
+        await dialogue.say(proof).catch(() => {});
+      } else {
+        await dialogue.say(proof);
+        await dialogue.hear(admissionProof, 'a test', soon());
+        await near.kick(insider.peer);
+      }
+      const heard: unknown[] = [];
+      const control = await insider.stream(connection, STREAM_PROTOCOL).catch(() => undefined);
+      control?.onFrame(({ header }) => heard.push(header));
+      await control?.sendControl({ kind: 'open', protocol: CONTROL_PROTOCOL }).catch(() => {});
+      await ended(connection);
+      expect(heard).toEqual([]);
+      expect(near.members.map(({ peer }) => peer)).toEqual([far.self]);
+      await undisturbed(near, far);
+    },
+  );
 
   it('in the middle, with an id of its own, gets nowhere by handing proofs on', async () => {
     await using nodes = new TestNodes();

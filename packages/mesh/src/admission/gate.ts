@@ -88,6 +88,8 @@ export class Gate {
 
   /** To be told of every connection as it opens. */
   opened(connection: Connection): void {
+    // Its end would not be told any more.
+    if (connection.status !== 'open') return;
     const address = socketAddresses(connection)?.remote ?? '';
     if (connection.direction === 'inbound' && this.#isCrowded(address)) {
       connection.abort(new AdmissionError('Too many connections that have not proven anything.', 'busy'));
@@ -104,6 +106,13 @@ export class Gate {
       entry.settled.resolve(false);
     });
     if (connection.direction === 'outbound' && this.#parts.membership() !== undefined) void this.prove(connection);
+  }
+
+  /** Ends all connections to a peer, whether it has proven the key, is about to, or has no link yet; left out: to everybody. */
+  cut(peer?: PeerId): void {
+    for (const connection of this.#entries.keys())
+      if (peer === undefined || connection.remotePeer.toString() === peer)
+        connection.abort(new AdmissionError('It is not a member of the same mesh any more.', 'removed'));
   }
 
   /** Proves this node's key over a connection that it dialled. */

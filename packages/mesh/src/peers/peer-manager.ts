@@ -159,6 +159,8 @@ export class PeerManager {
 
   /** Says that this node leaves the mesh for good, and forgets everybody. */
   async leaveAll(): Promise<void> {
+    // Links that end now are not to be made again.
+    for (const record of this.#parts.table.records) this.#parts.dialer().forget(record.id);
     await this.#farewell('left');
     for (const record of this.#parts.table.records) this.drop(record.id);
   }
@@ -210,6 +212,8 @@ export class PeerManager {
       this.#states.loseTouch(record);
     } else {
       record.improvedMs = Number.NEGATIVE_INFINITY;
+      // One that was to be closed is the only one now, and takes streams again.
+      if (record.links.size === 1) for (const left of record.links) left.released = false;
       this.#parts.table.changed(record);
     }
   }
