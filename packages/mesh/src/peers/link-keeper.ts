@@ -145,10 +145,16 @@ export class LinkKeeper {
   #endRetired(record: PeerRecord, link: Link): void {
     if (!link.retiring || record.links.size < 2 || link.streamsInUse > 1) return;
     if (this.#parts.self < record.id) {
-      if (link.released) link.connection.abort(new StreamLostError('Another connection took over.'));
+      if (link.released) this.#close(link);
     } else if (!link.released) {
       link.released = true;
       link.say({ kind: 'retire' });
     }
+  }
+
+  /** What was sent over it arrives: a stream of this side may have been begun just before it was retired, and have ended just now. */
+  #close({ connection }: Link): void {
+    if (connection.status !== 'open') return;
+    connection.close().catch(() => connection.abort(new StreamLostError('Another connection took over.')));
   }
 }

@@ -119,7 +119,7 @@ export class StreamService {
     });
   }
 
-  /** Opens a stream over one connection, without waiting for the other side to accept. */
+  /** Opens a stream over one connection, without waiting for the other side to accept. `signal` holds until it has. */
   async openOn(connection: Connection, protocol: string, limits: FrameLimits, signal?: AbortSignal) {
     const peer = peerId(connection.remotePeer.toString());
     const { promise: accepted, resolve, reject } = Promise.withResolvers<void>();
@@ -143,6 +143,12 @@ export class StreamService {
       release();
       reject(openFailure(peer, protocol, error));
     });
+    // Before the first frame is sent: where the way is full, that one waits, too.
+    const abort = (): void => stream.abort(new StreamLostError('The opener gave up.'));
+    signal?.addEventListener('abort', abort, { once: true });
+    const forget = (): void => signal?.removeEventListener('abort', abort);
+    accepted.then(forget, forget);
+    if (signal?.aborted === true) abort();
     await stream.sendControl({ kind: 'open', protocol });
     return { stream, accepted };
   }
@@ -155,14 +161,10 @@ export class StreamService {
       try {
         const opened = await this.openOn(link.connection, protocol, STREAM_FRAME_LIMITS, signal);
         this.#prepareNext(opened.stream, link.connection);
-        const abort = (): void => opened.stream.abort(new StreamLostError('The opener gave up.'));
-        signal?.addEventListener('abort', abort, { once: true });
-        const accepted = opened.accepted
-          .catch((error: unknown) => {
-            signal?.throwIfAborted();
-            throw error;
-          })
-          .finally(() => signal?.removeEventListener('abort', abort));
+        const accepted = opened.accepted.catch((error: unknown) => {
+          signal?.throwIfAborted();
+          throw error;
+        });
         accepted.catch(() => {});
         return { stream: opened.stream, accepted };
       } catch (error) {
@@ -263,6 +265,7 @@ async function ask(stream: FrameStream, question: unknown, signal: AbortSignal):
   const abort = (): void => reject(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
   try {
+    signal.throwIfAborted();
     stream.onFrame(({ header }) => resolve(header));
     void stream.closed.then((error) => {
       if (error?.code === 'unknown_protocol') reject(new UnknownProtocolError(`${stream.peer} does not speak ${stream.protocol}.`));
