@@ -23,13 +23,13 @@ export function isAboutSettings(error: unknown): boolean {
 export async function networkMesh(settings: Settings, card: CardContent, parts: MakeMeshParts): Promise<AgentMesh> {
   const { paths, machine, logger, askStranger, clock = systemClock } = parts;
   const peers = settings.peer.map(peerAddress);
-  const port = await chooseMeshPort(settings.meshPort);
+  const listen = await chooseMeshPort(settings.meshPort);
   const state = await openMeshState(paths.state);
   let interfaces: InterfaceWatch | undefined;
   const node = createMesh({
     state,
     card,
-    listen: { port },
+    listen,
     peers,
     open: settings.open,
     ...(settings.interface.length === 0 ? {} : { interfaces: settings.interface }),

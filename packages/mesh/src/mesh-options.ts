@@ -11,8 +11,11 @@ export interface MeshOptions {
   readonly state: MeshState;
   /** What this node says of itself at first; `updateCard` changes it. */
   readonly card: CardContent;
-  /** Where to listen. Left out: all interfaces, IPv4 and IPv6, port chosen by the system. */
-  readonly listen?: { readonly hosts?: readonly string[]; readonly port?: number };
+  /**
+   * Where to listen. Left out: all interfaces, IPv4 and IPv6, port chosen by the system. `orAnyPort`: so is another one when the port is
+   * taken; otherwise that is a problem.
+   */
+  readonly listen?: { readonly hosts?: readonly string[]; readonly port?: number; readonly orAnyPort?: boolean };
   /** Multiaddrs of members, for networks without multicast; with or without `/p2p/<id>`. */
   readonly peers?: readonly string[];
   /** Whoever comes is a member: for networks where everybody may. No key is made or kept. */

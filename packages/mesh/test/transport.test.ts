@@ -1,7 +1,34 @@
+import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { connected, TestNodes } from './support/nodes.ts';
 
+/** A port that somebody listens on until the end. */
+async function takenPort(): Promise<AsyncDisposable & { readonly port: number }> {
+  const server = createServer();
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('unreachable');
+  return { port: address.port, [Symbol.asyncDispose]: async () => void server.close() };
+}
+
 describe('the transport', () => {
+  it('takes another port when the usual one is taken by the time it listens, and all goes on over that one', async () => {
+    await using taken = await takenPort();
+    await using nodes = new TestNodes();
+    const near = await nodes.start('near', { listen: { hosts: ['127.0.0.1'], port: taken.port, orAnyPort: true } });
+    const far = await nodes.start('far');
+    await connected(near, far);
+    expect(near.problems).toEqual([]);
+  });
+
+  it('tells of a port that was asked for and is taken', async () => {
+    await using taken = await takenPort();
+    await using nodes = new TestNodes();
+    const node = await nodes.start('near', { listen: { hosts: ['127.0.0.1'], port: taken.port } });
+    expect(node.addresses).toEqual([]);
+    expect(node.problems).toMatchObject([{ code: 'port_taken', hint: expect.stringContaining('--mesh-port') }]);
+  });
+
   it('sends nothing back for small messages that nobody answers', async () => {
     await using nodes = new TestNodes();
     const near = await nodes.start('near');

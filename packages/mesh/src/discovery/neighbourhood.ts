@@ -21,8 +21,6 @@ export interface NeighbourhoodParts {
   readonly addresses: OwnAddresses;
   readonly report: ReportProblem;
   membership(): Membership | undefined;
-  /** It does not want to be found for now. */
-  isSilent(): boolean;
   dialer(): Dialer;
   /** The machine's addresses are others than before. */
   onAddressesChanged(): void;
@@ -34,6 +32,7 @@ export class Neighbourhood {
   /** Undefined: no multicast, given addresses alone. */
   readonly #discovery: Discovery | undefined;
   readonly #listeners = new Set<() => void>();
+  #isHiding = false;
 
   constructor(parts: NeighbourhoodParts) {
     this.#parts = parts;
@@ -51,6 +50,15 @@ export class Neighbourhood {
 
   stop(): void {
     this.#discovery?.stop();
+  }
+
+  /** Is not to be found until `appear`. */
+  hide(): void {
+    this.#isHiding = true;
+  }
+
+  appear(): void {
+    this.#isHiding = false;
   }
 
   /** Waits until another node is heard, `waitMs` at most. Rejects with the signal's reason. */
@@ -121,7 +129,7 @@ export class Neighbourhood {
 
   #announcement(): Announcement | undefined {
     const current = this.#parts.membership();
-    if (current === undefined || this.#parts.isSilent()) return undefined;
+    if (current === undefined || this.#isHiding) return undefined;
     const { self, instance, addresses } = this.#parts;
     return { tag: discoveryTag(current.key), peer: self, instance, addresses: addresses.dialable };
   }

@@ -18,8 +18,8 @@ export class OwnAddresses {
   }
 
   /** To be handed to libp2p. */
-  get toListenOn(): readonly string[] {
-    const { hosts = ['0.0.0.0', '::'], port = 0 } = this.#options.listen ?? {};
+  toListenOn(port: number): readonly string[] {
+    const { hosts = ['0.0.0.0', '::'] } = this.#options.listen ?? {};
     return hosts.map((host) => `/${isIP(host) === 6 ? 'ip6' : 'ip4'}/${host}/tcp/${port}`);
   }
 
