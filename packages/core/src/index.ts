@@ -16,6 +16,7 @@ export * from './manifest.ts';
 export * from './node-card.ts';
 export * from './mesh.ts';
 export * from './direct.ts';
+export * from './name-of.ts';
 export * from './nearest.ts';
 export * from './waiting.ts';
 export * from './worker-file.ts';

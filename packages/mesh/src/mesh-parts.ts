@@ -68,6 +68,7 @@ export class MeshParts {
       self: this.self,
       logger,
       clock,
+      nameOf: (peer) => this.table.find(peer)?.name ?? peer,
       linksOf: (peer) => this.manager.linksOf(peer),
       connect: async (peer, signal) => this.manager.keeper.connect(peer, signal),
       isAdmitted: async (connection) => this.gate.isAdmitted(connection),

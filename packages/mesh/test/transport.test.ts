@@ -29,6 +29,18 @@ describe('the transport', () => {
     expect(node.problems).toMatchObject([{ code: 'port_taken', hint: expect.stringContaining('--mesh-port') }]);
   });
 
+  it('tells of a lost peer by its name', async () => {
+    await using nodes = new TestNodes();
+    const near = await nodes.start('near');
+    const far = await nodes.start('far');
+    await connected(near, far);
+    far.handle('test/lost', () => {});
+    const stream = await near.open(far.self, 'test/lost');
+    await nodes.crash(far);
+    expect((await stream.closed)?.message).toContain('to far broke');
+    await expect(near.request(far.self, 'test/lost', {})).rejects.toThrow(/^far /);
+  });
+
   it('sends nothing back for small messages that nobody answers', async () => {
     await using nodes = new TestNodes();
     const near = await nodes.start('near');

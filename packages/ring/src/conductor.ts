@@ -295,7 +295,7 @@ class RingConductor implements Conductor {
       return;
     }
     const error = cause instanceof Error ? cause : new StageError('A stage of the ring failed.', { cause });
-    this.#logger.warn({ err: error, step: this.#roster.stepId, running: this.#roster.running.length }, 'ring broken');
+    this.#logger.info({ err: error, step: this.#roster.stepId, running: this.#roster.running.length }, 'chain lost');
     this.pause();
     this.#onChainLost(error);
   }

@@ -129,7 +129,7 @@ export class Liveness {
     // One dead way among others that live is given up too: its streams would hang.
     for (const link of links)
       if (stateAfter(link.silenceMs(now), settings) === 'dead')
-        link.connection.abort(new StreamLostError(`${record.id} is silent.`));
+        link.connection.abort(new StreamLostError(`${record.name} is silent.`));
   }
 
   #tell(record: PeerRecord, silenceMs: number): void {

@@ -111,7 +111,7 @@ export class LinkKeeper {
   remoteAddressGone(record: PeerRecord, link: Link, address: string): void {
     for (const other of record.links)
       if (other !== link && socketAddresses(other.connection)?.remote === address)
-        other.connection.abort(new StreamLostError(`${record.id} lost its interface with ${address}.`));
+        other.connection.abort(new StreamLostError(`${record.name} lost its interface with ${address}.`));
   }
 
   /** In a large mesh: makes up for links that were lost. */

@@ -46,6 +46,11 @@ export class PeerRecord implements Peer {
     return this.known?.card;
   }
 
+  /** For people: what it calls itself, or its id while that is not known. */
+  get name(): string {
+    return this.card?.name ?? this.id;
+  }
+
   /** The links that take new streams, best first. */
   get usableLinks(): readonly Link[] {
     const open = [...this.links].filter((link) => link.connection.status === 'open');

@@ -45,7 +45,7 @@ export class PeerStates {
       const version = record.card?.version ?? 0;
       this.#parts.cards.toAskers((link) => link.say({ kind: 'gone', peer: record.id, version }));
     }
-    for (const link of record.links) link.connection.abort(new StreamLostError(`${record.id} is dead.`));
+    for (const link of record.links) link.connection.abort(new StreamLostError(`${record.name} is dead.`));
     this.#parts.table.changed(record);
   }
 

@@ -22,6 +22,8 @@ export interface PeerStreamOptions {
   readonly peer: PeerId;
   readonly protocol: string;
   readonly limits: FrameLimits;
+  /** What people call the peer; its id when left out. */
+  readonly nameOf?: (peer: PeerId) => string;
   /** What the stream says of itself before frames flow: `open` and `accept`. Others are dealt with inside. */
   readonly onNegotiation?: (message: Extract<StreamMessage, { kind: 'open' | 'accept' }>) => void;
 }
@@ -40,6 +42,7 @@ export class PeerStream implements FrameStream {
   readonly #sender: StreamSender;
   readonly #decoder: FrameDecoder;
   readonly #onNegotiation: PeerStreamOptions['onNegotiation'];
+  readonly #nameOf: (peer: PeerId) => string;
   #settle: (error: PippaError | undefined) => void = () => {};
   #consumer: ((frame: Frame) => void) | undefined;
   #held: DecodedFrame | undefined;
@@ -57,6 +60,7 @@ export class PeerStream implements FrameStream {
     calmWindows(stream);
     this.#limits = options.limits;
     this.#onNegotiation = options.onNegotiation;
+    this.#nameOf = options.nameOf ?? ((peer) => peer);
     this.#sender = new StreamSender(stream);
     this.#decoder = new FrameDecoder(options.limits);
     this.closed = new Promise((resolve) => {
@@ -240,6 +244,6 @@ export class PeerStream implements FrameStream {
 
   #lost(what: string, cause?: unknown): StreamLostError {
     const name = this.#protocol === '' ? 'A stream' : `The stream ${this.#protocol}`;
-    return new StreamLostError(`${name} to ${this.peer} ${what}.`, cause === undefined ? {} : { cause });
+    return new StreamLostError(`${name} to ${this.#nameOf(this.peer)} ${what}.`, cause === undefined ? {} : { cause });
   }
 }

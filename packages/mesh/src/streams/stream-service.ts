@@ -27,6 +27,8 @@ export interface StreamServiceParts {
   readonly self: PeerId;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** What people call a member; its id when left out. */
+  readonly nameOf?: (peer: PeerId) => string;
   /** The connections to a member, best first. */
   linksOf(peer: PeerId): readonly Link[];
   /** Makes a connection to a member that there is none to. Empty when that failed. */
@@ -43,12 +45,14 @@ interface Handler {
 /** Streams by name between members, and questions and answers over them. */
 export class StreamService {
   readonly #parts: StreamServiceParts;
+  readonly #nameOf: (peer: PeerId) => string;
   readonly #spares = new SpareStreams();
   readonly #inUse = new WeakMap<Connection, number>();
   readonly #handlers = new Map<string, Handler>();
 
   constructor(parts: StreamServiceParts) {
     this.#parts = parts;
+    this.#nameOf = parts.nameOf ?? ((peer) => peer);
   }
 
   handle(protocol: string, take: Handler['take'], limits: FrameLimits = STREAM_FRAME_LIMITS): () => void {
@@ -69,6 +73,7 @@ export class StreamService {
       return;
     }
     const incoming = new PeerStream(stream, {
+      nameOf: this.#nameOf,
       peer: peerId(connection.remotePeer.toString()),
       protocol: '',
       limits: STREAM_FRAME_LIMITS,
@@ -100,10 +105,12 @@ export class StreamService {
       signal.throwIfAborted();
       // The question goes out right behind the opening; a refusal shows as the end of the stream.
       const stream = peer === this.#parts.self ? this.#openLocal(protocol) : (await this.#dial(peer, protocol, signal)).stream;
-      return await ask(stream, question, signal);
+      return await ask(stream, question, { name: this.#nameOf(peer), signal });
     } catch (error) {
       if (timeout.aborted && options.signal?.aborted !== true)
-        throw new PeerUnreachableError(`${peer} did not answer ${protocol} within ${timeoutMs} ms.`, { cause: error });
+        throw new PeerUnreachableError(`${this.#nameOf(peer)} did not answer ${protocol} within ${timeoutMs} ms.`, {
+          cause: error,
+        });
       throw error;
     }
   }
@@ -131,6 +138,7 @@ export class StreamService {
       throw error;
     });
     const stream = new PeerStream(raw, {
+      nameOf: this.#nameOf,
       peer,
       protocol,
       limits,
@@ -141,7 +149,7 @@ export class StreamService {
     });
     void stream.closed.then((error) => {
       release();
-      reject(openFailure(peer, protocol, error));
+      reject(openFailure(this.#nameOf(peer), protocol, error));
     });
     // Before the first frame is sent: where the way is full, that one waits, too.
     const abort = (): void => stream.abort(new StreamLostError('The opener gave up.'));
@@ -173,7 +181,7 @@ export class StreamService {
       }
     }
     signal?.throwIfAborted();
-    throw new PeerUnreachableError(`${peer} cannot be reached now.`, cause === undefined ? {} : { cause });
+    throw new PeerUnreachableError(`${this.#nameOf(peer)} cannot be reached now.`, cause === undefined ? {} : { cause });
   }
 
   /** Not in the way of what is said over the stream that was asked for. */
@@ -255,12 +263,16 @@ export class StreamService {
   }
 }
 
-function openFailure(peer: PeerId, protocol: string, error: PippaError | undefined): PippaError {
-  if (error?.code === 'unknown_protocol') return new UnknownProtocolError(`${peer} does not speak ${protocol}.`);
-  return new PeerUnreachableError(`${peer} ended ${protocol} before it began.`, error === undefined ? {} : { cause: error });
+function openFailure(name: string, protocol: string, error: PippaError | undefined): PippaError {
+  if (error?.code === 'unknown_protocol') return new UnknownProtocolError(`${name} does not speak ${protocol}.`);
+  return new PeerUnreachableError(`${name} ended ${protocol} before it began.`, error === undefined ? {} : { cause: error });
 }
 
-async function ask(stream: FrameStream, question: unknown, signal: AbortSignal): Promise<unknown> {
+async function ask(
+  stream: FrameStream,
+  question: unknown,
+  { name, signal }: { readonly name: string; readonly signal: AbortSignal },
+): Promise<unknown> {
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   const abort = (): void => reject(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
@@ -268,9 +280,9 @@ async function ask(stream: FrameStream, question: unknown, signal: AbortSignal):
     signal.throwIfAborted();
     stream.onFrame(({ header }) => resolve(header));
     void stream.closed.then((error) => {
-      if (error?.code === 'unknown_protocol') reject(new UnknownProtocolError(`${stream.peer} does not speak ${stream.protocol}.`));
+      if (error?.code === 'unknown_protocol') reject(new UnknownProtocolError(`${name} does not speak ${stream.protocol}.`));
       else if (error === undefined || error instanceof StreamLostError)
-        reject(new StreamLostError(`${stream.peer} was lost before it answered.`, { cause: error }));
+        reject(new StreamLostError(`${name} was lost before it answered.`, { cause: error }));
       else reject(error);
     });
     await Promise.race([stream.send(question), promise]);

@@ -1,6 +1,7 @@
 import {
   errorMessage,
   PeerRefusedError,
+  nameOf,
   type Clock,
   type Logger,
   type Mesh,
@@ -71,11 +72,6 @@ export async function fetchTable(id: ModelId, options: FetchTableOptions): Promi
       hint: 'Start a node that has it, or get it with pippa-agent pull.',
     },
   );
-}
-
-/** What people call the node. */
-export function nameOf(mesh: Mesh, peer: PeerId): string {
-  return mesh.peer(peer)?.card?.name ?? peer;
 }
 
 async function inOrderOfTrust(id: ModelId, options: FetchTableOptions, failures: string[]): Promise<PeerId[]> {

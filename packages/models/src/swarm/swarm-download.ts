@@ -1,4 +1,4 @@
-import { errorMessage, StoppedError, type PippaError, type Clock, type Logger, type Mesh, type PeerId } from '@pippa/core';
+import { errorMessage, StoppedError, nameOf, type PippaError, type Clock, type Logger, type Mesh, type PeerId } from '@pippa/core';
 import { PIECES_PROTOCOL, ProtocolError } from '@pippa/protocol';
 import { ModelNotHereError, OtherCopyError, WrongPieceError } from '../errors.ts';
 import { BufferPool } from '../pieces/buffer-pool.ts';
@@ -6,7 +6,7 @@ import type { PieceFile } from '../pieces/piece-file.ts';
 import { headerPieces } from '../pieces/piece-table.ts';
 import { AskAllowance } from './ask-allowance.ts';
 import { orderPieces, piecesUnderWay, slowPiece, takeOwned } from './choose-pieces.ts';
-import { askHave, holdersOf, nameOf } from './fetch-table.ts';
+import { askHave, holdersOf } from './fetch-table.ts';
 import { PieceSource } from './piece-source.ts';
 import { OriginFetch } from './origin-fetch.ts';
 import { PeerBook, type DroppedPeer } from './peer-book.ts';

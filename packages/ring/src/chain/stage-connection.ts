@@ -76,14 +76,14 @@ export class StageConnection {
   #reportCheckpoint: ((report: Extract<HostMessage, { kind: 'checkpointed' }>) => void) | undefined;
   #closing = false;
 
-  private constructor(stream: FrameStream, info: StageInfo) {
+  private constructor(stream: FrameStream, info: StageInfo, name: string) {
     this.peer = stream.peer;
     this.#stream = stream;
     this.info = info;
     this.lost = stream.closed.then((error) => {
       if (this.#closing) return undefined;
       // A peer that closes without having been asked to is as good as lost.
-      return error ?? new StreamLostError(`${stream.peer} closed its stage.`);
+      return error ?? new StreamLostError(`${name} closed its stage.`);
     });
     stream.onFrame((frame) => {
       try {
@@ -130,7 +130,7 @@ export class StageConnection {
         stream.send({ kind: 'open', ...opening } satisfies ConductorMessage).catch(reject);
       });
       checkInfo(info, opening, name);
-      return new StageConnection(stream, info);
+      return new StageConnection(stream, info, name);
     } catch (error) {
       stream.abort(new StageError('The stage could not be opened.'));
       signal.throwIfAborted();

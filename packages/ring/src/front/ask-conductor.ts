@@ -1,7 +1,6 @@
-import { PeerUnreachableError, PippaError, StreamLostError, type Mesh, type PeerId } from '@pippa/core';
+import { PeerUnreachableError, PippaError, StreamLostError, nameOf, type Mesh, type PeerId } from '@pippa/core';
 import { parseRingReport, RING_PROTOCOL, type RingCommand } from '@pippa/protocol';
 import { StageRefusedError } from '../chain/stage-connection.ts';
-import { nameOf } from '../ring/realise.ts';
 import { PlacementRefusedError } from '../ring/ring-planner.ts';
 import { reviveError } from './wire-errors.ts';
 

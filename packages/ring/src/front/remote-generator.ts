@@ -1,6 +1,7 @@
 import {
   PippaError,
   StreamLostError,
+  nameOf,
   type Frame,
   type GenerationEvent,
   type GenerationRequest,
@@ -76,7 +77,8 @@ export class RemoteGenerator implements TokenGenerator {
     signal.addEventListener('abort', onAbort, { once: true });
     void stream.closed.then((error) => {
       signal.removeEventListener('abort', onAbort);
-      if (!ended) events.fail(error ?? new StreamLostError(`${peer} closed the stream in the middle of an answer.`));
+      if (!ended)
+        events.fail(error ?? new StreamLostError(`${nameOf(this.#mesh, peer)} closed the stream in the middle of an answer.`));
     });
     // It may have been given while the stream was opened.
     if (signal.aborted) {

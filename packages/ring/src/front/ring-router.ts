@@ -3,6 +3,7 @@ import {
   StreamLostError,
   untilFirst,
   untilSettledOrAborted,
+  nameOf,
   type CardRing,
   type Clock,
   type GenerationRequest,
@@ -19,7 +20,6 @@ import { chooseRing, type RingCandidate } from '@pippa/planner';
 import type { RingWish } from '@pippa/protocol';
 import { StageRefusedError } from '../chain/stage-connection.ts';
 import { planWithShape } from '../ring/choose-shape.ts';
-import { nameOf } from '../ring/realise.ts';
 import type { Ring } from '../ring/ring.ts';
 import type { RingManager } from '../ring/ring-manager.ts';
 import { PlacementRefusedError, type PlannedRing, type RingPlanner, type RingShape } from '../ring/ring-planner.ts';

@@ -171,8 +171,10 @@ export class HostedStage {
       // What loading took is given back by now.
       onChange();
       if (this.#closed) return;
-      logger.warn({ ...about, err: error }, 'stage refused');
       const known = error instanceof PippaError ? error : undefined;
+      // Room that went meanwhile is nothing to see to: whoever asked for the stage is told, and looks for another node.
+      if (known?.code === 'out_of_memory') logger.info({ ...about, err: error }, 'stage refused');
+      else logger.warn({ ...about, err: error }, 'stage refused');
       this.#send({
         kind: 'refused',
         code: known?.code ?? 'unexpected',

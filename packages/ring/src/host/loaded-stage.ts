@@ -183,7 +183,8 @@ export class LoadedStage {
   #report(index: number, code: string, message: string): void {
     if (this.#closed) return;
     const { logger, order, send } = this.#parts;
-    logger.warn({ ring: order.ring, stage: index, code }, message);
+    // The conductor hears of it and decides what becomes of the ring.
+    logger.info({ ring: order.ring, model: order.model.name, stage: index, code }, message);
     send({ kind: 'failure', epoch: Math.max(0, this.epoch), index: Math.max(0, index), code, message });
   }
 }

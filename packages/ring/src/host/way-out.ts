@@ -1,5 +1,6 @@
 import {
   StreamLostError,
+  nameOf,
   type ActivationFormat,
   type FrameStream,
   type Mesh,
@@ -47,7 +48,7 @@ export class WayOut {
     const isDirect = ways !== undefined && peer !== mesh.self;
     const stream = await mesh.open(peer, STEPS_PROTOCOL);
     try {
-      const answer = isDirect ? firstAnswer(stream) : undefined;
+      const answer = isDirect ? firstAnswer(stream, nameOf(mesh, peer)) : undefined;
       await stream.send({ ...hello, direct: isDirect } satisfies StepsHello);
       const offer = (await answer)?.offer ?? null;
       if (offer !== null) await ways?.hand(offer, { epoch: hello.epoch, activations, copies, heldBelow });
@@ -68,7 +69,7 @@ export class WayOut {
   }
 }
 
-function firstAnswer(stream: FrameStream): Promise<StepsDirect> {
+function firstAnswer(stream: FrameStream, name: string): Promise<StepsDirect> {
   const answer = new Promise<StepsDirect>((resolve, reject) => {
     stream.onFrame(({ header }) => {
       try {
@@ -77,7 +78,7 @@ function firstAnswer(stream: FrameStream): Promise<StepsDirect> {
         reject(error);
       }
     });
-    void stream.closed.then((error) => reject(error ?? new StreamLostError(`${stream.peer} takes no steps.`)));
+    void stream.closed.then((error) => reject(error ?? new StreamLostError(`${name} takes no steps.`)));
   });
   // The hello may fail first, and then nobody waits for it.
   answer.catch(() => {});

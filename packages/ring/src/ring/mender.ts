@@ -1,4 +1,4 @@
-import { StageError, untilFirst, type Clock, type Logger, type Mesh, type PeerId } from '@pippa/core';
+import { formatDuration, StageError, untilFirst, type Clock, type Logger, type Mesh, type PeerId } from '@pippa/core';
 import type { ChainLoss } from '../chain/ring-chain.ts';
 import { LinkFailedError, StageRefusedError } from '../chain/stage-connection.ts';
 import { PlacementRefusedError } from './ring-planner.ts';
@@ -74,13 +74,16 @@ export class Mender {
         await stages.repair(excluded, signal);
         const loadMs = clock.nowMs() - triedMs;
         const { replayMs, replayedRows } = await relink();
-        this.#remember({ reason: loss.error.message, durationMs: clock.nowMs() - sinceMs, loadMs, replayMs, replayedRows });
+        const durationMs = clock.nowMs() - sinceMs;
+        this.#remember({ reason: loss.error.message, durationMs, loadMs, replayMs, replayedRows });
+        // As loud as the loss was.
+        logger.warn({}, `ring mended in ${formatDuration(durationMs)}`);
         return;
       } catch (error) {
         signal.throwIfAborted();
         failure = error;
         if (isShortOfRoom(error) && this.#parts.shallGiveWay()) throw error;
-        logger.warn({ err: error }, 'ring not mended yet');
+        logger.info({ err: error }, 'ring not mended yet');
         const before = stages.connections.length;
         await stages.dropLost();
         const isLess = stages.connections.length < before;

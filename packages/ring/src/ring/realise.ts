@@ -1,4 +1,4 @@
-import { StageError, type Mesh, type PeerId, type PippaError } from '@pippa/core';
+import { StageError, nameOf, type Mesh, type PeerId, type PippaError } from '@pippa/core';
 import type { PlacedStage } from '@pippa/protocol';
 import { StageConnection, type StageOpening } from '../chain/stage-connection.ts';
 
@@ -91,10 +91,4 @@ export function closeAll(connections: readonly StageConnection[], reason?: Pippa
     if (reason === undefined) connection.close().catch(() => {});
     else connection.abandon(reason);
   }
-}
-
-/** What people call a node. */
-export function nameOf(mesh: Mesh, peer: PeerId): string {
-  const card = peer === mesh.self ? mesh.card : mesh.peer(peer)?.card;
-  return card?.name ?? peer;
 }

@@ -188,7 +188,8 @@ export class RingManager implements Startable {
         this.#comingUp.delete(wish.model.id);
         this.#rings.delete(ring.id);
         this.#tell();
-        this.#logger.warn({ err: error, model: manifest.name }, 'ring did not come up');
+        // Whoever asked for it is told.
+        this.#logger.info({ err: error, model: manifest.name }, 'ring did not come up');
       },
     );
     this.#tell();

@@ -3,6 +3,7 @@ import {
   PippaError,
   StageError,
   StoppedError,
+  nameOf,
   type CardRing,
   type Clock,
   type DirectDoor,
@@ -22,7 +23,6 @@ import { takeCare } from './caretaker.ts';
 import { IdleTime } from './idle-time.ts';
 import { Mender, type Recovery } from './mender.ts';
 import { Mover } from './mover.ts';
-import { nameOf } from './realise.ts';
 import { ringCard } from './ring-card.ts';
 import type { RingPlanner } from './ring-planner.ts';
 import { EXACT_SHAPES, type RingSettings } from './ring-settings.ts';
@@ -272,7 +272,8 @@ export class Ring {
 
   #onLost(loss: ChainLoss): void {
     if (this.#state !== 'ready' || this.#conductor === undefined) return;
-    this.#logger.warn({ err: loss.error, peer: loss.suspect, epoch: this.#stages.epoch }, 'ring broken');
+    const node = loss.suspect === undefined ? {} : { node: nameOf(this.#parts.mesh, loss.suspect) };
+    this.#logger.warn({ err: loss.error, ...node, epoch: this.#stages.epoch }, 'ring broken');
     const { generatedTokens } = this.#conductor.snapshot();
     this.#conductor.pause();
     this.#setState('recovering');

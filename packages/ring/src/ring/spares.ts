@@ -1,7 +1,6 @@
-import type { Clock, Mesh, PeerId } from '@pippa/core';
+import { nameOf, type Clock, type Mesh, type PeerId } from '@pippa/core';
 import type { PlacedStage } from '@pippa/protocol';
 import { StageConnection, type StageOpening } from '../chain/stage-connection.ts';
-import { nameOf } from './realise.ts';
 import type { PlannedSpare } from './ring-planner.ts';
 
 /** A node that would not take a spare is left alone for so long. */
