@@ -46,7 +46,7 @@ export function readableLine(
 
 function failureOf(value: unknown): Failure | undefined {
   if (value === undefined || value === null) return undefined;
-  if (typeof value !== 'object') return { message: String(value), hint: undefined, stack: undefined };
+  if (typeof value !== 'object') return { message: textOf(value), hint: undefined, stack: undefined };
   const { message, hint, stack } = value as Readonly<Record<string, unknown>>;
   return {
     message: typeof message === 'string' ? message : JSON.stringify(value),
