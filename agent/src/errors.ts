@@ -57,6 +57,11 @@ export class TooManyStagesError extends PippaError {
   readonly code = 'too_many_stages';
 }
 
+/** The model is up, but not as it was asked for. */
+export class AlreadyUpError extends PippaError {
+  readonly code = 'already_up';
+}
+
 /** A command needs the running agent, and there is none with this state folder. */
 export class AgentNotRunningError extends PippaError {
   readonly code = 'agent_not_running';

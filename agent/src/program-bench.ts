@@ -6,6 +6,7 @@ export interface BenchWords {
   readonly rounds: string;
   readonly concurrency: string;
   readonly stages?: string;
+  readonly nodes?: readonly string[];
   readonly svg?: string;
   readonly json: boolean;
 }
@@ -36,11 +37,16 @@ export function addBenchCommand(
     .option('--prompt <tokens>', 'length of the long prompt', '512')
     .option('--rounds <number>', 'how often each thing is measured; the median counts', '3')
     .option('--concurrency <numbers>', 'streams at once, with commas between', '1,2,4,8')
-    .option('--stages <numbers>', 'bring the model up over so many nodes, one number after the other: `1,2,3`')
+    .option('--stages <numbers>', 'bring the model up in so many stages, one number after the other: 1,2,3')
+    .option('--nodes <names>', 'bring it up over these nodes, a stage each: names with commas between; repeat it for more', collect)
     .option('--svg <file>', 'draw the figures into a file')
     .option('--json', 'as JSON');
   withSettings(bench).action(() => {
     const { json, ...words } = bench.opts<BenchWords>();
     return actions.bench(flagsOf(bench), bench.args[0] ?? '', { ...words, json });
   });
+}
+
+function collect(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
 }

@@ -2,12 +2,15 @@ import { EventEmitter } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { modelId, silentLogger, type CardRing } from '@pippa/core';
+import { ModelNotFoundError, modelId, silentLogger, type CardRing } from '@pippa/core';
+import { manifestOf, readGgufModel } from '@pippa/gguf';
 import { writeTinyModel } from '@pippa/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runCli } from '../src/cli.ts';
+import { implement } from '../src/control/contract.ts';
 import { createControlServer } from '../src/control/server.ts';
 import { meshOperations } from '../src/operations/mesh-operations.ts';
+import { manifestOperation } from '../src/operations/ring-operations.ts';
 import { FakeAdministration } from './support/fake-administration.ts';
 import { fakeTerminal } from './support/fake-terminal.ts';
 
@@ -37,18 +40,21 @@ test('a model is placed on this machine when no agent runs', async () => {
   const { code, out } = await plan(join(directory, 'tiny.gguf'));
   expect(code).toBe(0);
   expect(out).toMatch(/1 node of this machine/);
-  expect(out).toMatch(/\b0-7 +8 /);
+  expect(out).toMatch(/\b0-7 +\S+ [KM]B /);
   expect(out).toContain('runs on one node alone');
 });
 
 test('with an agent running, the living nodes of its mesh are planned for, as their cards say', async () => {
   await mkdir(join(directory, 'running'), { mode: 0o700 });
   const administration = new FakeAdministration();
-  const operations = meshOperations({
-    version: '0.1.0',
-    url: () => undefined,
-    mesh: () => ({ state: 'on', administration }),
-  });
+  const header = await readGgufModel(join(directory, 'tiny.gguf'));
+  const operations = [
+    ...meshOperations({ version: '0.1.0', url: () => undefined, mesh: () => ({ state: 'on', administration }) }),
+    implement(manifestOperation, ({ model }) => {
+      if (model !== 'elsewhere') throw new ModelNotFoundError(model, ['elsewhere']);
+      return manifestOf(header, { name: model, id: modelId('e'.repeat(64)) });
+    }),
+  ];
   const socketPath = join(directory, 'running/agent.sock');
   const server = createControlServer({ socketPath, operations, version: '0.1.0', logger: silentLogger });
   await server.start();
@@ -70,6 +76,11 @@ test('with an agent running, the living nodes of its mesh are planned for, as th
       rings: [{ ...ring, model: modelId(model.id), stages, measuredTokensPerSecond: 77 }],
     };
     expect((await plan(join(directory, 'tiny.gguf'), ...state, '--split', '2')).out).toMatch(/one answer +77\.0 tokens\/s/);
+    // A model that the agent or one of its peers has, and this command does not find.
+    const elsewhere = await plan('elsewhere', ...state, '--only', 'ben');
+    expect(elsewhere.out).toMatch(/^elsewhere[\s\S]*^ben +0-7 /m);
+    const nowhere = await plan('nowhere', ...state);
+    expect(nowhere).toMatchObject({ code: 1, error: expect.stringContaining('There is no model "nowhere"') });
     const alone = await plan(join(directory, 'tiny.gguf'), ...state, '--only', 'ben');
     expect(alone.out).toMatch(/^ben +0-7 /m);
   } finally {

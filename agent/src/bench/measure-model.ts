@@ -21,6 +21,9 @@ export interface BenchFigures {
   /** Share of a token's time that no stage computes: the network, and waiting. 0 .. 1; undefined: not told. */
   readonly networkShare: number | undefined;
   readonly concurrency: readonly { readonly streams: number; readonly rate: number }[];
+  /** What was measured with: less than the plan says where the context is short. */
+  readonly tokens: number;
+  readonly promptTokens: number;
 }
 
 const SHORT_PROMPT_TOKENS = 16;
@@ -75,7 +78,7 @@ export async function measureModel(
   const contextTokens = generator.contextTokens;
   const tokens = Math.max(2, Math.min(plan.tokens, contextTokens - SHORT_PROMPT_TOKENS - 1));
   const promptTokens = Math.min(plan.promptTokens, contextTokens - 2);
-  const steps = plan.rounds * 2 + 1 + plan.concurrency.length;
+  const steps = plan.rounds * 2 + 1 + FIRST_TOKEN_RUNS + plan.concurrency.length;
   let done = 0;
   const step = (message: string): void => {
     onProgress(done / steps, message);
@@ -93,25 +96,36 @@ export async function measureModel(
     prefill.push((promptTokens * 1000) / (await generate(promptTokens, 1)).firstMs);
   }
   const firstMs: number[] = [];
-  for (let run = 0; run < FIRST_TOKEN_RUNS; run += 1) firstMs.push((await generate(SHORT_PROMPT_TOKENS, 1)).firstMs);
+  for (let run = 0; run < FIRST_TOKEN_RUNS; run += 1) {
+    step('first tokens');
+    firstMs.push((await generate(SHORT_PROMPT_TOKENS, 1)).firstMs);
+  }
   const concurrency: { streams: number; rate: number }[] = [];
   for (const streams of plan.concurrency) {
-    step(`${streams} streams`);
+    step(streams === 1 ? '1 stream' : `${streams} streams`);
     const all = await Promise.all(Array.from({ length: streams }, () => generate(SHORT_PROMPT_TOKENS, tokens)));
-    // While all of them ran: from when the last had its first token to when the first was done.
-    const lastMs = Math.max(...all.map((each) => each.lastMs));
-    concurrency.push({ streams, rate: (all.reduce((sum, each) => sum + each.count, 0) * 1000) / lastMs });
+    concurrency.push({ streams, rate: decodeRate(all) });
   }
   return {
     decodeRate: quantile(
-      decode.map((each) => ((each.count - 1) * 1000) / (each.lastMs - each.firstMs)),
+      decode.map((each) => decodeRate([each])),
       0.5,
     ),
     prefillRate: quantile(prefill, 0.5),
     firstTokenMs: { p50: quantile(firstMs, 0.5), p99: quantile(firstMs, 0.99) },
     networkShare: networkShare(decode),
     concurrency,
+    tokens,
+    promptTokens,
   };
+}
+
+/** Tokens a second of all together, after the first of each: from the first token of any of them to the last. */
+function decodeRate(all: readonly Generated[]): number {
+  const firstMs = Math.min(...all.map((each) => each.firstMs));
+  const lastMs = Math.max(...all.map((each) => each.lastMs));
+  const tokens = all.reduce((sum, each) => sum + Math.max(0, each.count - 1), 0);
+  return lastMs > firstMs ? (tokens * 1000) / (lastMs - firstMs) : 0;
 }
 
 function networkShare(decode: readonly Generated[]): number | undefined {

@@ -1,3 +1,4 @@
+import { nodeNames } from '../bench/asked-placements.ts';
 import { callAgent } from '../control/client.ts';
 import { UsageError } from '../errors.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -17,24 +18,19 @@ export async function up(context: CommandContext, model: string, words: UpWords)
   const input = {
     model,
     ...choices,
-    ...(tokens === undefined ? {} : { context: wholeNumber('--context', tokens) }),
-    ...(stages === undefined ? {} : { stages: wholeNumber('--stages', stages) }),
-    ...(nodes === undefined
-      ? {}
-      : {
-          nodes: nodes
-            .split(',')
-            .map((name) => name.trim())
-            .filter((name) => name !== ''),
-        }),
+    ...(tokens === undefined ? {} : { context: wholeNumber('--context', tokens, { least: 64, most: 16_777_216 }) }),
+    ...(stages === undefined ? {} : { stages: wholeNumber('--stages', stages, { most: 64 }) }),
+    ...(nodes === undefined ? {} : { nodes: [...nodeNames(nodes)] }),
   };
   const ring = await withProgress(`Loading ${printable(model)}`, context, (onProgress) =>
     callAgent(paths.socket, upOperation, input, {
-      onEvent: ({ fraction }) => onProgress(fraction),
+      onEvent: ({ fraction, message }) => onProgress(fraction, message),
       signal: interrupts.asked,
     }),
   );
-  terminal.stdout.write(json ? `${JSON.stringify(ring, undefined, 2)}\n` : ringView(ring, painter(terminal.stdout, environment)));
+  terminal.stdout.write(
+    json ? `${JSON.stringify(ring, undefined, 2)}\n` : ringView(ring, input, painter(terminal.stdout, environment)),
+  );
   return EXIT.ok;
 }
 

@@ -5,19 +5,18 @@ import { AgentNotRunningError } from '../errors.ts';
 import { statusOperation } from '../operations/mesh-operations.ts';
 import { holdersAmong, type ModelHolder } from './model-in-house.ts';
 
-/** A model that other nodes have and this one does not. */
+/** A model that the running agent or other nodes have, and that does not lie where a command looks for models. */
 export interface PeerModel extends Pick<CardModel, 'id' | 'name' | 'fileBytes' | 'layerCount'> {
   readonly holders: readonly ModelHolder[];
 }
 
-/** Models of the mesh's other nodes that are not among those here; none when no agent runs. */
+/** Models of the running agent and of its mesh's other nodes that are not among those here; none when no agent runs. */
 export async function peerModels(here: ReadonlySet<string>, { paths, interrupts }: CommandContext): Promise<readonly PeerModel[]> {
   try {
-    const { peers } = await callAgent(paths.socket, statusOperation, {}, { signal: interrupts.asked });
-    return modelsOfPeers(
-      peers.flatMap(({ card, state }) => (state === 'dead' || card === undefined ? [] : [card])),
-      here,
-    );
+    const { self, peers } = await callAgent(paths.socket, statusOperation, {}, { signal: interrupts.asked });
+    const living = peers.flatMap(({ card, state }) => (state === 'dead' || card === undefined ? [] : [card]));
+    // The agent itself may look in folders that this command was not told of.
+    return modelsOfPeers([self, ...living], here);
   } catch (error) {
     if (error instanceof AgentNotRunningError) return [];
     throw error;

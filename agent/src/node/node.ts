@@ -7,6 +7,7 @@ import {
   type CardStage,
   type Logger,
   type Mesh,
+  type ModelManifest,
   type PeerId,
   type ServedModel,
   type Startable,
@@ -305,9 +306,9 @@ export class Node implements Startable {
     return front;
   }
 
-  /** Size of the model's vocabulary, known from its header. */
-  async vocabularySize(model: NamedModel, signal: AbortSignal): Promise<number> {
-    return (await this.#options.files.manifest(model, signal)).vocabularySize;
+  /** What is known of the model from its header, got from whoever has it. Throws `ModelNotFoundError` when nobody does. */
+  manifest(model: NamedModel, signal: AbortSignal): Promise<ModelManifest> {
+    return this.#options.files.manifest(model, signal);
   }
 
   /** Generates tokens of the model wherever it runs, and goes on elsewhere when that is lost. */

@@ -1,7 +1,8 @@
-import { StoppedError, type CardRing, type Mesh, type PeerId, type RingId } from '@pippa/core';
+import { StoppedError, type CardRing, type Mesh, type ModelManifest, type PeerId, type RingId } from '@pippa/core';
 import type { BringUpProgress, KnownRing } from '@pippa/ring';
 import { z } from 'zod';
 import { implement, operation, type OperationContract, type OperationHandler } from '../control/contract.ts';
+import { AlreadyUpError } from '../errors.ts';
 import { findNode } from '../mesh/find-node.ts';
 import type { NamedNode } from '../mesh/mesh-administration.ts';
 import type { KnownModels } from '../node/known-models.ts';
@@ -33,8 +34,12 @@ export const ringReportSchema = z.object({
   contextUse: z.number().optional(),
   /** Times that it was mended after a loss. */
   recoveries: z.int().optional(),
-  /** Why its stages are where they are; of rings that this node conducts. */
+  /** Why its stages are where they are; of rings that this node conducts or had brought up. */
   reasons: z.array(z.string()).optional(),
+  /** It came up because there was much to do. */
+  isCopy: z.boolean().optional(),
+  /** It was up before it was asked for. */
+  wasUp: z.boolean().optional(),
 });
 
 export type RingReport = z.output<typeof ringReportSchema>;
@@ -46,6 +51,8 @@ const upInput = z.strictObject({
   context: z.int().min(64).max(16_777_216).optional(),
   stages: z.int().min(1).max(64).optional(),
   nodes: z.array(name).min(1).max(64).optional(),
+  /** False: it goes when nobody uses it, and does not come back after a restart. Left out: it stays. */
+  keep: z.boolean().default(true),
 });
 const progress = z.object({ fraction: z.number(), message: z.string() });
 
@@ -56,11 +63,18 @@ export const upOperation: OperationContract<typeof upInput, typeof ringReportSch
   result: ringReportSchema,
   event: progress,
 };
-/** Takes down all rings of a model, or all there are; tells which. */
+/** What placing a model of the mesh needs to know of it, whoever has it. */
+export const manifestOperation = operation(
+  'manifest',
+  z.strictObject({ model: name }),
+  // One agent's own word to its commands: its shape is taken as given.
+  z.custom<ModelManifest>((value) => typeof value === 'object' && value !== null),
+);
+/** Takes down all rings of a model, or all there are; tells which. `forget`: they do not come back after a restart. */
 export const downOperation = operation(
   'down',
-  z.strictObject({ model: name.optional() }),
-  z.array(z.object({ ring: z.string(), model: z.string() })),
+  z.strictObject({ model: name.optional(), forget: z.boolean().default(true) }),
+  z.array(z.object({ ring: z.string(), model: z.string(), isKept: z.boolean().default(false) })),
 );
 
 export interface RingOperationParts {
@@ -70,29 +84,53 @@ export interface RingOperationParts {
 
 export function ringOperations({ node, models }: RingOperationParts): readonly OperationHandler[] {
   return [
-    implement(psOperation, () => node.router.rings().map((ring) => report(node, ring))),
-    implement(upOperation, async ({ model, nodes, ...change }, { emit, signal }) => {
+    implement(psOperation, () => node.router.rings().map((ring) => ringReport(node, ring))),
+    implement(manifestOperation, ({ model }, { signal }) => node.manifest(models.find(model), signal)),
+    implement(upOperation, async ({ model, nodes, keep, ...change }, { emit, signal }) => {
       const only = nodes?.map((each) => findNode(each, namedNodes(node.mesh)).peer);
-      const wish: WishChange = { ...change, keep: true, desired: true, ...(only === undefined ? {} : { only }) };
+      const wish: WishChange = { ...change, keep, desired: keep, ...(only === undefined ? {} : { only }) };
       const named = models.find(model);
+      const there = node.router.rings().find(({ card }) => card.model === named.id && card.state !== 'loading');
+      if (there !== undefined) refuseOther(node.mesh, there.card, { stages: change.stages, only });
       const onProgress = (step: BringUpProgress): void => emit(step);
       await node.bringUp(named, { signal, onProgress }, wish);
       const up = node.router.rings().find(({ card }) => card.model === named.id);
       if (up === undefined) throw new StoppedError(`${model} went down again at once.`);
-      return report(node, up);
+      return { ...ringReport(node, up), ...(there === undefined ? {} : { wasUp: true }) };
     }),
-    implement(downOperation, async ({ model }, { signal }) => {
+    implement(downOperation, async ({ model, forget }, { signal }) => {
       const id = model === undefined ? undefined : models.find(model).id;
       const rings = node.router.rings().filter(({ card }) => id === undefined || card.model === id);
-      await Promise.all(rings.map((ring) => node.router.takeDown(ring, { forget: true, signal })));
-      return rings.map(({ card }) => ({ ring: card.ring, model: card.name }));
+      await Promise.all(rings.map((ring) => node.router.takeDown(ring, { forget, signal })));
+      return rings.map(({ card }) => ({ ring: card.ring, model: card.name, isKept: card.isKept === true }));
     }),
   ];
 }
 
-function report(node: Node, { conductor, card }: KnownRing): RingReport {
+/** What is up already does not move for being asked for otherwise. */
+function refuseOther(
+  mesh: Mesh,
+  { name: model, stages }: CardRing,
+  asked: { readonly stages: number | undefined; readonly only: readonly PeerId[] | undefined },
+): void {
+  const isOther =
+    (asked.stages !== undefined && asked.stages !== stages.length) ||
+    (asked.only !== undefined && stages.some(({ peer }) => asked.only?.includes(peer) !== true));
+  if (!isOther) return;
+  const nodes = [...new Set(stages.map(({ peer }) => nodeName(mesh, peer)))].join(', ');
+  throw new AlreadyUpError(
+    `${model} is up already, in ${stages.length === 1 ? '1 stage' : `${stages.length} stages`} on ${nodes}.`,
+    {
+      hint: `To have it otherwise, take it down first: pippa-agent down ${model}`,
+    },
+  );
+}
+
+/** A ring as people are shown it. */
+export function ringReport(node: Node, { conductor, card }: KnownRing): RingReport {
   const own = node.manager.rings.find((ring) => ring.id === card.ring);
   const snapshot = own?.snapshot();
+  const reasons = node.router.reasonsOf(card.ring);
   return {
     ring: card.ring,
     model: card.name,
@@ -109,7 +147,8 @@ function report(node: Node, { conductor, card }: KnownRing): RingReport {
     measuredTokensPerSecond: card.measuredTokensPerSecond,
     ...(snapshot === undefined ? {} : { contextUse: snapshot.usedCells / Math.max(1, snapshot.contextCells) }),
     ...(card.recoveries === undefined ? {} : { recoveries: card.recoveries }),
-    ...(own === undefined ? {} : { reasons: [...own.reasons] }),
+    ...(reasons.length === 0 ? {} : { reasons: [...reasons] }),
+    ...(card.isCopy === true ? { isCopy: true } : {}),
   };
 }
 

@@ -1,13 +1,19 @@
+import { printable } from './printable.ts';
+import { shorten } from './shorten.ts';
 import { painter, type Terminal } from './terminal.ts';
 
 const WIDTH = 24;
+/** Spaces, the percentage, and the last column, which some terminals wrap at. */
+const BESIDE = 11;
+const DEFAULT_COLUMNS = 80;
+const SHORTEST_MESSAGE = 8;
 
 /** A bar that is drawn over itself on a terminal's stderr; nothing anywhere else. */
 class ProgressLine {
   readonly #terminal: Terminal;
   readonly #environment: NodeJS.ProcessEnv;
   readonly #label: string;
-  #drawn = -1;
+  #drawn: string | undefined;
 
   constructor(label: string, terminal: Terminal, environment: NodeJS.ProcessEnv) {
     this.#label = label;
@@ -16,19 +22,23 @@ class ProgressLine {
     this.update(0);
   }
 
-  /** `fraction`: 0 .. 1 */
-  update(fraction: number): void {
+  /** `fraction`: 0 .. 1. `message`: what is being done; cut where the line ends. */
+  update(fraction: number, message = ''): void {
     const percent = Math.floor(Math.min(1, Math.max(0, fraction)) * 100);
-    if (this.#terminal.stderr.isTTY !== true || percent === this.#drawn) return;
-    this.#drawn = percent;
-    const paint = painter(this.#terminal.stderr, this.#environment);
+    const { stderr } = this.#terminal;
+    const room = (stderr.columns ?? DEFAULT_COLUMNS) - this.#label.length - WIDTH - BESIDE;
+    const told = room > SHORTEST_MESSAGE ? shorten(printable(message), room) : '';
+    const state = `${percent} ${told}`;
+    if (stderr.isTTY !== true || state === this.#drawn) return;
+    this.#drawn = state;
+    const paint = painter(stderr, this.#environment);
     const filled = Math.round((percent / 100) * WIDTH);
     const bar = paint('cyan', '━'.repeat(filled)) + paint('dim', '━'.repeat(WIDTH - filled));
-    this.#terminal.stderr.write(`\r\u001B[K  ${this.#label} ${bar} ${percent}%`);
+    stderr.write(`\r\u001B[K  ${this.#label} ${bar} ${percent}%${told === '' ? '' : `  ${paint('dim', told)}`}`);
   }
 
   end(): void {
-    if (this.#drawn >= 0) this.#terminal.stderr.write('\r\u001B[K');
+    if (this.#drawn !== undefined) this.#terminal.stderr.write('\r\u001B[K');
   }
 }
 
@@ -36,11 +46,11 @@ class ProgressLine {
 export async function withProgress<Result>(
   label: string,
   { terminal, environment }: { readonly terminal: Terminal; readonly environment: NodeJS.ProcessEnv },
-  work: (onProgress: (fraction: number) => void) => Promise<Result>,
+  work: (onProgress: (fraction: number, message?: string) => void) => Promise<Result>,
 ): Promise<Result> {
   const line = new ProgressLine(label, terminal, environment);
   try {
-    return await work((fraction) => line.update(fraction));
+    return await work((fraction, message) => line.update(fraction, message));
   } finally {
     line.end();
   }

@@ -1,5 +1,6 @@
 import { GIB, MIB, type LinkFacts, type NodeCard, type Peer, type PeerState } from '@pippa/core';
 import { printable } from '../terminal/printable.ts';
+import { shorten } from '../terminal/shorten.ts';
 import type { Paint } from '../terminal/terminal.ts';
 
 const INTERFACES: Readonly<Record<LinkFacts['interfaceType'], string>> = {
@@ -92,8 +93,4 @@ export function peerName({ card, id }: Pick<Peer, 'card' | 'id'>): string {
 /** The end of an id: its beginning is the same for all. */
 export function shortId(id: string): string {
   return `…${printable(id).slice(-8)}`;
-}
-
-export function shorten(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
 }

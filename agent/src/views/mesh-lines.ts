@@ -2,8 +2,9 @@ import { formatBytes } from '@pippa/core';
 import type { MeshState } from '../mesh/mesh-administration.ts';
 import type { MeshNotice } from '../mesh/notices.ts';
 import { printable } from '../terminal/printable.ts';
+import { shorten } from '../terminal/shorten.ts';
 import type { Paint } from '../terminal/terminal.ts';
-import { peerName, shorten } from './cells.ts';
+import { peerName } from './cells.ts';
 
 /** Most peers that the banner names. */
 const MAX_NAMED = 6;

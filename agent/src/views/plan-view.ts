@@ -4,7 +4,7 @@ import type { PlanNodes } from '../plan/plan-nodes.ts';
 import { columns } from '../terminal/columns.ts';
 import { printable } from '../terminal/printable.ts';
 import type { Paint } from '../terminal/terminal.ts';
-import { shorten } from './cells.ts';
+import { shorten } from '../terminal/shorten.ts';
 
 export interface PlanShown {
   readonly manifest: ModelManifest;
@@ -13,8 +13,8 @@ export interface PlanShown {
   readonly result: PlacementResult;
 }
 
-const HEAD = ['NODE', 'LAYERS', 'COUNT', 'WEIGHTS', 'CONTEXT', 'WORKING', 'MEMORY', 'BUDGET', 'A TOKEN'];
-const RIGHT = [2, 3, 4, 5, 6, 7, 8];
+const HEAD = ['NODE', 'LAYERS', 'WEIGHTS', 'CONTEXT', 'WORKING', 'MEMORY', 'BUDGET', 'A TOKEN'];
+const RIGHT = [2, 3, 4, 5, 6, 7];
 
 /** What `pippa-agent plan` prints. */
 export function planView({ manifest, place, wish, result }: PlanShown, paint: Paint): string {
@@ -37,7 +37,6 @@ function placedLines(placed: Placed, place: PlanNodes, paint: Paint): string[] {
     return [
       shorten(printable(node?.name ?? peer), 24),
       to - from === 1 ? String(from) : `${from}-${to - 1}`,
-      String(to - from),
       ...[memory.weights, memory.context, memory.compute, memory.total].map(formatBytes),
       share,
       `${computeMs.toFixed(1)} ms`,

@@ -1,9 +1,10 @@
 import type { CardRing, NodeCard } from '@pippa/core';
 import type { NodeReport } from '../operations/node-report.ts';
 import { printable } from '../terminal/printable.ts';
+import { shorten } from '../terminal/shorten.ts';
 import { table } from '../terminal/table.ts';
 import type { Paint } from '../terminal/terminal.ts';
-import { chipCell, conditionCell, linkCell, memoryCell, peerName, shorten, stateCell } from './cells.ts';
+import { chipCell, conditionCell, linkCell, memoryCell, peerName, stateCell } from './cells.ts';
 
 /** What `pippa-agent status` prints: nodes, memory, links, rings. */
 export function statusView(report: NodeReport, paint: Paint): string {

@@ -43,8 +43,12 @@ export interface CardRing {
   readonly measuredTokensPerSecond: number;
   /** Times that it was mended after a loss since it came up; left out by agents that did not tell yet. */
   readonly recoveries?: number;
-  /** Somebody named its nodes: it is not given up for another ring. */
+  /** Somebody named its nodes, or in how many stages it is to be: it is not given up for another ring, and has no copies. */
   readonly isFixed?: boolean;
+  /** Somebody wants it up whether it is used or not: it goes last when memory is wanted. */
+  readonly isKept?: boolean;
+  /** When it was used last, wall-clock milliseconds in whole minutes, rounded up; left out by agents that do not tell. */
+  readonly lastUsedMs?: number;
   /** It came up beside another ring of the model that had more to do than it could. */
   readonly isCopy?: boolean;
 }

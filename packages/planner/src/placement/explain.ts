@@ -59,10 +59,12 @@ export function warn({ placed, stages, links, nodes, wish, costs, level }: Facts
   const warnings: string[] = [];
   if (stages.length > 1 && networkShare >= POLICY.networkShare)
     warnings.push(`The network takes ${percent(networkShare)} of a token's time: a node more would not make it faster.`);
-  if (wish.lane === 'interactive' && decodeTokensPerSecond < marks.tokensPerSecond) {
-    const rate = `${decodeTokensPerSecond.toFixed(1)} tokens/s predicted`;
+  // As it is told: 14.97 are the 15.
+  const told = Number(decodeTokensPerSecond.toFixed(1));
+  if (wish.lane === 'interactive' && told < marks.tokensPerSecond) {
+    const rate = `${told.toFixed(1)} tokens/s predicted`;
     warnings.push(
-      decodeTokensPerSecond < marks.warnTokensPerSecond
+      told < marks.warnTokensPerSecond
         ? `${rate}: too slow to talk to (below ${marks.warnTokensPerSecond}); a smaller model or a stronger quantisation would be faster.`
         : `${rate}: below the ${marks.tokensPerSecond} that a conversation wants.`,
     );

@@ -35,7 +35,7 @@ export function checkAssignment(assigned: readonly StageRange[], context: Placem
   const placed = placedOf(stages, context);
   const level = { soloShare: 1, allowsReluctantHops: true };
   const warnings = warn({ placed, stages, level, nodes, links, costs, wish: input.wish });
-  return { ...placed, reasons: ['The stages are as asked for.', ...placed.reasons], warnings };
+  return { ...placed, reasons: ['The stages are where the node that asked for them put them.', ...placed.reasons], warnings };
 }
 
 function isLoaded({ from, to }: StageRange, node: PlannerNode, model: ModelId): boolean {

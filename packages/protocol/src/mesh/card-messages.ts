@@ -44,6 +44,8 @@ export const cardRing = z.object({
   measuredTokensPerSecond: amount,
   recoveries: count.exactOptional(),
   isFixed: z.boolean().exactOptional(),
+  isKept: z.boolean().exactOptional(),
+  lastUsedMs: count.exactOptional(),
   isCopy: z.boolean().exactOptional(),
 });
 

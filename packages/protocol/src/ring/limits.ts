@@ -21,6 +21,8 @@ export const RING_LIMITS = {
   /** Log bias entries: any token may have one. */
   logitBias: 65_536,
   nameCharacters: 512,
+  /** Sentences about a placement: a few of each stage. */
+  reasons: 256,
   messageCharacters: 4096,
   idCharacters: 128,
 } as const;

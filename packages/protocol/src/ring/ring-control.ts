@@ -47,7 +47,12 @@ const ringCommand = z.discriminatedUnion('kind', [
 
 const ringReport = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('progress'), message: messageField, fraction: z.number().min(0).max(1) }),
-  z.object({ kind: z.literal('up'), ring: ringField }),
+  z.object({
+    kind: z.literal('up'),
+    ring: ringField,
+    /** Why its stages are where they are, for people. */
+    reasons: z.array(messageField).max(RING_LIMITS.reasons).exactOptional(),
+  }),
   z.object({ kind: z.literal('down') }),
   z.object({ kind: z.literal('refused'), code: codeField, message: messageField, hint: messageField.exactOptional() }),
 ]);

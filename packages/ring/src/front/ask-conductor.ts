@@ -1,4 +1,4 @@
-import { PeerUnreachableError, PippaError, StreamLostError, nameOf, type Mesh, type PeerId } from '@pippa/core';
+import { PeerUnreachableError, PippaError, StreamLostError, nameOf, type Mesh, type PeerId, type RingId } from '@pippa/core';
 import { parseRingReport, RING_PROTOCOL, type RingCommand } from '@pippa/protocol';
 import { StageRefusedError } from '../chain/stage-connection.ts';
 import { PlacementRefusedError } from '../ring/ring-planner.ts';
@@ -9,24 +9,32 @@ export interface AskOptions {
   readonly signal: AbortSignal;
 }
 
+/** What became of it. */
+export interface ConductorAnswer {
+  /** The ring that is up. */
+  readonly ring?: RingId;
+  /** Why its stages are where they are, in words. */
+  readonly reasons: readonly string[];
+}
+
 /** Has another node do something about a ring that it conducts, or is to. Throws why it did not, or `StreamLostError`. */
 export async function askConductor(
   mesh: Mesh,
   conductor: PeerId,
   command: RingCommand,
   { onProgress, signal }: AskOptions,
-): Promise<void> {
+): Promise<ConductorAnswer> {
   const stream = await mesh.open(conductor, RING_PROTOCOL, { signal });
   const onAbort = (): void => void stream.close();
   signal.addEventListener('abort', onAbort, { once: true });
   try {
-    await new Promise<void>((resolve, reject) => {
+    return await new Promise<ConductorAnswer>((resolve, reject) => {
       stream.onFrame(({ header }) => {
         try {
           const report = parseRingReport(header);
           if (report.kind === 'progress') onProgress?.({ fraction: report.fraction, message: report.message });
           else if (report.kind === 'refused') reject(refusal(report));
-          else resolve();
+          else resolve(report.kind === 'up' ? { ring: report.ring, reasons: report.reasons ?? [] } : { reasons: [] });
         } catch (error) {
           reject(error);
         }

@@ -17,7 +17,7 @@ import {
   type TokenGenerator,
 } from '@pippa/core';
 import { chooseRing, type RingCandidate } from '@pippa/planner';
-import type { RingWish } from '@pippa/protocol';
+import type { RingCommand, RingWish } from '@pippa/protocol';
 import { StageRefusedError } from '../chain/stage-connection.ts';
 import { planWithShape } from '../ring/choose-shape.ts';
 import type { Ring } from '../ring/ring.ts';
@@ -74,7 +74,8 @@ export interface RingRouterParts {
 export class RingRouter {
   readonly #parts: RingRouterParts;
   readonly #comingUp = new Map<ModelId, ComingUp>();
-
+  /** Of rings that other nodes conduct for this one. */
+  readonly #reasons = new Map<RingId, readonly string[]>();
   readonly #prefixes = new PrefixMemory();
   readonly #outstanding = new Outstanding();
   readonly #stopped = new AbortController();
@@ -97,6 +98,17 @@ export class RingRouter {
       .filter((peer) => peer.state !== 'dead')
       .flatMap((peer) => (peer.card?.rings ?? []).map((card) => ({ conductor: peer.id, card })));
     return [...own, ...others];
+  }
+
+  /** Why the stages of a ring are where they are, in words; none where this node neither conducts it nor had it brought up. */
+  reasonsOf(ring: RingId): readonly string[] {
+    return this.#parts.manager.rings.find(({ id }) => id === ring)?.reasons ?? this.#reasons.get(ring) ?? [];
+  }
+
+  #remember(ring: RingId, reasons: readonly string[]): void {
+    const known = new Set(this.rings().map(({ card }) => card.ring));
+    for (const id of this.#reasons.keys()) if (!known.has(id)) this.#reasons.delete(id);
+    this.#reasons.set(ring, reasons);
   }
 
   /** How far the model's ring is that comes up; undefined: none does. */
@@ -216,7 +228,9 @@ export class RingRouter {
       await manager.bringUp(wish, stages, { signal, onProgress: report });
       return;
     }
-    await askConductor(mesh, conductor, { kind: 'up', wish, placement: [...stages] }, { signal, onProgress });
+    const command: RingCommand = { kind: 'up', wish, placement: [...stages] };
+    const { ring, reasons } = await askConductor(mesh, conductor, command, { signal, onProgress });
+    if (ring !== undefined) this.#remember(ring, reasons);
     const isSeen = (): boolean =>
       this.rings().some(
         (ring) => ring.conductor === conductor && ring.card.model === wish.model.id && ring.card.state !== 'loading',
@@ -240,14 +254,14 @@ export class RingRouter {
   }
 
   /** Conductors elsewhere are asked to do without this node. */
-  #vacating(signal: AbortSignal): Promise<void>[] {
+  #vacating(signal: AbortSignal): Promise<unknown>[] {
     const { mesh } = this.#parts;
     return this.rings()
       .filter(({ conductor, card }) => conductor !== mesh.self && card.stages.some((stage) => stage.peer === mesh.self))
       .map(({ conductor, card }) => askConductor(mesh, conductor, { kind: 'vacate', ring: card.ring }, { signal }));
   }
 
-  async #settle(moves: readonly Promise<void>[], signal: AbortSignal): Promise<void> {
+  async #settle(moves: readonly Promise<unknown>[], signal: AbortSignal): Promise<void> {
     for (const moved of await Promise.allSettled(moves)) {
       if (moved.status === 'rejected') this.#parts.logger.warn({ err: moved.reason }, 'something could not be handed over');
     }
@@ -329,14 +343,23 @@ export class RingRouter {
       .toSorted((a, b) => idleMs(b) - idleMs(a))[0];
   }
 
-  /** Takes a ring down, here or on the node that conducts it. Throws when that node cannot be reached. */
+  /**
+   * Takes a ring down, here or on the node that conducts it, and waits until cards tell so: whoever asks for the model next is not sent
+   * there any more, and finds the room free. Throws when that node cannot be reached.
+   */
   async takeDown(
     { conductor, card }: KnownRing,
     { forget, signal }: { readonly forget: boolean; readonly signal: AbortSignal },
   ): Promise<void> {
-    const { mesh, manager } = this.#parts;
+    const { mesh, manager, logger } = this.#parts;
     if (conductor === mesh.self) await manager.takeDown(card.ring, { forget });
     else await askConductor(mesh, conductor, { kind: 'down', ring: card.ring, forget }, { signal });
+    try {
+      await this.#until(() => !this.#holdsStages(card.ring), conductor, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      logger.warn({ err: error, ring: card.ring }, 'a ring is down, but somebody still tells of it');
+    }
   }
 
   #choose(model: ModelId, request: GenerationRequest | undefined): TokenGenerator | undefined {

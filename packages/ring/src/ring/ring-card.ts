@@ -35,7 +35,7 @@ export function ringCard({ identity, state, stages, loadedFraction, snapshot, ti
     predictedTokensPerSecond: planned?.predictedTokensPerSecond ?? 0,
     measuredTokensPerSecond: measuredRate(snapshot),
     recoveries: timesMended,
-    ...(wish.only === undefined ? {} : { isFixed: true }),
+    ...(wish.only === undefined && wish.stageCount === undefined ? {} : { isFixed: true }),
     ...(wish.isCopy === true ? { isCopy: true } : {}),
   };
 }

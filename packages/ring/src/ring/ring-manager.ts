@@ -17,6 +17,7 @@ import {
 import {
   GENERATE_PROTOCOL,
   parseRingCommand,
+  RING_LIMITS,
   RING_PROTOCOL,
   type PlacedStage,
   type RingReportInput,
@@ -235,6 +236,6 @@ export class RingManager implements Startable {
       signal,
       onProgress: (fraction, message) => report({ kind: 'progress', fraction: Math.min(1, fraction), message }),
     });
-    report({ kind: 'up', ring: ring.id });
+    report({ kind: 'up', ring: ring.id, reasons: ring.reasons.slice(0, RING_LIMITS.reasons) });
   }
 }

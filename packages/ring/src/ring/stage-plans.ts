@@ -135,7 +135,7 @@ export class StagePlans {
   /** What is loaded already stays where that can be: its memory is not free on anybody's card. */
   #withLoaded(request: PlanRequest, suggested: readonly PlacedStage[] | undefined, loaded: readonly PlacedStage[]): PlannedRing {
     const { planner } = this.#parts;
-    if (suggested !== undefined) return planner.repair({ ...request, kept: suggested });
+    if (suggested !== undefined) return this.#asSuggested(request, suggested);
     if (loaded.length > 0 && request.shape.contextTokens === this.#shape?.contextTokens) {
       try {
         return planner.repair({ ...request, kept: loaded });
@@ -144,6 +144,18 @@ export class StagePlans {
       }
     }
     return planner.place(request);
+  }
+
+  /** Where this node would put them there, too, it knows why. */
+  #asSuggested(request: PlanRequest, suggested: readonly PlacedStage[]): PlannedRing {
+    const { planner } = this.#parts;
+    try {
+      const own = planner.place(request);
+      if (isSame(own.stages, suggested)) return own;
+    } catch (error) {
+      if (!(error instanceof PlacementRefusedError)) throw error;
+    }
+    return planner.repair({ ...request, kept: suggested });
   }
 
   /** Nodes with stages of other rings of the model. */
@@ -164,4 +176,14 @@ export class StagePlans {
     if (this.#shape === undefined) throw new StageError('The ring was never planned.');
     return this.#shape;
   }
+}
+
+function isSame(some: readonly PlacedStage[], others: readonly PlacedStage[]): boolean {
+  return (
+    some.length === others.length &&
+    some.every(({ peer, from, to }, index) => {
+      const other = others[index];
+      return other !== undefined && other.peer === peer && other.from === from && other.to === to;
+    })
+  );
 }
