@@ -19,7 +19,7 @@ export async function planModel(asked: string, context: CommandContext): Promise
   } catch (error) {
     if (!(error instanceof NoSuchModelError)) throw error;
     const example = await findExample(asked);
-    return example === undefined ? await inTheMesh(asked, error, context) : figures(example);
+    return example === undefined ? inTheMesh(asked, error, context) : figures(example);
   }
 }
 
