@@ -1,6 +1,7 @@
 import { peerId, StageError } from '@pippa/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { collect, expectedTokens, House, request, wish, type Member } from './support/house.ts';
+import { unexplainedFailures } from './support/simulation.ts';
 
 const PROMPT = Array.from({ length: 100 }, (_, index) => (index * 7) % 900);
 
@@ -99,6 +100,30 @@ describe('a ring over several nodes', () => {
     }
     const ring = (a as Member).manager.rings[0];
     await expect.poll(() => ring?.snapshot()).toMatchObject({ running: 0, waiting: 0, freeSlots: 4 });
+  });
+
+  it('takes nothing that a stage still computes for a conductor that is gone', async () => {
+    const members = await houseOf('a', 'b', 'c', 'd');
+    await at(members, 0).manager.bringUp(wish, undefined, { signal: new AbortController().signal });
+    const { loader } = at(members, 1);
+    loader.faults.stall = true;
+    collect(at(members, 0).generator.generate(request(PROMPT, 20))).catch(() => {});
+    const computed = (): number => loader.stages[0]?.rows ?? 0;
+    await expect.poll(computed).toBeGreaterThan(0);
+    const rest = members.slice(1);
+    house.kill(at(members, 0));
+    // Steps that it had are all computed by then.
+    for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    const before = computed();
+    const prompt = PROMPT.toReversed();
+    const answer = collect(at(members, 3).generator.generate(request(prompt, 20)));
+    await expect.poll(computed).toBeGreaterThan(before);
+    // What it computed for the old one comes out together with the first step of the new one.
+    loader.faults.stall = false;
+    loader.stages[0]?.flush();
+    expect((await answer).tokens).toEqual(expectedTokens(prompt, 20));
+    expect(unexplainedFailures(rest)).toEqual([]);
+    expect(rest.map((member) => member.loader.loads)).toEqual([1, 1, 1]);
   });
 
   it('is unloaded everywhere when it is taken down', async () => {

@@ -113,11 +113,24 @@ export class RingChain implements StageChain {
       // Then they come the other way.
       .catch(() => undefined);
     const silent = new Set(connections);
-    const late = Promise.withResolvers<never>();
+    const failed = Promise.withResolvers<never>();
     const cancelTimer = clock.schedule(linkMs, () => {
       const [first] = silent;
-      late.reject(new LinkFailedError(`A stage did not link within ${linkMs} ms.`, first?.peer));
+      failed.reject(new LinkFailedError(`A stage did not link within ${linkMs} ms.`, first?.peer));
     });
+    const failWith = ({ index, code, message }: StageFailure): void => {
+      const guilty = connections[index];
+      failed.reject(new LinkFailedError(message, guilty?.peer, code === 'link_lost' ? undefined : guilty));
+    };
+    // One that is linked may lose its way again while others are not yet.
+    for (const connection of connections)
+      connection.listen({
+        onResult: () => {},
+        onReplayed: () => {},
+        onFailure: (failure) => {
+          if (failure.epoch === epoch) failWith(failure);
+        },
+      });
     const links = connections.map(async (connection, index) => {
       const next = connections[index + 1];
       const outcome = await connection.link({
@@ -132,11 +145,11 @@ export class RingChain implements StageChain {
         endsReplay: index === gap?.to,
       });
       silent.delete(connection);
-      if (outcome.kind === 'failed') throw new LinkFailedError(outcome.message, connections[outcome.index]?.peer);
-      return outcome.journal;
+      if (outcome.kind === 'failed') failWith(outcome);
+      return outcome.kind === 'failed' ? failed.promise : outcome.journal;
     });
     try {
-      const journals = await Promise.race([Promise.all(links), late.promise]);
+      const journals = await Promise.race([failed.promise, Promise.all(links)]);
       const journal = gap === undefined ? [] : (journals[gap.from - 1] ?? []);
       const chain = new RingChain(connections, epoch, journal, { ...options, results });
       onResult = (result) => chain.#onResult(result);

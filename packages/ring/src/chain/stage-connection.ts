@@ -37,13 +37,18 @@ export class StageRefusedError extends PippaError {
   }
 }
 
-/** The stages could not be linked in a new epoch. `suspect`: the node that the way to could not be opened, or that did not answer. */
+/**
+ * The stages could not be linked in a new epoch. `suspect`: the node that the way to could not be opened, or that did not answer. `spoiled`:
+ * a stage that is still there, but whose cache is not to be trusted.
+ */
 export class LinkFailedError extends StageError {
   readonly suspect: PeerId | undefined;
+  readonly spoiled: StageConnection | undefined;
 
-  constructor(message: string, suspect: PeerId | undefined) {
+  constructor(message: string, suspect: PeerId | undefined, spoiled?: StageConnection) {
     super(message);
     this.suspect = suspect;
+    this.spoiled = spoiled;
   }
 }
 
@@ -115,6 +120,7 @@ export class StageConnection {
     const onAbort = (): void => stream.abort(new StageError('The ring is not wanted any more.'));
     signal.addEventListener('abort', onAbort, { once: true });
     try {
+      signal.throwIfAborted();
       const info = await new Promise<StageInfo>((resolve, reject) => {
         stream.onFrame((frame) => {
           try {

@@ -1,11 +1,15 @@
-import type { Clock, DirectDoor, Mesh } from '@pippa/core';
+import type { Clock, DirectDoor, Mesh, PeerId, RingId, Slot } from '@pippa/core';
 import type { CarriedOver } from '../carry-over.ts';
 import { planRelink, planReplay } from '../chain/plan-relink.ts';
-import { RingChain, type ChainLoss } from '../chain/ring-chain.ts';
-import type { ReplayedSlots, StageConnection } from '../chain/stage-connection.ts';
+import { RingChain, type ChainLoss, type LinkOptions } from '../chain/ring-chain.ts';
+import { LinkFailedError, type ReplayedSlots, type StageConnection } from '../chain/stage-connection.ts';
 import { Checkpoints } from './checkpoints.ts';
+import { firstEpoch } from './first-epoch.ts';
+
+type SlotLengths = ReadonlyMap<Slot, number>;
 
 export interface LinkerParts {
+  readonly ring: RingId;
   readonly mesh: Mesh;
   readonly clock: Clock;
   /** How long a stage may take to open its way to the next one. */
@@ -30,15 +34,16 @@ export class Linker {
   readonly #checkpoints: Checkpoints;
   /** Stages whose caches hold all that the conductor counts on. */
   readonly #holding = new Set<StageConnection>();
-  #epoch = 0;
+  #epoch: number;
   #chain: RingChain | undefined;
 
   constructor(parts: LinkerParts) {
     this.#parts = parts;
+    this.#epoch = firstEpoch(parts.ring);
     this.#checkpoints = new Checkpoints({ clock: parts.clock, everyTokens: parts.checkpointTokens });
   }
 
-  /** The last one; 0 before the first. */
+  /** The last one; before the first, the one before it. */
   get epoch(): number {
     return this.#epoch;
   }
@@ -55,16 +60,14 @@ export class Linker {
     );
     for (const [index, connection] of connections.entries()) if (plan.caches[index] === 'empty') this.#holding.delete(connection);
     // What spares were given beforehand needs no replay; those without any are emptied like all that are new.
-    const held = connections
-      .slice(plan.gap?.from, plan.gap === undefined ? 0 : plan.gap.to + 1)
-      .map((connection) => this.#checkpoints.held(connection, carried.versions));
-    for (const connection of connections) this.#checkpoints.forget(connection);
+    const inGap = connections.slice(plan.gap?.from, plan.gap === undefined ? 0 : plan.gap.to + 1);
+    const held = inGap.map((connection) => this.#checkpoints.held(connection, carried.versions));
     const isWarm = held.length > 0 && held.every(({ size }) => size > 0);
     // Every replayed step has a row at least.
     const rows = plan.gap === undefined ? 0 : [...carried.kept.values()].reduce((sum, length) => sum + length, 0);
     const lastStep = carried.lastStep + rows;
     const journals = carried.journals && new Set(connections.map(({ peer }) => peer)).size > 1;
-    const chain = await RingChain.link(connections, this.#epoch, {
+    const chain = await this.#linkChain(connections, {
       ...plan,
       ...(isWarm ? { caches: connections.map(() => 'keep' as const) } : {}),
       firstStep: lastStep + 1,
@@ -74,7 +77,11 @@ export class Linker {
       door: connections.at(-1)?.peer === mesh.self ? undefined : door,
       onLost,
     });
+    // A stage tells what became of its cache before it tells that it is linked.
+    const stillHeld = inGap.map((connection) => this.#checkpoints.held(connection, carried.versions));
+    for (const connection of connections) this.#checkpoints.forget(connection);
     this.#chain = chain;
+    if (isWarm) for (const [index, { peer }] of inGap.entries()) requireAll(held[index], stillHeld[index], peer);
     const linkedMs = clock.nowMs();
     let replayedRows = 0;
     let { kept } = carried;
@@ -110,6 +117,16 @@ export class Linker {
     this.#chain?.close();
   }
 
+  async #linkChain(connections: readonly StageConnection[], options: LinkOptions): Promise<RingChain> {
+    try {
+      return await RingChain.link(connections, this.#epoch, options);
+    } catch (error) {
+      if (error instanceof LinkFailedError && error.spoiled !== undefined) this.distrust(error.spoiled);
+      for (const connection of connections) this.#checkpoints.forget(connection);
+      throw error;
+    }
+  }
+
   async #replay(chain: RingChain, slots: ReplayedSlots): Promise<void> {
     try {
       await chain.replay(slots);
@@ -119,4 +136,10 @@ export class Linker {
       throw error;
     }
   }
+}
+
+/** Throws `LinkFailedError` for a spare that lost positions that were counted on. */
+function requireAll(before: SlotLengths | undefined, now: SlotLengths | undefined, peer: PeerId): void {
+  for (const [slot, length] of before ?? [])
+    if ((now?.get(slot) ?? 0) < length) throw new LinkFailedError(`The cache of the spare on ${peer} was lost.`, peer);
 }

@@ -130,6 +130,11 @@ export class SimulatedStage implements StageRunner {
 
   #emit(output: StageRunnerOutput): void {
     this.#stalled.push(output);
+    this.flush();
+  }
+
+  /** What was kept while it was stalled comes out. */
+  flush(): void {
     if (this.#faults.stall) return;
     for (const each of this.#stalled.splice(0)) this.#consumer(each);
   }
