@@ -1,7 +1,7 @@
 import { peerId, ringId, silentLogger, type StageRunner } from '@pippa/core';
 import { MemoryNetwork } from '@pippa/testing';
 import { afterEach, describe, expect, it } from 'vitest';
-import { StageConnection, type StageOpening } from '../src/chain/stage-connection.ts';
+import { StageConnection, type StageFailure, type StageOpening } from '../src/chain/stage-connection.ts';
 import { StageHost, type LoadControl, type StageLoader, type StageOrder } from '../src/index.ts';
 import { MODEL } from './support/house.ts';
 import { SimulatedLoader } from './support/simulated-stage.ts';
@@ -69,6 +69,26 @@ describe('a host of stages', () => {
     expect(await time.run(() => loader.loaded === 0, 30_000)).toBe(true);
     await time.run(() => host.count === 0, 1000);
     expect(told).toBe(0);
+  });
+
+  it('says nothing of a way of an epoch that is over', async () => {
+    await start(new SimulatedLoader(4));
+    const stage = await opened(OPENING);
+    const failures: StageFailure[] = [];
+    stage.listen({ onResult: () => {}, onReplayed: () => {}, onFailure: (failure) => failures.push(failure) });
+    const link = {
+      index: 0,
+      stageCount: 3,
+      results: null,
+      cache: 'empty',
+      journals: false,
+      firstStep: 1,
+      endsReplay: false,
+    } as const;
+    // The way to a node that is gone, and then, before that shows, the end of the ring.
+    stage.link({ ...link, epoch: 1, next: { peer: peerId('gone'), to: 8 } }).catch(() => {});
+    expect(await stage.link({ ...link, epoch: 2, next: null })).toMatchObject({ kind: 'linked' });
+    expect(failures).toEqual([]);
   });
 
   it('waits for the memory of a stage that is just being unloaded', async () => {

@@ -121,12 +121,14 @@ export class LoadedStage {
     this.#onward.leave();
     try {
       await receiver?.close();
+      if (!this.#onward.isIn(epoch)) return;
       await this.#onward.open(link);
       if (!this.#onward.isIn(epoch)) return;
       this.#wayIn.enterEpoch(epoch);
       send({ kind: 'linked', epoch, journal: this.#journal.current?.lengths() ?? [] });
     } catch (error) {
-      this.#report(index + 1, 'link_lost', errorMessage(error));
+      // A later epoch has another neighbour there.
+      if (this.#onward.isIn(epoch)) this.#report(index + 1, 'link_lost', errorMessage(error));
     }
   }
 
