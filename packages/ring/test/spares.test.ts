@@ -91,6 +91,33 @@ describe('the spares of a ring', () => {
     expect(at(members, 3).loader.loaded).toBe(1);
   });
 
+  it('that load while their ring ends are unloaded, too', async () => {
+    house = new House();
+    const settings = { keepsSpares: true, recoverMs: 50 };
+    const [a, , c] = [
+      await house.add('a', { room: 4, settings }),
+      await house.add('b', { room: 4, settings }),
+      await house.add('c', { room: 4, settings }),
+    ];
+    const ring = await a.manager.bringUp(wish, undefined, { signal });
+    const d = await house.add('d', { room: 4 });
+    const loading = Promise.withResolvers<void>();
+    const mayLoad = Promise.withResolvers<void>();
+    const load = d.loader.load.bind(d.loader);
+    d.loader.load = async (order, control) => {
+      if (order.from !== 4) throw new Error('No space is left on the disk.');
+      loading.resolve();
+      await mayLoad.promise;
+      return load(order, control);
+    };
+    await loading.promise;
+    house.kill(c);
+    await expect.poll(() => ring.state).toBe('stopped');
+    mayLoad.resolve();
+    await expect.poll(() => [d.loader.loaded, d.host.count]).toEqual([0, 0]);
+    expect(a.mesh.openStreams).toBe(0);
+  });
+
   it('are unloaded with the ring', async () => {
     const members = await houseOf('a', 'b', 'c', 'd');
     const ring = await at(members, 0).manager.bringUp(wish, undefined, { signal });

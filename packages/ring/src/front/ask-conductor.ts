@@ -28,6 +28,7 @@ export async function askConductor(
   const onAbort = (): void => void stream.close();
   signal.addEventListener('abort', onAbort, { once: true });
   try {
+    signal.throwIfAborted();
     return await new Promise<ConductorAnswer>((resolve, reject) => {
       stream.onFrame(({ header }) => {
         try {

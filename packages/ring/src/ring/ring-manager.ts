@@ -131,8 +131,9 @@ export class RingManager implements Startable {
 
   /** Takes down what nobody has used for so long. To be called now and then. */
   async takeDownIdle(keepAliveMs: number): Promise<void> {
-    const idle = this.rings.filter((ring) => ring.idleMs() >= keepAliveMs && !ring.isKept && ring.state === 'ready');
-    for (const ring of idle) {
+    for (const ring of this.rings) {
+      // While one goes another may have been asked for.
+      if (ring.idleMs() < keepAliveMs || ring.isKept || ring.state !== 'ready') continue;
       this.#logger.info({ model: ring.manifest.name, idleMs: ring.idleMs() }, 'nobody has used the ring: taking it down');
       await this.takeDown(ring.id, { forget: false });
     }

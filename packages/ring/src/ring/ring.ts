@@ -325,6 +325,8 @@ export class Ring {
 
   #end(): void {
     if (this.#state === 'stopped') return;
+    // What is still being loaded beside it goes with it.
+    this.#stopped.abort(new StoppedError(`${this.manifest.name} was taken down.`));
     this.#stopCare?.();
     this.#stages.close();
     this.#setState('stopped');
