@@ -116,6 +116,8 @@ export async function startAgent(settings: Settings, surroundings: AgentSurround
     metrics,
     allowedHosts: settings.allowedHost,
     allowedOrigins: settings.allowedOrigin,
+    loadingModels: () =>
+      node.router.comingUp.map(({ name, progress }) => ({ model: name, progress: progress.fraction, message: progress.message })),
     healthDetails: rings,
     isLoaded: () => isLoaded,
     stageNames: (model) => node.stageNames(model),

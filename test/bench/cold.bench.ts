@@ -22,7 +22,7 @@ async function bringUp(network: MemoryNetwork, name: string, card: CardModel, is
   const store = openStore(network.node(name), folder);
   await store.start();
   await store.header(card.id);
-  const found = new StoreFiles(store, []);
+  const found = new StoreFiles(store);
   const files: ModelFiles = {
     manifest: (...asked) => found.manifest(...asked),
     header: (...asked) => found.header(...asked),

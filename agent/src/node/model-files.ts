@@ -1,6 +1,6 @@
 import type { ModelId, ModelManifest } from '@pippa/core';
-import { readGgufModel, type GgufModel } from '@pippa/gguf';
-import type { LibraryModel, ModelStore, ObtainProgress, ShardArrival } from '@pippa/models';
+import type { GgufModel } from '@pippa/gguf';
+import type { ModelStore, ObtainProgress, ShardArrival } from '@pippa/models';
 
 /** A model as requests and rings name it. */
 export interface NamedModel {
@@ -36,17 +36,13 @@ export interface ModelFiles {
 /** Models of the store: on this machine's disk, or got from peers piece by piece. */
 export class StoreFiles implements ModelFiles {
   readonly #store: ModelStore;
-  readonly #asked: readonly LibraryModel[];
 
-  /** `asked`: models of files that lie elsewhere than where the library looks. */
-  constructor(store: ModelStore, asked: readonly LibraryModel[]) {
+  constructor(store: ModelStore) {
     this.#store = store;
-    this.#asked = asked;
   }
 
   async manifest(model: NamedModel, signal: AbortSignal): Promise<ModelManifest> {
-    const manifest = this.#find(model)?.manifest ?? (await this.#store.manifest(model.id, { signal }));
-    return { ...manifest, name: model.name };
+    return { ...(await this.#store.manifest(model.id, { signal })), name: model.name };
   }
 
   async shard(
@@ -54,8 +50,6 @@ export class StoreFiles implements ModelFiles {
     { from, to }: { readonly from: number; readonly to: number },
     { onProgress, signal }: FileControl,
   ): Promise<ShardFiles> {
-    const asked = this.#find(model);
-    if (asked !== undefined) return { model: await readGgufModel(asked.paths[0] ?? '', { signal }) };
     return this.#store.beginShard(
       { id: model.id, from, to },
       { onProgress: (progress) => onProgress?.(fractionOf(progress)), signal },
@@ -63,14 +57,8 @@ export class StoreFiles implements ModelFiles {
   }
 
   async header(model: NamedModel, signal: AbortSignal): Promise<{ readonly model: GgufModel; readonly path: string }> {
-    const asked = this.#find(model);
-    const header =
-      asked === undefined ? await this.#store.header(model.id, { signal }) : await readGgufModel(asked.paths[0] ?? '', { signal });
+    const header = await this.#store.header(model.id, { signal });
     return { model: header, path: header.files[0]?.path ?? '' };
-  }
-
-  #find(model: NamedModel): LibraryModel | undefined {
-    return this.#asked.find((each) => each.id === model.id);
   }
 }
 

@@ -51,7 +51,7 @@ export function openNode(settings: Settings, surroundings: OpenNodeSurroundings)
   });
   const node: Node = new Node({
     mesh,
-    files: new StoreFiles(store, asked),
+    files: new StoreFiles(store),
     budgetBytes: memoryBudget(settings.memory, machine),
     threads: settings.threads ?? { atMost: machine.cores },
     shardDirectory: paths.shards,

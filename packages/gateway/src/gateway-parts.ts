@@ -8,6 +8,13 @@ import type { Metrics } from './telemetry/metrics.ts';
 import type { TextOperations } from './text/operations.ts';
 import type { TraceLog } from './telemetry/trace-log.ts';
 
+/** How far a model is, `progress` from 0 to 1, and what is being done, in words. */
+export interface ModelLoading {
+  readonly model: string;
+  readonly progress: number;
+  readonly message: string;
+}
+
 /** What the routes work with. */
 export interface GatewayParts {
   readonly models: ModelService;
@@ -26,6 +33,8 @@ export interface GatewayParts {
   readonly puller: ModelPuller | undefined;
   /** Names of the nodes that hold the stages of a model, first to last; empty when all is here. */
   readonly stageNames: (model: string) => readonly string[];
+  /** Models that are being loaded, here or on other nodes. */
+  readonly loadingModels: () => readonly ModelLoading[];
   /** More to say in `/health`. */
   readonly healthDetails: () => object;
   /** What the agent was started for is loaded. */

@@ -8,7 +8,7 @@ import { requireAccess } from './access/require-access.ts';
 import { createCounters } from './counters.ts';
 import type { GatewayCounters } from './counters.ts';
 import { ApiKeyRequiredError } from './errors.ts';
-import type { GatewayParts } from './gateway-parts.ts';
+import type { GatewayParts, ModelLoading } from './gateway-parts.ts';
 import { admission } from './http/admission.ts';
 import { createApp } from './http/app.ts';
 import { ConnectionLimiter } from './http/connections.ts';
@@ -61,6 +61,8 @@ export interface GatewayOptions {
   readonly puller?: ModelPuller;
   /** What can be done to texts at `/v1/text`; left out: nothing. */
   readonly operations?: TextOperations;
+  /** Models that are being loaded, here or on other nodes, for `/health`; left out: none. */
+  readonly loadingModels?: () => readonly ModelLoading[];
   /** More to say in `/health`. */
   readonly healthDetails?: () => object;
   /** Names of the nodes that hold the stages of a model, first to last, for traces; left out, or empty: all is here. */
@@ -141,6 +143,7 @@ class HttpGateway implements Gateway {
       operations: options.operations ?? NO_OPERATIONS,
       responses,
       puller: options.puller,
+      loadingModels: options.loadingModels ?? (() => []),
       healthDetails: options.healthDetails ?? (() => ({})),
       stageNames: options.stageNames ?? (() => []),
       isLoaded: options.isLoaded ?? (() => true),

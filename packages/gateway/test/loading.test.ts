@@ -126,8 +126,8 @@ it('expects the rest to take as long as what is done', () => {
 });
 
 it('tells in /health what is being loaded', async () => {
-  const { model, url } = await start();
-  model.reach(0.5);
+  const loading = { model: 'sleeper', progress: 0.5, message: 'studio loads layers 0 to 3' };
+  const { url } = await startGateway({ loadingModels: () => [loading] });
   const health = (await (await fetch(`${url}/health`)).json()) as { loading: unknown };
-  expect(health.loading).toEqual([{ model: 'sleeper', progress: 0.5, message: 'studio loads layers 0 to 3' }]);
+  expect(health.loading).toEqual([loading]);
 });

@@ -24,5 +24,12 @@ export {
 export { DEFAULT_RING_SETTINGS, type RingSettings } from './ring/ring-settings.ts';
 export { Copies, type CopiesParts } from './front/copies.ts';
 export { DEFAULT_COPY_SETTINGS, type CopySettings } from './front/copy-settings.ts';
-export { RingRouter, type BringUpOptions, type BringUpProgress, type FindOptions, type KnownRing } from './front/ring-router.ts';
+export {
+  RingRouter,
+  type BringUpOptions,
+  type BringUpProgress,
+  type FindOptions,
+  type ModelComingUp,
+} from './front/ring-router.ts';
+export type { KnownRing } from './front/mesh-rings.ts';
 export { RoutedGenerator, type GeneratorRoute } from './front/routed-generator.ts';

@@ -66,10 +66,13 @@ describe('a ring over several nodes', () => {
     const { signal } = new AbortController();
     const coming = at(members, 1).manager.bringUp(wish, placement, { signal });
     await expect.poll(() => at(members, 0).router.rings()).toMatchObject([{ card: { state: 'loading' } }]);
+    // Whoever waits for it and whoever does not: everybody can say that it is coming, once.
+    for (const { router } of members) expect(router.comingUp).toMatchObject([{ id: wish.model.id, name: wish.model.name }]);
     await Promise.all([0, 2].map((index) => at(members, index).router.bringUp(wish, { signal })));
     await coming;
     expect(members.map(({ loader }) => loader.loads)).toEqual([1, 1, 1]);
     expect(at(members, 0).router.rings()).toMatchObject([{ conductor: 'b', card: { state: 'ready' } }]);
+    for (const { router } of members) expect(router.comingUp).toEqual([]);
   });
 
   it('is brought up here where one that was coming up elsewhere does not', async () => {

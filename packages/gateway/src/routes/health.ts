@@ -1,5 +1,4 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import type { ModelService } from '@pippa/core';
 import type { GatewayParts } from '../gateway-parts.ts';
 import type { RouteModule } from '../http/route-module.ts';
 import { jsonResponse } from './responses.ts';
@@ -35,24 +34,16 @@ export function healthRoute(parts: GatewayParts): RouteModule {
       const names = parts.models.list().map((model) => model.name);
       const status = names.length > 0 ? 'ok' : 'no_model';
       if (context.env.exchange.caller === undefined) return context.json({ status });
-      const loading = loadingModels(parts.models);
+      const loading = parts.loadingModels();
       return context.json({
         ...parts.healthDetails(),
         status,
         version: parts.version,
         models: names,
-        ...(loading.length > 0 ? { loading } : {}),
+        ...(loading.length > 0 ? { loading: [...loading] } : {}),
         active_requests: parts.counters.activeRequests,
         active_generations: parts.counters.activeGenerations,
       });
     },
   };
-}
-
-function loadingModels(models: ModelService): { model: string; progress: number; message: string }[] {
-  return models
-    .list()
-    .flatMap(({ name, loading }) =>
-      loading === undefined ? [] : [{ model: name, progress: loading.fraction, message: loading.message }],
-    );
 }

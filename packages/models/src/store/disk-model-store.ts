@@ -141,7 +141,8 @@ class DiskModelStore implements ModelStore {
 
   async #header(id: ModelId, options: ObtainOptions): Promise<GgufModel> {
     const whole = this.#options.library.byId(id);
-    if (whole !== undefined) return readGgufModel(whole.paths[0] ?? '');
+    if (whole !== undefined)
+      return readGgufModel(whole.paths[0] ?? '', options.signal === undefined ? {} : { signal: options.signal });
     const file = this.#partial.get(id) ?? (await this.#downloads.begin(id, { ...options, signal: this.#signal(options.signal) }));
     const model = (await partialHeader(file)) ?? (await this.#obtainHeader(file, options));
     this.#layerCounts.set(id, layerCount(model));

@@ -6,7 +6,7 @@ import type { RingManager } from '../ring/ring-manager.ts';
 import { PlacementRefusedError, type RingPlanner } from '../ring/ring-planner.ts';
 import type { CopySettings } from './copy-settings.ts';
 import { surplus, wantsCopy } from './plan-copy.ts';
-import type { KnownRing } from './ring-router.ts';
+import type { KnownRing } from './mesh-rings.ts';
 
 export interface CopiesParts {
   readonly mesh: Mesh;

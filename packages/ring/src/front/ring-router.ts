@@ -4,7 +4,6 @@ import {
   untilFirst,
   untilSettledOrAborted,
   nameOf,
-  type CardRing,
   type Clock,
   type GenerationRequest,
   type LoadProgress,
@@ -25,6 +24,7 @@ import type { RingManager } from '../ring/ring-manager.ts';
 import { PlacementRefusedError, type PlannedRing, type RingPlanner, type RingShape } from '../ring/ring-planner.ts';
 import { askConductor, isConductorsOwn, isLost } from './ask-conductor.ts';
 import { DEFAULT_COPY_SETTINGS } from './copy-settings.ts';
+import { MeshRings, type KnownRing } from './mesh-rings.ts';
 import { Outstanding } from './outstanding.ts';
 import { planRetirement } from './plan-retirement.ts';
 import { PrefixMemory } from './prefix-memory.ts';
@@ -33,10 +33,18 @@ import { RemoteGenerator } from './remote-generator.ts';
 export type BringUpProgress = Pick<LoadProgress, 'fraction' | 'message'>;
 
 interface ComingUp {
+  readonly name: string;
   progress: BringUpProgress;
   readonly startedMs: number;
   readonly done: Promise<void>;
   readonly listeners: Set<(progress: BringUpProgress) => void>;
+}
+
+/** A model that is being loaded somewhere. */
+export interface ModelComingUp {
+  readonly id: ModelId;
+  readonly name: string;
+  readonly progress: LoadProgress;
 }
 
 export interface FindOptions extends BringUpOptions {
@@ -47,12 +55,6 @@ export interface FindOptions extends BringUpOptions {
 export interface BringUpOptions {
   readonly onProgress?: ((progress: BringUpProgress) => void) | undefined;
   readonly signal: AbortSignal;
-}
-
-/** A ring somewhere in the mesh. */
-export interface KnownRing {
-  readonly conductor: PeerId;
-  readonly card: CardRing;
 }
 
 /** A node card reaches its peers within a second. */
@@ -73,6 +75,7 @@ export interface RingRouterParts {
 /** Finds the rings of the mesh, and has one brought up where there is none. */
 export class RingRouter {
   readonly #parts: RingRouterParts;
+  readonly #rings: MeshRings;
   readonly #comingUp = new Map<ModelId, ComingUp>();
   /** Of rings that other nodes conduct for this one. */
   readonly #reasons = new Map<RingId, readonly string[]>();
@@ -82,6 +85,7 @@ export class RingRouter {
 
   constructor(parts: RingRouterParts) {
     this.#parts = parts;
+    this.#rings = new MeshRings(parts.mesh, parts.manager);
   }
 
   /** Nobody waits for rings any more. */
@@ -91,13 +95,27 @@ export class RingRouter {
 
   /** All rings of the mesh that can be asked, or will be soon. */
   rings(): readonly KnownRing[] {
-    const { mesh, manager } = this.#parts;
-    const own = manager.rings.map((ring) => ({ conductor: mesh.self, card: ring.card }));
-    const others = mesh
-      .peers()
-      .filter((peer) => peer.state !== 'dead')
-      .flatMap((peer) => (peer.card?.rings ?? []).map((card) => ({ conductor: peer.id, card })));
-    return [...own, ...others];
+    return this.#rings.all;
+  }
+
+  /** Models whose rings come up, here or elsewhere. */
+  get comingUp(): readonly ModelComingUp[] {
+    const nowMs = this.#parts.clock.nowMs();
+    const own = [...this.#comingUp].map(([id, { name, progress, startedMs }]) => ({
+      id,
+      name,
+      progress: { ...progress, elapsedMs: nowMs - startedMs },
+    }));
+    // Of what this node waits for it knows more than the cards say.
+    const others = this.#rings.loading.filter(({ card }) => !this.#comingUp.has(card.model));
+    return [
+      ...own,
+      ...others.map(({ card: { model, name, loadedFraction = 0 } }) => ({
+        id: model,
+        name,
+        progress: { fraction: loadedFraction, message: '', elapsedMs: 0 },
+      })),
+    ];
   }
 
   /** Why the stages of a ring are where they are, in words; none where this node neither conducts it nor had it brought up. */
@@ -113,11 +131,7 @@ export class RingRouter {
 
   /** How far the model's ring is that comes up; undefined: none does. */
   progressOf(model: ModelId): LoadProgress | undefined {
-    const coming = this.#comingUp.get(model);
-    if (coming !== undefined) return { ...coming.progress, elapsedMs: this.#parts.clock.nowMs() - coming.startedMs };
-    const loading = this.rings().find(({ card }) => card.model === model && card.state === 'loading');
-    if (loading === undefined) return undefined;
-    return { fraction: loading.card.loadedFraction ?? 0, message: '', elapsedMs: 0 };
+    return this.comingUp.find(({ id }) => id === model)?.progress;
   }
 
   /** Whom to ask: the ring of the model that is expected to be done first, brought up if there is none. */
@@ -153,7 +167,7 @@ export class RingRouter {
     done.catch(() => {});
     const startedMs = this.#parts.clock.nowMs();
     const progress = { fraction: 0, message: `looking for a place for ${name}` };
-    const coming: ComingUp = { progress, startedMs, done, listeners };
+    const coming: ComingUp = { name, progress, startedMs, done, listeners };
     this.#comingUp.set(id, coming);
     return coming;
   }
@@ -167,7 +181,7 @@ export class RingRouter {
     const waitedFor = new Set<PeerId>();
     let failure: unknown;
     for (;;) {
-      const coming = this.#comingUpSomewhere(wish, waitedFor);
+      const coming = this.#rings.comingUp(wish, waitedFor);
       try {
         if (coming !== undefined) {
           waitedFor.add(coming.conductor);
@@ -194,25 +208,12 @@ export class RingRouter {
         }
         // Another ring of the model may have taken the room: that one will do as well.
         const isRefused = error instanceof PlacementRefusedError || error instanceof StageRefusedError;
-        if (isRefused && this.#comingUpSomewhere(wish, waitedFor) !== undefined) continue;
+        if (isRefused && this.#rings.comingUp(wish, waitedFor) !== undefined) continue;
         // What was in the way of the last one says more than that nobody else has room.
         throw error instanceof PlacementRefusedError ? (failure ?? error) : error;
       }
       signal.throwIfAborted();
     }
-  }
-
-  /** Two rings of a model that come up at once would take each other's room. */
-  #comingUpSomewhere({ model, only, stageCount }: RingWish, besides: ReadonlySet<PeerId>): KnownRing | undefined {
-    const { mesh } = this.#parts;
-    if (only !== undefined || stageCount !== undefined) return undefined;
-    return this.rings().find(
-      ({ card, conductor }) =>
-        card.model === model.id &&
-        card.state === 'loading' &&
-        !besides.has(conductor) &&
-        (conductor === mesh.self || mesh.peer(conductor)?.state === 'alive'),
-    );
   }
 
   async #bringUpAt(
@@ -317,30 +318,14 @@ export class RingRouter {
         return planWithShape(manifest, wish, plan, { mayShrink: false }).planned;
       } catch (error) {
         if (!(error instanceof PlacementRefusedError)) throw error;
-        const idle = this.#leastUsed(manifest.id);
+        const idle = this.#rings.leastUsed(manifest.id);
         if (idle === undefined) return planWithShape(manifest, wish, plan).planned;
         logger.info({ model: idle.card.name, for: manifest.name }, 'taking an idle ring down to make room');
         onProgress({ fraction: 0, message: `making room: ${idle.card.name} goes` });
         await this.takeDown(idle, { forget: false, signal });
-        await this.#until(() => !this.#holdsStages(idle.card.ring), idle.conductor, signal);
+        await this.#until(() => !this.#rings.holdStages(idle.card.ring), idle.conductor, signal);
       }
     }
-  }
-
-  #holdsStages(ring: RingId): boolean {
-    const { mesh } = this.#parts;
-    const cards = [mesh.card, ...mesh.peers().flatMap(({ state, card }) => (state === 'dead' || card === undefined ? [] : [card]))];
-    return cards.some((card) => card.stages.some((stage) => stage.ring === ring) || card.rings.some((each) => each.ring === ring));
-  }
-
-  /** The ring that may go first; rings of other nodes do not tell when they were used last and go after this node's own. */
-  #leastUsed(besides: ModelId): KnownRing | undefined {
-    const { manager, mesh } = this.#parts;
-    const idleMs = ({ card, conductor }: KnownRing): number =>
-      conductor === mesh.self ? (manager.rings.find((ring) => ring.id === card.ring)?.idleMs() ?? 0) : 0;
-    return this.rings()
-      .filter(({ card }) => card.model !== besides && card.state === 'ready' && card.running + card.waiting === 0)
-      .toSorted((a, b) => idleMs(b) - idleMs(a))[0];
   }
 
   /**
@@ -355,7 +340,7 @@ export class RingRouter {
     if (conductor === mesh.self) await manager.takeDown(card.ring, { forget });
     else await askConductor(mesh, conductor, { kind: 'down', ring: card.ring, forget }, { signal });
     try {
-      await this.#until(() => !this.#holdsStages(card.ring), conductor, signal);
+      await this.#until(() => !this.#rings.holdStages(card.ring), conductor, signal);
     } catch (error) {
       signal.throwIfAborted();
       logger.warn({ err: error, ring: card.ring }, 'a ring is down, but somebody still tells of it');
