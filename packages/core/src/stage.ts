@@ -182,7 +182,8 @@ export interface StageWays {
   readonly medianHandlingMs: number;
   /**
    * Steps of the epoch come over a direct connection, whose offer is for the stage before. Large ones may still be submitted: the stage
-   * puts them in the order of their ids from `firstStep` on, without a gap. Rejects where there is nothing to listen on.
+   * puts them in the order of their ids from `firstStep` on, without a gap. Rejects where there is nothing to listen on, and when the stage
+   * was given other ways meanwhile.
    */
   take(options: {
     readonly epoch: number;
@@ -191,7 +192,8 @@ export interface StageWays {
   }): Promise<DirectOffer>;
   /**
    * What the stage makes of the epoch's steps goes to whoever made the offer, but for steps with an id below `heldBelow` and for large
-   * ones; with `copies` the hidden states come out here, too. False: nobody can be reached there, and all goes on coming out here alone.
+   * ones; with `copies` the hidden states come out here, too. False: nobody can be reached there, and all goes on coming out here alone; or the
+   * stage was given other ways meanwhile.
    */
   hand(
     offer: DirectOffer,

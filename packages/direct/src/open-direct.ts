@@ -36,6 +36,8 @@ class Receiver implements Omit<DirectReceiver, 'offer'> {
   #settle: (reason: PippaError | undefined) => void = () => {};
   readonly #server: Server;
   readonly #candidates = new Set<TLSSocket>();
+  /** Nobody is awaited any more; a handshake may still be under way. */
+  #isShut = false;
 
   constructor(server: Server, maxFrameBytes: number, onFrame: (frame: Uint8Array<ArrayBuffer>) => void) {
     this.#server = server;
@@ -43,6 +45,11 @@ class Receiver implements Omit<DirectReceiver, 'offer'> {
       this.#settle = resolve;
     });
     server.on('secureConnection', (socket) => {
+      socket.on('error', () => {});
+      if (this.#isShut) {
+        socket.destroy();
+        return;
+      }
       this.#candidates.add(socket);
       let isUsed = false;
       const assembler = new FrameAssembler(maxFrameBytes, (frame) => {
@@ -59,7 +66,6 @@ class Receiver implements Omit<DirectReceiver, 'offer'> {
           this.#end(error instanceof PippaError ? error : new StreamLostError('A frame could not be taken.', { cause: error }));
         }
       });
-      socket.on('error', () => {});
       socket.on('close', () => {
         this.#candidates.delete(socket);
         if (isUsed) this.#end(new StreamLostError('The direct connection was lost.'));
@@ -74,12 +80,14 @@ class Receiver implements Omit<DirectReceiver, 'offer'> {
   }
 
   #choose(chosen: TLSSocket): void {
+    this.#isShut = true;
     this.#server.close();
     for (const socket of this.#candidates) if (socket !== chosen) socket.destroy();
   }
 
   #end(reason: PippaError | undefined): void {
     this.#settle(reason);
+    this.#isShut = true;
     this.#server.close();
     for (const socket of this.#candidates) socket.destroy();
   }

@@ -4,6 +4,7 @@ import { connect as connectTls } from 'node:tls';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { DirectReceiver } from '@pippa/core';
+import { SlowWay } from '@pippa/testing/slow-way';
 import { connectDirect, openDirect, type DirectSender } from '../src/index.ts';
 
 const TIMEOUT_MS = 5000;
@@ -79,6 +80,19 @@ describe('a direct connection', () => {
     (await connected(receiver)).send(Uint8Array.of(1));
     await frames.next();
     expect(await connectDirect(receiver.offer, TIMEOUT_MS)).toBeUndefined();
+  });
+
+  it('is not kept with a peer that was still proving the key when the door was shut', async () => {
+    const { receiver } = await open();
+    const gate = await SlowWay.to(receiver.offer.port);
+    onTestFinished(() => gate.close());
+    const connecting = connectDirect(gate.instead(receiver.offer), TIMEOUT_MS);
+    await gate.entered;
+    receiver.close();
+    gate.open();
+    const sender = await connecting;
+    // Whichever of the two sees it first.
+    if (sender !== undefined) expect(await sender.closed).toMatchObject({ code: 'stream_lost' });
   });
 
   it('tells the other side when it ends, and why it ended here', async () => {

@@ -2,6 +2,7 @@ import {
   errorMessage,
   KIB,
   PippaError,
+  StageError,
   type DirectOffer,
   type DirectReceiver,
   type StageInfo,
@@ -46,6 +47,9 @@ export class DirectWays {
   readonly #parts: DirectWaysParts;
   #receiver: DirectReceiver | undefined;
   #out: WayOut | undefined;
+  /** How often a way in and a way out were opened or closed: one that opens meanwhile is of no use once that has changed. */
+  #insChanged = 0;
+  #outsChanged = 0;
 
   constructor(info: StageInfo, parts: DirectWaysParts) {
     this.#info = info;
@@ -54,7 +58,8 @@ export class DirectWays {
 
   async take({ epoch, activations, firstStep }: Parameters<StageWays['take']>[0]): Promise<DirectOffer> {
     const { queue } = this.#parts;
-    this.#receiver?.close();
+    this.#closeIn();
+    const turn = this.#insChanged;
     queue.expect(firstStep);
     const { maxRows, embeddingLength } = this.#info;
     const receiver = await openDirect({
@@ -68,6 +73,10 @@ export class DirectWays {
         queue.push({ kind: 'step', ...input, takingInMs: performance.now() - cameMs }, true);
       },
     });
+    if (turn !== this.#insChanged) {
+      receiver.close();
+      throw new StageError('The stage has been given other ways.');
+    }
     this.#receiver = receiver;
     void receiver.closed.then((reason) => {
       if (this.#receiver !== receiver || reason === undefined) return;
@@ -79,9 +88,13 @@ export class DirectWays {
 
   async hand(offer: DirectOffer, options: WayOut['options']): Promise<boolean> {
     this.#closeOut();
+    const turn = this.#outsChanged;
     const sender = await connectDirect(offer, CONNECT_MS);
     if (sender === undefined) return false;
-    this.#closeOut();
+    if (turn !== this.#outsChanged) {
+      sender.close();
+      return false;
+    }
     const out = { sender, options };
     this.#out = out;
     void sender.closed.then((reason) => {
@@ -93,9 +106,7 @@ export class DirectWays {
   }
 
   close(): void {
-    const receiver = this.#receiver;
-    this.#receiver = undefined;
-    receiver?.close();
+    this.#closeIn();
     this.#parts.queue.close();
     this.#closeOut();
   }
@@ -122,7 +133,15 @@ export class DirectWays {
     return options.copies ? { ...frame, delivered: true } : undefined;
   }
 
+  #closeIn(): void {
+    this.#insChanged += 1;
+    const receiver = this.#receiver;
+    this.#receiver = undefined;
+    receiver?.close();
+  }
+
   #closeOut(): void {
+    this.#outsChanged += 1;
     const out = this.#out;
     this.#out = undefined;
     out?.sender.close();
