@@ -7,6 +7,7 @@ import {
   type NodeCard,
   type PeerId,
   type PeerState,
+  type RingId,
 } from '@pippa/core';
 import {
   LOCAL_LINK,
@@ -50,7 +51,7 @@ export class MeshRingPlanner implements RingPlanner {
       return this.repair({ ...request, kept: localStages(request.manifest, stageCount, this.#mesh.self) });
     }
     const input = this.#input(request);
-    return this.#plan((nodes) => planPlacement({ ...input, nodes }));
+    return this.#plan((nodes) => planPlacement({ ...input, nodes }), request.gone);
   }
 
   repair({
@@ -142,14 +143,17 @@ export class MeshRingPlanner implements RingPlanner {
   }
 
   /** Nodes that are silent at the moment are left out, unless it cannot be done without them: most of them are only busy. */
-  #plan(plan: (nodes: readonly PlannerNode[]) => PlacementResult | RecoveryResult): PlannedRing {
-    const result = plan(this.#nodes(['alive']));
+  #plan(
+    plan: (nodes: readonly PlannerNode[]) => PlacementResult | RecoveryResult,
+    gone: ReadonlySet<RingId> = new Set(),
+  ): PlannedRing {
+    const result = plan(this.#nodes(['alive'], gone));
     const isShort = result.kind === 'refused' && this.#mesh.peers().some((peer) => peer.state === 'suspect');
-    return plannedRing(isShort ? plan(this.#nodes(['alive', 'suspect'])) : result);
+    return plannedRing(isShort ? plan(this.#nodes(['alive', 'suspect'], gone)) : result);
   }
 
-  #nodes(states: readonly PeerState[]): PlannerNode[] {
-    return this.#cards(states).map(({ card, link }) => plannerNode(card, link));
+  #nodes(states: readonly PeerState[], gone: ReadonlySet<RingId> = new Set()): PlannerNode[] {
+    return this.#cards(states).map(({ card, link }) => plannerNode(gone.size > 0 ? without(card, gone) : card, link));
   }
 
   #spareBytes(peer: PeerId, model: ModelId, spares: readonly StageRange[]): number {
@@ -169,6 +173,14 @@ export class MeshRingPlanner implements RingPlanner {
       .flatMap(({ state, card, link }) => (states.includes(state) && card !== undefined ? [{ card, link }] : []));
     return [{ card: this.#mesh.card, link: LOCAL_LINK }, ...others];
   }
+}
+
+/** The card as it will be when the rings are gone. Spares count as free already. */
+function without(card: NodeCard, gone: ReadonlySet<RingId>): NodeCard {
+  const stages = card.stages.filter(({ ring }) => !gone.has(ring));
+  const freed = card.stages.filter(({ ring, spare }) => gone.has(ring) && spare !== true);
+  const freeBytes = card.memory.freeBytes + freed.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
+  return { ...card, stages, memory: { ...card.memory, freeBytes: Math.min(card.memory.budgetBytes, freeBytes) } };
 }
 
 /** The whole model on one node, cut so that the slowest stage has as little to do as possible. */

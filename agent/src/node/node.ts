@@ -281,8 +281,15 @@ export class Node implements Startable {
   /** Has a ring of the model up, or what makes its vectors. Throws why there can be none. */
   async bringUp(model: NamedModel, options: BringUpOptions, change: WishChange = { keep: true }): Promise<void> {
     const { writes } = await this.#openFront(model, options.signal);
-    if (writes) await this.router.find(this.wishFor(model, change), options);
-    else await this.embedders.get(model);
+    if (!writes) {
+      await this.embedders.get(model);
+      return;
+    }
+    const wish = this.wishFor(model, change);
+    const isUp = this.router.rings().some(({ card }) => card.model === model.id && card.state !== 'loading');
+    await this.router.find(wish, options);
+    // A request may have brought it up, which lets it go again.
+    if (isUp && (wish.keep === true || wish.desired === true)) await this.router.keep(wish, options);
   }
 
   /** Has a ring of the model up as soon as the mesh has room for it; settles then, never when the node stops before. */

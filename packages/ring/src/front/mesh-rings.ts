@@ -1,4 +1,4 @@
-import type { CardRing, Mesh, ModelId, PeerId, RingId } from '@pippa/core';
+import type { CardRing, Mesh, PeerId, RingId } from '@pippa/core';
 import type { RingWish } from '@pippa/protocol';
 import type { RingManager } from '../ring/ring-manager.ts';
 
@@ -41,15 +41,6 @@ export class MeshRings {
         !besides.has(conductor) &&
         (conductor === this.#mesh.self || this.#mesh.peer(conductor)?.state === 'alive'),
     );
-  }
-
-  /** The one that may go first; rings of other nodes do not tell when they were used last and go after this node's own. */
-  leastUsed(besides: ModelId): KnownRing | undefined {
-    const idleMs = ({ card, conductor }: KnownRing): number =>
-      conductor === this.#mesh.self ? (this.#manager.rings.find((ring) => ring.id === card.ring)?.idleMs() ?? 0) : 0;
-    return this.all
-      .filter(({ card }) => card.model !== besides && card.state === 'ready' && card.running + card.waiting === 0)
-      .toSorted((a, b) => idleMs(b) - idleMs(a))[0];
   }
 
   /** Some node conducts the ring, or has stages of it in memory. */

@@ -21,9 +21,10 @@ import { StageRefusedError } from '../chain/stage-connection.ts';
 import { planWithShape } from '../ring/choose-shape.ts';
 import type { Ring } from '../ring/ring.ts';
 import type { RingManager } from '../ring/ring-manager.ts';
-import { PlacementRefusedError, type PlannedRing, type RingPlanner, type RingShape } from '../ring/ring-planner.ts';
+import { PlacementRefusedError, type PlannedRing, type RingPlanner } from '../ring/ring-planner.ts';
 import { askConductor, isConductorsOwn, isLost } from './ask-conductor.ts';
 import { DEFAULT_COPY_SETTINGS } from './copy-settings.ts';
+import { MakeRoom } from './make-room.ts';
 import { MeshRings, type KnownRing } from './mesh-rings.ts';
 import { Outstanding } from './outstanding.ts';
 import { planRetirement } from './plan-retirement.ts';
@@ -76,6 +77,7 @@ export interface RingRouterParts {
 export class RingRouter {
   readonly #parts: RingRouterParts;
   readonly #rings: MeshRings;
+  readonly #room: MakeRoom;
   readonly #comingUp = new Map<ModelId, ComingUp>();
   /** Of rings that other nodes conduct for this one. */
   readonly #reasons = new Map<RingId, readonly string[]>();
@@ -86,6 +88,14 @@ export class RingRouter {
   constructor(parts: RingRouterParts) {
     this.#parts = parts;
     this.#rings = new MeshRings(parts.mesh, parts.manager);
+    this.#room = new MakeRoom({
+      ...parts,
+      rings: () => this.rings(),
+      takeDown: async (ring, signal) => {
+        await this.takeDown(ring, { forget: false, signal });
+        await this.#until(() => !this.#rings.holdStages(ring.card.ring), ring.conductor, signal);
+      },
+    });
   }
 
   /** Nobody waits for rings any more. */
@@ -157,6 +167,17 @@ export class RingRouter {
     }
   }
 
+  /** Has the ring of the model that is up stay, as the wish says. Throws when the node that conducts it cannot be reached. */
+  async keep(wish: RingWish, { signal }: { readonly signal: AbortSignal }): Promise<void> {
+    const { mesh, manager } = this.#parts;
+    const up = this.rings().filter(({ card }) => card.model === wish.model.id && card.state !== 'loading');
+    const ring = up.find(({ card }) => card.isCopy !== true) ?? up[0];
+    if (ring === undefined) return;
+    const { conductor, card } = ring;
+    if (conductor === mesh.self) await manager.bringUp(wish, card.stages, { signal });
+    else await askConductor(mesh, conductor, { kind: 'up', wish, placement: [...card.stages] }, { signal });
+  }
+
   #begin(wish: RingWish): ComingUp {
     const { id, name } = wish.model;
     const listeners: ComingUp['listeners'] = new Set();
@@ -188,7 +209,7 @@ export class RingRouter {
           await this.#bringUpAt(coming.conductor, wish, coming.card.stages, signal, onProgress);
           return;
         }
-        const { stages } = await this.#place(manifest, wish, unfit, signal, onProgress);
+        const { stages } = await this.#room.place({ manifest, wish, excluded: unfit }, { onProgress, signal });
         const conductor = stages[0]?.peer;
         if (conductor === undefined) throw new PlacementRefusedError(`No stages were planned for ${manifest.name}.`);
         try {
@@ -299,32 +320,6 @@ export class RingRouter {
         await askConductor(mesh, winner.conductor, { kind: 'up', wish, placement: [...winner.card.stages] }, { signal });
       }
       await manager.takeDown(ring.id, { forget: false });
-    }
-  }
-
-  /** Makes room, one idle ring after the other, the least recently used first, where the model does not fit beside what is loaded. */
-  async #place(
-    manifest: ModelManifest,
-    wish: RingWish,
-    excluded: ReadonlySet<PeerId>,
-    signal: AbortSignal,
-    onProgress: (progress: BringUpProgress) => void,
-  ): Promise<PlannedRing> {
-    const { planner, logger } = this.#parts;
-    const plan = (shape: RingShape): PlannedRing => planner.place({ manifest, wish, shape, excluded });
-    for (;;) {
-      try {
-        // An idle model is worth less than the context of the one that is wanted now.
-        return planWithShape(manifest, wish, plan, { mayShrink: false }).planned;
-      } catch (error) {
-        if (!(error instanceof PlacementRefusedError)) throw error;
-        const idle = this.#rings.leastUsed(manifest.id);
-        if (idle === undefined) return planWithShape(manifest, wish, plan).planned;
-        logger.info({ model: idle.card.name, for: manifest.name }, 'taking an idle ring down to make room');
-        onProgress({ fraction: 0, message: `making room: ${idle.card.name} goes` });
-        await this.takeDown(idle, { forget: false, signal });
-        await this.#until(() => !this.#rings.holdStages(idle.card.ring), idle.conductor, signal);
-      }
     }
   }
 

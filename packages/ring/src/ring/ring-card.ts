@@ -5,7 +5,7 @@ import type { RingIdentity, RingState } from './ring.ts';
 import type { StageSet } from './stage-set.ts';
 
 export interface RingCircumstances {
-  readonly identity: Pick<RingIdentity, 'id' | 'manifest' | 'wish'>;
+  readonly identity: RingIdentity;
   readonly state: RingState;
   readonly stages: Pick<StageSet, 'planned' | 'shape'> & { readonly spares: { readonly placed: readonly PlacedStage[] } };
   /** How much of it is loaded, 0 .. 1. */
@@ -13,11 +13,21 @@ export interface RingCircumstances {
   /** Undefined before it is up. */
   readonly snapshot: ConductorSnapshot | undefined;
   readonly timesMended: number;
+  /** Wall-clock milliseconds, see `IdleTime`. */
+  readonly lastUsedMs: number;
 }
 
 /** What the node card tells of a ring. Pure. */
-export function ringCard({ identity, state, stages, loadedFraction, snapshot, timesMended }: RingCircumstances): CardRing {
-  const { id, manifest, wish } = identity;
+export function ringCard({
+  identity,
+  state,
+  stages,
+  loadedFraction,
+  snapshot,
+  timesMended,
+  lastUsedMs,
+}: RingCircumstances): CardRing {
+  const { id, manifest, wish, isKept } = identity;
   const { planned, shape } = stages;
   const spares = stages.spares.placed;
   return {
@@ -36,6 +46,8 @@ export function ringCard({ identity, state, stages, loadedFraction, snapshot, ti
     measuredTokensPerSecond: measuredRate(snapshot),
     recoveries: timesMended,
     ...(wish.only === undefined && wish.stageCount === undefined ? {} : { isFixed: true }),
+    ...(isKept ? { isKept } : {}),
+    lastUsedMs,
     ...(wish.isCopy === true ? { isCopy: true } : {}),
   };
 }

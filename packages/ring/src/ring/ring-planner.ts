@@ -1,4 +1,4 @@
-import { PippaError, type ModelManifest, type PeerId } from '@pippa/core';
+import { PippaError, type ModelManifest, type PeerId, type RingId } from '@pippa/core';
 import type { RebalanceState } from '@pippa/planner';
 import type { PlacedStage, RingWish } from '@pippa/protocol';
 
@@ -44,6 +44,8 @@ export interface PlanRequest {
   readonly excluded: ReadonlySet<PeerId>;
   /** The node that holds the first layers: the one that conducts. Left out: any. */
   readonly first?: PeerId;
+  /** Rings whose memory is to be taken as free: would it fit if they were gone? Left out: none. */
+  readonly gone?: ReadonlySet<RingId>;
 }
 
 /** Decides where stages go, by what the mesh is now. Bound to `planner` and the mesh's node cards. */

@@ -185,6 +185,7 @@ export class Ring {
       loadedFraction: this.#loadedFraction,
       snapshot: this.snapshot(),
       timesMended: this.timesMended,
+      lastUsedMs: this.#idleTime.lastUsedMinute,
     });
   }
 

@@ -1,0 +1,95 @@
+import type { Clock, Logger, ModelId, ModelManifest, PeerId, RingId } from '@pippa/core';
+import type { RingWish } from '@pippa/protocol';
+import { planWithShape } from '../ring/choose-shape.ts';
+import type { RingManager } from '../ring/ring-manager.ts';
+import { PlacementRefusedError, type PlannedRing, type RingPlanner } from '../ring/ring-planner.ts';
+import { planEviction } from './plan-eviction.ts';
+import type { BringUpProgress, KnownRing } from './ring-router.ts';
+
+export interface MakeRoomParts {
+  readonly planner: RingPlanner;
+  readonly manager: RingManager;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly rings: () => readonly KnownRing[];
+  /** Settles when the ring is down and its memory free; throws when that cannot be had. */
+  readonly takeDown: (ring: KnownRing, signal: AbortSignal) => Promise<void>;
+}
+
+export interface RoomWish {
+  readonly manifest: ModelManifest;
+  readonly wish: RingWish;
+  /** Nodes that must not hold stages. */
+  readonly excluded: ReadonlySet<PeerId>;
+}
+
+/** Plans a ring, and takes idle ones down (`planEviction`) where it does not fit beside them. */
+export class MakeRoom {
+  readonly #parts: MakeRoomParts;
+
+  constructor(parts: MakeRoomParts) {
+    this.#parts = parts;
+  }
+
+  /** Throws `PlacementRefusedError` when it does not fit even so: nothing goes then. */
+  async place(
+    { manifest, wish, excluded }: RoomWish,
+    { onProgress, signal }: { readonly onProgress: (progress: BringUpProgress) => void; readonly signal: AbortSignal },
+  ): Promise<PlannedRing> {
+    const { planner, logger, takeDown } = this.#parts;
+    const plan = (mayShrink: boolean, gone: ReadonlySet<RingId>): PlannedRing =>
+      planWithShape(manifest, wish, (shape) => planner.place({ manifest, wish, shape, excluded, gone }), { mayShrink }).planned;
+    for (;;) {
+      const { planned, going, refusal } = this.#next(manifest.id, plan);
+      if (planned !== undefined) return planned;
+      if (going.length === 0) throw refusal;
+      for (const idle of going) {
+        logger.info({ model: idle.card.name, for: manifest.name }, 'taking an idle ring down to make room');
+        onProgress({ fraction: 0, message: `making room: ${idle.card.name} goes` });
+        await takeDown(idle, signal);
+      }
+    }
+  }
+
+  /** The plan, or what goes for one; an idle model is worth less than the context of the one that is wanted now. */
+  #next(
+    model: ModelId,
+    plan: (mayShrink: boolean, gone: ReadonlySet<RingId>) => PlannedRing,
+  ): { readonly planned?: PlannedRing; readonly going: readonly KnownRing[]; readonly refusal?: PlacementRefusedError } {
+    let refusal: PlacementRefusedError | undefined;
+    for (const mayShrink of [false, true]) {
+      const planned = planOrRefusal(() => plan(mayShrink, new Set()));
+      if (!(planned instanceof PlacementRefusedError)) return { planned, going: [] };
+      refusal = planned;
+      const fits = (gone: ReadonlySet<RingId>): boolean =>
+        !(planOrRefusal(() => plan(mayShrink, gone)) instanceof PlacementRefusedError);
+      const going = this.#evictable(model, fits);
+      if (going.length > 0) return { going };
+    }
+    return { going: [], ...(refusal === undefined ? {} : { refusal }) };
+  }
+
+  #evictable(model: ModelId, fits: (gone: ReadonlySet<RingId>) => boolean): KnownRing[] {
+    const { manager, clock, rings } = this.#parts;
+    const known = rings();
+    const going = planEviction({
+      model,
+      rings: known.map(({ card }) => card),
+      lastUsedMs: (card) => {
+        const own = manager.rings.find((ring) => ring.id === card.ring);
+        return own === undefined ? card.lastUsedMs : clock.wallMs() - own.idleMs();
+      },
+      fits,
+    });
+    return going.flatMap((id) => known.find(({ card }) => card.ring === id) ?? []);
+  }
+}
+
+function planOrRefusal(plan: () => PlannedRing): PlannedRing | PlacementRefusedError {
+  try {
+    return plan();
+  } catch (error) {
+    if (error instanceof PlacementRefusedError) return error;
+    throw error;
+  }
+}
