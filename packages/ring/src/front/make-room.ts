@@ -23,6 +23,10 @@ export interface RoomWish {
   readonly excluded: ReadonlySet<PeerId>;
 }
 
+type NextStep =
+  | { readonly kind: 'planned'; readonly planned: PlannedRing }
+  | { readonly kind: 'evict'; readonly going: readonly KnownRing[] };
+
 /** Plans a ring, and takes idle ones down (`planEviction`) where it does not fit beside them. */
 export class MakeRoom {
   readonly #parts: MakeRoomParts;
@@ -40,10 +44,9 @@ export class MakeRoom {
     const plan = (mayShrink: boolean, gone: ReadonlySet<RingId>): PlannedRing =>
       planWithShape(manifest, wish, (shape) => planner.place({ manifest, wish, shape, excluded, gone }), { mayShrink }).planned;
     for (;;) {
-      const { planned, going, refusal } = this.#next(manifest.id, plan);
-      if (planned !== undefined) return planned;
-      if (going.length === 0) throw refusal;
-      for (const idle of going) {
+      const next = this.#next(manifest.id, plan);
+      if (next.kind === 'planned') return next.planned;
+      for (const idle of next.going) {
         logger.info({ model: idle.card.name, for: manifest.name }, 'taking an idle ring down to make room');
         onProgress({ fraction: 0, message: `making room: ${idle.card.name} goes` });
         await takeDown(idle, signal);
@@ -51,22 +54,21 @@ export class MakeRoom {
     }
   }
 
-  /** The plan, or what goes for one; an idle model is worth less than the context of the one that is wanted now. */
-  #next(
-    model: ModelId,
-    plan: (mayShrink: boolean, gone: ReadonlySet<RingId>) => PlannedRing,
-  ): { readonly planned?: PlannedRing; readonly going: readonly KnownRing[]; readonly refusal?: PlacementRefusedError } {
-    let refusal: PlacementRefusedError | undefined;
-    for (const mayShrink of [false, true]) {
+  /** The plan, or what goes for one; an idle model is worth less than the context of the one that is wanted now. Throws as `place`. */
+  #next(model: ModelId, plan: (mayShrink: boolean, gone: ReadonlySet<RingId>) => PlannedRing): NextStep {
+    const step = (mayShrink: boolean): NextStep | PlacementRefusedError => {
       const planned = planOrRefusal(() => plan(mayShrink, new Set()));
-      if (!(planned instanceof PlacementRefusedError)) return { planned, going: [] };
-      refusal = planned;
+      if (!(planned instanceof PlacementRefusedError)) return { kind: 'planned', planned };
       const fits = (gone: ReadonlySet<RingId>): boolean =>
         !(planOrRefusal(() => plan(mayShrink, gone)) instanceof PlacementRefusedError);
       const going = this.#evictable(model, fits);
-      if (going.length > 0) return { going };
-    }
-    return { going: [], ...(refusal === undefined ? {} : { refusal }) };
+      return going.length > 0 ? { kind: 'evict', going } : planned;
+    };
+    const whole = step(false);
+    if (!(whole instanceof PlacementRefusedError)) return whole;
+    const shrunk = step(true);
+    if (shrunk instanceof PlacementRefusedError) throw shrunk;
+    return shrunk;
   }
 
   #evictable(model: ModelId, fits: (gone: ReadonlySet<RingId>) => boolean): KnownRing[] {
