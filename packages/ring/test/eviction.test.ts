@@ -2,7 +2,7 @@ import { modelId, ringId, silentLogger, systemClock, type RingId } from '@pippa/
 import { describe, expect, it } from 'vitest';
 import { MakeRoom, type MakeRoomParts } from '../src/front/make-room.ts';
 import { planEviction } from '../src/front/plan-eviction.ts';
-import type { KnownRing } from '../src/front/ring-router.ts';
+import type { KnownRing } from '../src/front/mesh-rings.ts';
 import { PlacementRefusedError, type PlanRequest, type RingPlanner } from '../src/index.ts';
 import { IdleTime } from '../src/ring/idle-time.ts';
 import { cardOf } from './support/card-of.ts';

@@ -4,7 +4,8 @@ import { planWithShape } from '../ring/choose-shape.ts';
 import type { RingManager } from '../ring/ring-manager.ts';
 import { PlacementRefusedError, type PlannedRing, type RingPlanner } from '../ring/ring-planner.ts';
 import { planEviction } from './plan-eviction.ts';
-import type { BringUpProgress, KnownRing } from './ring-router.ts';
+import type { KnownRing } from './mesh-rings.ts';
+import type { BringUpProgress } from './ring-router.ts';
 
 export interface MakeRoomParts {
   readonly planner: RingPlanner;
