@@ -15,5 +15,7 @@ export default defineConfig({
     pool: 'forks',
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // What is polled for is an event; how soon it comes is the machine's business.
+    expect: { poll: { timeout: 10_000 } },
   },
 });

@@ -1,3 +1,4 @@
+import { silentLogger, systemClock } from '@pippa/core';
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
 import { shortWords } from '../src/admission/words.ts';
@@ -10,6 +11,8 @@ import {
   type MeshState,
   type PendingJoin,
 } from '../src/index.ts';
+import { MembershipService } from '../src/membership/membership-service.ts';
+import { PeerTable } from '../src/peers/peer-table.ts';
 import { applyKeyChange, isNewer, removalOf } from '../src/state/rotate.ts';
 import { createIdentity } from '../src/state/identity.ts';
 import { connected, TestNodes, until, untilPeer } from './support/nodes.ts';
@@ -260,6 +263,30 @@ describe('leaving', () => {
 });
 
 describe('a change of the key', () => {
+  it('that comes with another one is let be when this node leaves before it is written down', async () => {
+    const [self, x, y] = await Promise.all([createIdentity(), createIdentity(), createIdentity()]);
+    const written = Promise.withResolvers<void>();
+    let isSlow = false;
+    const state = await memoryMeshState({ identity: self, membership: foundMesh() });
+    const service = new MembershipService({
+      state: { ...state, membership: state.membership, save: async () => (isSlow ? written.promise : undefined) },
+      open: false,
+      clock: systemClock,
+      logger: silentLogger,
+      table: new PeerTable(silentLogger),
+      broadcast: () => {},
+      drop: () => {},
+      onChanged: () => {},
+    });
+    await service.kick(x.peer);
+    isSlow = true;
+    const heeded = service.heed({ key: new Uint8Array(16).fill(255), epoch: 1, removed: [y.peer] }, y.peer, self.peer);
+    const left = service.leave();
+    written.resolve();
+    await Promise.all([heeded, left]);
+    expect(service.current).toBeUndefined();
+  });
+
   it('keeps the old one for those who stay, and for nobody else', async () => {
     const [a, b, c] = await Promise.all([createIdentity(), createIdentity(), createIdentity()]);
     const before = { ...foundMesh(), members: [a, b].map(({ peer }) => ({ peer, addresses: [] })) };

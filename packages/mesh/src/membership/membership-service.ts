@@ -156,7 +156,8 @@ export class MembershipService {
     // Two removals at once: the one whose key lost is made again on top of the other.
     const lost = change.epoch === current.epoch ? current.removed.filter((peer) => !change.removed.includes(peer)) : [];
     await this.#adopt(change, current, from);
-    if (lost.length > 0) await this.#rotate(lost);
+    // Unless this node left the mesh meanwhile.
+    if (lost.length > 0 && this.current !== undefined) await this.#rotate(lost);
   }
 
   /** Brings a member up to date that still had a former key, or a code of an unknown epoch. */

@@ -309,6 +309,8 @@ export class Ring {
     try {
       await this.#relink();
     } catch (error) {
+      // It may have been taken down meanwhile.
+      this.#stopped.signal.throwIfAborted();
       this.#setState('ready');
       this.#onLost({ error: error as Error, lost: undefined, suspect: undefined });
     }
