@@ -30,6 +30,9 @@ export class SharedJoins {
   readonly #listeners = new Set<() => void>();
   /** Peers that have been told of those who wait here. */
   readonly #told = new Set<PeerId>();
+  /** Peers that are being told, and those among them that are to be told again: two messages may overtake each other. */
+  readonly #telling = new Set<PeerId>();
+  readonly #again = new Set<PeerId>();
   readonly #stops: readonly (() => void)[];
 
   constructor(mesh: JoinDesk, logger: Logger) {
@@ -101,11 +104,21 @@ export class SharedJoins {
     const waiting = this.#mesh.pendingJoins.slice(0, MAX_WAITING).map(({ peer, name, words }) => ({ peer, name, words }));
     for (const { id, state } of this.#mesh.peers()) {
       if (state !== 'alive' || this.#told.has(id)) continue;
-      this.#told.add(id);
-      this.#mesh.request(id, WAITING_PROTOCOL, waiting, { timeoutMs: TIMEOUT_MS }).catch((error: unknown) => {
-        this.#told.delete(id);
-        this.#logger.debug({ scope: 'mesh', peer: id, error: errorMessage(error) }, 'a peer was not told who waits');
-      });
+      if (this.#telling.has(id)) this.#again.add(id);
+      else void this.#tellOne(id, waiting);
     }
+  }
+
+  async #tellOne(id: PeerId, waiting: readonly PendingJoin[]): Promise<void> {
+    this.#told.add(id);
+    this.#telling.add(id);
+    try {
+      await this.#mesh.request(id, WAITING_PROTOCOL, waiting, { timeoutMs: TIMEOUT_MS });
+    } catch (error) {
+      this.#told.delete(id);
+      this.#logger.debug({ scope: 'mesh', peer: id, error: errorMessage(error) }, 'a peer was not told who waits');
+    }
+    this.#telling.delete(id);
+    if (this.#again.delete(id)) this.#tell();
   }
 }
