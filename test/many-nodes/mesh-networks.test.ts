@@ -40,10 +40,9 @@ describe.skipIf(reason !== undefined)('three nodes on a network of their own', (
     far.signal('SIGSTOP');
     const suspect = await near.sees(far, 'suspect', frozenMs);
     const dead = await near.sees(far, 'dead', frozenMs);
+    // Not before; how soon after is the bench's business.
     expect(suspect.atMs - frozenMs).toBeGreaterThanOrEqual(700);
-    expect(suspect.atMs - frozenMs).toBeLessThan(2_000);
     expect(dead.atMs - frozenMs).toBeGreaterThanOrEqual(2_700);
-    expect(dead.atMs - frozenMs).toBeLessThan(4_500);
     const thawedMs = Date.now();
     far.signal('SIGCONT');
     await near.sees(far, 'alive', thawedMs);
@@ -90,20 +89,21 @@ describe.skipIf(reason !== undefined)('nodes on a network of their own', () => {
     await using network = await TestNetwork.create(2, [{ interface: 'eth0', ipv6: 'fd78' }]);
     const all = await machines(network, 2);
     await stop(all);
-  }, 20_000);
+  });
 
-  it('notice a killed process within 300 ms', async () => {
+  it('notice a killed process by its broken connection', async () => {
     await using network = await TestNetwork.create(2, [WIRED]);
-    const [near, far] = (await machines(network, 2)) as [MeshMachine, MeshMachine];
+    // Silence alone would take longer than the test waits.
+    const settings = { suspectMs: 60_000, deadMs: 120_000 };
+    const [near, far] = (await machines(network, 2, { settings })) as [MeshMachine, MeshMachine];
     try {
       const killedMs = Date.now();
       far.signal('SIGKILL');
-      const dead = await near.sees(far, 'dead', killedMs);
-      expect(dead.atMs - killedMs).toBeLessThan(300);
+      await near.sees(far, 'dead', killedMs);
     } finally {
       await stop([near, far]);
     }
-  }, 20_000);
+  });
 
   it('take the faster of two ways, and the other one when it is gone, without losing each other', async () => {
     await using network = await TestNetwork.create(2, [
@@ -128,7 +128,7 @@ describe.skipIf(reason !== undefined)('nodes on a network of their own', () => {
     } finally {
       await stop([near, far]);
     }
-  }, 20_000);
+  });
 
   it('let a stranger in by approval, show it nothing before, and keep a removed one out', async () => {
     await using network = await TestNetwork.create(3, [WIRED]);
