@@ -15,6 +15,7 @@ import type { BringUpOptions, ConductorSnapshot } from '@pippa/ring';
 import { withCommandKey } from './access/agent-keys.ts';
 import { LiveKeys } from './access/live-keys.ts';
 import { createControlServer } from './control/server.ts';
+import type { RemovedShards } from './engine/shard-cache.ts';
 import { UnusableModelError, UsageError } from './errors.ts';
 import { createModelPuller } from './library/model-puller.ts';
 import { openLibrary } from './library/open-library.ts';
@@ -46,6 +47,8 @@ export interface AgentSurroundings {
   readonly onProgress?: (fraction: number) => void;
   /** Asks the person at the terminal what to do about a mesh that this node is not in. */
   readonly askStranger?: AskStranger | undefined;
+  /** Told of files of layers that made room for others. */
+  readonly onShardsRemoved?: (removed: RemovedShards) => void;
   /** Gives up starting. */
   readonly signal: AbortSignal;
 }

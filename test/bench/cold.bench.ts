@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ringId, systemClock, type CardModel } from '@pippa/core';
 import { MemoryNetwork } from '@pippa/testing';
 import { StoreFiles, type ModelFiles } from '../../agent/src/node/model-files.ts';
+import { ShardCache } from '../../agent/src/engine/shard-cache.ts';
 import { NodeStageLoader } from '../../agent/src/node/node-stage-loader.ts';
 import { StageActivity } from '../../agent/src/node/stage-activity.ts';
 import { FOLDER } from './bulk/measure.ts';
@@ -36,7 +37,7 @@ async function bringUp(network: MemoryNetwork, name: string, card: CardModel, is
     files,
     budgetBytes: 8 * 1024 ** 3,
     threads: 1,
-    shardDirectory: join(folder, 'shards'),
+    cache: new ShardCache({ directory: join(folder, 'shards'), clock: systemClock }),
     activity: new StageActivity(systemClock),
   });
   const model = { id: card.id, name: card.name };

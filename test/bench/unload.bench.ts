@@ -1,7 +1,8 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { architectureRule, readGgufModel } from '@pippa/gguf';
 import { loadStage, type StageOptions } from '@pippa/llama';
+import { systemClock } from '@pippa/core';
+import { ShardCache } from '../../agent/src/engine/shard-cache.ts';
 import { shardSource } from '../../agent/src/engine/stage-sources.ts';
 import { BENCH_MODEL, benchDirectory, benchModelPath } from './harness/bench-model.ts';
 import { defineBench } from './harness/define.ts';
@@ -17,10 +18,9 @@ export default defineBench({
   rounds: 50,
   async run(context) {
     const model = await readGgufModel(await benchModelPath());
-    const shardDirectory = join(benchDirectory, 'shards');
-    await mkdir(shardDirectory, { recursive: true });
+    const cache = new ShardCache({ directory: join(benchDirectory, 'shards'), clock: systemClock });
     const options: StageOptions = {
-      source: await shardSource(model, [FROM, TO], architectureRule(model), { onGpu: false, shardDirectory }),
+      source: (await shardSource(model, [FROM, TO], architectureRule(model), { onGpu: false, cache })).source,
       from: FROM,
       to: TO,
       layerCount: BENCH_MODEL.layers,

@@ -2,6 +2,7 @@ import { formatDuration, type Logger } from '@pippa/core';
 import { isLoopbackAddress } from '@pippa/gateway';
 import { isRemoteReference } from '@pippa/models';
 import { startAgent, type RunningAgent } from '../agent.ts';
+import type { RemovedShards } from '../engine/shard-cache.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { aborted } from '../interrupts.ts';
 import { readMachine, type Machine } from '../machine.ts';
@@ -15,6 +16,7 @@ import { banner } from '../terminal/banner.ts';
 import { withProgress } from '../terminal/progress-line.ts';
 import { painter } from '../terminal/terminal.ts';
 import { meshFacts, noticeLine } from '../views/mesh-lines.ts';
+import { removedShardsLine } from '../views/removed-shards-line.ts';
 import type { CommandContext } from './context.ts';
 
 /** `pippa-agent`: serves until the first signal, then lets running answers finish; the second signal ends it at once. */
@@ -54,8 +56,20 @@ async function withModelsHere(context: CommandContext): Promise<Settings> {
 function start(context: CommandContext, machine: Machine, ready: Promise<void>): Promise<RunningAgent> {
   const { settings, version, paths, environment, interrupts, logger, terminal } = context;
   const askStranger = strangerPrompt(terminal, { ready, interrupts });
+  const onShardsRemoved = (removed: RemovedShards): void =>
+    void ready.then(() => terminal.stdout.write(`  ${removedShardsLine(removed)}\n`));
   return withProgress('Loading', context, (onProgress) =>
-    startAgent(settings, { version, paths, environment, machine, logger, askStranger, onProgress, signal: interrupts.asked }),
+    startAgent(settings, {
+      version,
+      paths,
+      environment,
+      machine,
+      logger,
+      askStranger,
+      onProgress,
+      onShardsRemoved,
+      signal: interrupts.asked,
+    }),
   );
 }
 

@@ -1,10 +1,7 @@
-import { access, mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { systemClock } from '@pippa/core';
 import { planShard, shardKey, writeShardFile, type ArchitectureRule, type GgufModel, type Shard } from '@pippa/gguf';
 import type { StageSource, TENSOR_ARRIVAL, TensorSource } from '@pippa/llama';
 import type { ShardArrival } from '@pippa/models';
-import { removeAbandonedParts } from './abandoned-parts.ts';
+import type { ShardCache } from './shard-cache.ts';
 
 /** `TENSOR_ARRIVAL` of `llama`, which is loaded with the first stage only. */
 const [THERE, LOST] = [1, 2] satisfies [typeof TENSOR_ARRIVAL.there, typeof TENSOR_ARRIVAL.lost];
@@ -12,12 +9,18 @@ const [THERE, LOST] = [1, 2] satisfies [typeof TENSOR_ARRIVAL.there, typeof TENS
 export interface ShardSourceOptions {
   /** A GPU computes: its weights are filled in from the model's own files, no second copy on disk. */
   readonly onGpu: boolean;
-  /** Where shards for CPU backends are kept as files: only from files does the engine repack weights, which is worth 1.6x. */
-  readonly shardDirectory: string;
+  /** Keeps shards for CPU backends as files: only from files does the engine repack weights, which is worth 1.6x. */
+  readonly cache: ShardCache;
   /** Bytes of the model may still be coming; left out: all are there. */
   readonly arrival?: ShardArrival | undefined;
   readonly onProgress?: ((fraction: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** What a stage is loaded from; released when it is unloaded. */
+export interface HeldSource {
+  readonly source: StageSource;
+  release(): void;
 }
 
 export function wholeModelSource(model: GgufModel): StageSource {
@@ -30,25 +33,23 @@ export async function shardSource(
   [from, to]: readonly [from: number, to: number],
   rule: ArchitectureRule,
   options: ShardSourceOptions,
-): Promise<StageSource> {
+): Promise<HeldSource> {
   const shard = planShard(model, from, to, rule);
   if (options.onGpu) {
     const tensors = shard.tensors.map((tensor) => tensorSource(model, tensor));
     const arrivals = options.arrival === undefined ? {} : { arrivals: arrivalsOf(shard, options.arrival) };
-    return { kind: 'tensors', header: shard.header, tensors, ...arrivals };
+    return { source: { kind: 'tensors', header: shard.header, tensors, ...arrivals }, release: () => {} };
   }
-  await mkdir(options.shardDirectory, { recursive: true });
-  const path = join(options.shardDirectory, `${await shardKey(model, shard, options.arrival?.identity)}.gguf`);
-  if (!(await exists(path))) {
-    const { arrival } = options;
-    await removeAbandonedParts(options.shardDirectory, systemClock.wallMs());
-    await writeShardFile(shard, model, path, {
+  const { arrival, cache } = options;
+  const key = await shardKey(model, shard, arrival?.identity);
+  const { path, release } = await cache.take(key, shard.byteLength, (target) =>
+    writeShardFile(shard, model, target, {
       ...(arrival === undefined ? {} : { available: (file, offset, length) => arrival.ready(file, offset, length) }),
       ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
-    });
-  }
-  return { kind: 'files', paths: [path] };
+    }),
+  );
+  return { source: { kind: 'files', paths: [path] }, release };
 }
 
 /** Of each tensor whether its bytes are there, told to the thread that loads it. */
@@ -74,13 +75,4 @@ function tensorSource(model: GgufModel, { name, byteLength, source }: Shard['ten
   return path === undefined || source === undefined
     ? { name, byteLength }
     : { name, byteLength, place: { path, offset: source.offset } };
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

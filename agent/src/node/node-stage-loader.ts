@@ -2,7 +2,8 @@ import { formatBytes, type StageRunner } from '@pippa/core';
 import { architectureRule, memoryEstimate } from '@pippa/gguf';
 import type { StageSource } from '@pippa/llama';
 import type { LoadControl, StageLoader, StageOrder } from '@pippa/ring';
-import { shardSource, wholeModelSource } from '../engine/stage-sources.ts';
+import { shardSource, wholeModelSource, type HeldSource } from '../engine/stage-sources.ts';
+import type { ShardCache } from '../engine/shard-cache.ts';
 import { usefulThreads } from '../engine/useful-threads.ts';
 import { ruleOf } from '../library/model-file.ts';
 import type { ModelFiles, ShardFiles } from './model-files.ts';
@@ -14,8 +15,8 @@ export interface NodeStageLoaderOptions {
   readonly budgetBytes: number;
   /** CPU threads for the stages of a ring together; `atMost`: as many as they have work for. */
   readonly threads: number | { readonly atMost: number };
-  /** Where layer ranges for CPU backends are kept as files. */
-  readonly shardDirectory: string;
+  /** Keeps layer ranges for CPU backends as files. */
+  readonly cache: ShardCache;
   /** Told of every step. */
   readonly activity: StageActivity;
 }
@@ -71,10 +72,16 @@ export class NodeStageLoader implements StageLoader {
       );
     }
     this.#takenBytes += bytes;
-    try {
-      return this.#track(await this.#loadRunner(order, shard, memory, control), bytes);
-    } catch (error) {
+    let held: HeldSource | undefined;
+    const giveBack = (): void => {
       this.#takenBytes -= bytes;
+      held?.release();
+    };
+    try {
+      held = await this.#source(order, shard, control);
+      return this.#track(await this.#loadRunner(order, shard, held.source, memory, control), giveBack);
+    } catch (error) {
+      giveBack();
       throw error;
     }
   }
@@ -101,6 +108,7 @@ export class NodeStageLoader implements StageLoader {
   async #loadRunner(
     order: StageOrder,
     shard: ShardFiles,
+    source: StageSource,
     memory: { readonly weights: number; readonly context: number; readonly compute: number },
     { onProgress, signal }: LoadControl,
   ): Promise<StageRunner> {
@@ -110,7 +118,6 @@ export class NodeStageLoader implements StageLoader {
     const rule = isWhole ? ruleOf(model) : architectureRule(model);
     // Loaded when there is a stage to load: an agent without one does without the engine.
     const { loadStageRunner } = await import('@pippa/llama');
-    const source = await this.#source(order, shard, { onProgress, signal });
     const loadingFrom = isWhole || source.kind === 'tensors' ? 0 : WRITING_SHARE;
     const { threads } = this.#options;
     const weightBytes = memory.weights * order.stagesHere;
@@ -144,15 +151,15 @@ export class NodeStageLoader implements StageLoader {
     { from, to, layerCount }: StageOrder,
     { model, arrival }: ShardFiles,
     { onProgress, signal }: LoadControl,
-  ): Promise<StageSource> {
+  ): Promise<HeldSource> {
     if (from === 0 && to === layerCount) {
       await arrival?.done;
-      return wholeModelSource(model);
+      return { source: wholeModelSource(model), release: () => {} };
     }
     const { computeDevices } = await import('@pippa/llama');
     return shardSource(model, [from, to], architectureRule(model), {
       onGpu: computeDevices().some((device) => device.kind === 'gpu'),
-      shardDirectory: this.#options.shardDirectory,
+      cache: this.#options.cache,
       arrival,
       // While bytes come, how far that is says it all.
       onProgress: (fraction) => arrival?.isOver === false || onProgress('load', fraction * WRITING_SHARE),
@@ -160,13 +167,13 @@ export class NodeStageLoader implements StageLoader {
     });
   }
 
-  /** The same runner, giving its memory back to the budget when it is unloaded or lost. */
-  #track(runner: StageRunner, bytes: number): StageRunner {
+  /** The same runner, giving back what it takes when it is unloaded or lost. */
+  #track(runner: StageRunner, giveBackAll: () => void): StageRunner {
     let isCounted = true;
     const { activity } = this.#options;
     const stopWatching = activity.watch(() => runner.ways?.steps ?? 0);
     const giveBack = (): void => {
-      if (isCounted) this.#takenBytes -= bytes;
+      if (isCounted) giveBackAll();
       isCounted = false;
       stopWatching();
     };

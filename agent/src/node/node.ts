@@ -30,6 +30,7 @@ import {
   type RingSettings,
 } from '@pippa/ring';
 import type { StepObservation } from '@pippa/gateway';
+import { ShardCache, type RemovedShards } from '../engine/shard-cache.ts';
 import { openFront, type Front } from './front.ts';
 import { MeshModel, type KnownFacts } from './mesh-model.ts';
 import { BringBack } from './bring-back.ts';
@@ -74,7 +75,12 @@ export interface NodeOptions {
   readonly budgetBytes: number;
   /** CPU threads for the stages of a ring together; `atMost`: as many as they have work for. */
   readonly threads: number | { readonly atMost: number };
+  /** Where layer ranges for CPU backends are kept as files. */
   readonly shardDirectory: string;
+  /** Most bytes that these may take; left out: what the disk has. */
+  readonly shardQuotaBytes?: number;
+  /** Told of those that made room for others. */
+  readonly onShardsRemoved?: (removed: RemovedShards) => void;
   /** Where stages put what they sent on and have no memory for; left out: nowhere. */
   readonly spillDirectory?: string;
   /** What each stage keeps of it in memory, in bytes; left out: what `JournalSettings` say. */
@@ -111,6 +117,7 @@ export class Node implements Startable {
   readonly host: StageHost;
   readonly embedders: NodeEmbedders;
   readonly #options: NodeOptions;
+  readonly #cache: ShardCache;
   readonly #loader: NodeStageLoader;
   readonly #activity = new StageActivity(systemClock);
   readonly #fronts = new Map<string, Promise<Front>>();
@@ -129,7 +136,13 @@ export class Node implements Startable {
     const clock = systemClock;
     this.#options = options;
     this.mesh = mesh;
-    this.#loader = new NodeStageLoader({ ...options, activity: this.#activity });
+    this.#cache = new ShardCache({
+      directory: options.shardDirectory,
+      quotaBytes: options.shardQuotaBytes,
+      clock,
+      onRemoved: options.onShardsRemoved,
+    });
+    this.#loader = new NodeStageLoader({ ...options, cache: this.#cache, activity: this.#activity });
     this.embedders = new NodeEmbedders({
       files,
       reserve: async (bytes, what) => {
@@ -189,6 +202,7 @@ export class Node implements Startable {
   }
 
   async start(): Promise<void> {
+    await this.#cache.tidy();
     await this.host.start();
     await this.manager.start();
     this.#tellStages([]);

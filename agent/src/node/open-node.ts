@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { GIB, systemClock, type Logger, type Mesh } from '@pippa/core';
 import { createModelStore, type Library, type LibraryModel, type ModelStore } from '@pippa/models';
 import type { RingStep } from '@pippa/ring';
+import type { RemovedShards } from '../engine/shard-cache.ts';
 import type { Machine } from '../machine.ts';
 import type { OpenedModelInfo } from '../open-model.ts';
 import type { AgentPaths } from '../paths.ts';
@@ -23,6 +24,8 @@ export interface OpenNodeSurroundings {
   readonly asked: readonly LibraryModel[];
   readonly onStep: (step: RingStep) => void;
   readonly mesh: Mesh;
+  /** Told of files of layers that made room for others. */
+  readonly onShardsRemoved?: ((removed: RemovedShards) => void) | undefined;
 }
 
 export interface OpenedNode {
@@ -30,6 +33,9 @@ export interface OpenedNode {
   readonly store: ModelStore;
   readonly models: KnownModels;
 }
+
+/** Everything that can be loaded at the same time stays on the disk, and as much again. */
+const SHARDS_PER_MEMORY = 2;
 
 /** Binds the parts of a node by its settings. Nothing is started. */
 export function openNode(settings: Settings, surroundings: OpenNodeSurroundings): OpenedNode {
@@ -49,12 +55,18 @@ export function openNode(settings: Settings, surroundings: OpenNodeSurroundings)
     ...(settings.autoPull ? { origins: { environment, home: homedir() } } : {}),
     quotaBytes: settings.diskQuota === undefined ? undefined : settings.diskQuota * GIB,
   });
+  const budgetBytes = memoryBudget(settings.memory, machine);
   const node: Node = new Node({
     mesh,
     files: new StoreFiles(store),
-    budgetBytes: memoryBudget(settings.memory, machine),
+    budgetBytes,
     threads: settings.threads ?? { atMost: machine.cores },
     shardDirectory: paths.shards,
+    shardQuotaBytes: settings.shardCache === undefined ? SHARDS_PER_MEMORY * budgetBytes : settings.shardCache * GIB,
+    onShardsRemoved: (removed) => {
+      logger.info({ scope: 'node', ...removed, directory: paths.shards }, 'files of layers made room for others');
+      surroundings.onShardsRemoved?.(removed);
+    },
     spillDirectory: paths.spilled,
     wishes: {
       contextTokens: settings.context,

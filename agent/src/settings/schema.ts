@@ -69,6 +69,13 @@ export const settingsSchema = z.strictObject({
     kind: 'number',
     default: 'what is free',
   }),
+  shardCache: z.int().min(0).max(1_000_000).optional().register(texts, {
+    meaning: 'most gigabytes that layers cut out of models may take on the disk; those used longest ago go first, none in use',
+    argument: 'GB',
+    expects: 'a whole number of gigabytes',
+    kind: 'number',
+    default: 'twice the memory that models may take',
+  }),
   transferLimit: z.int().min(1).max(100_000).optional().register(texts, {
     meaning: 'most megabytes a second, each way, in which pieces of models are exchanged with other nodes',
     argument: 'MB/s',

@@ -7,6 +7,7 @@ export { removeModel } from './library/remove-model.ts';
 export { findByName, looksLikePath } from './library/resolve-name.ts';
 export { ModelNotHereError, OtherCopyError, WrongModelError, WrongPieceError } from './errors.ts';
 export { createModelStore } from './store/disk-model-store.ts';
+export { freeDiskBytes } from './store/free-disk-bytes.ts';
 export type {
   ModelStore,
   ModelStoreOptions,

@@ -1,10 +1,10 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DEFAULT_SAMPLER_SETTINGS, silentLogger, systemClock, type StageTiming, type Step, type StepResult } from '@pippa/core';
 import { architectureRule, describeModel, readGgufModel } from '@pippa/gguf';
 import { openLocalChain, type LocalChain, type StageOptions } from '@pippa/llama';
 import { createConductor, DEFAULT_CONDUCTOR_SETTINGS, type Conductor } from '@pippa/ring';
 import { chooseCuts, layerCosts } from '../../../agent/src/engine/choose-cuts.ts';
+import { ShardCache } from '../../../agent/src/engine/shard-cache.ts';
 import { shardSource, wholeModelSource } from '../../../agent/src/engine/stage-sources.ts';
 import { benchDirectory, benchModelPath } from './bench-model.ts';
 
@@ -82,8 +82,7 @@ export async function openLocalRing(options: LocalRingOptions): Promise<LocalRin
   const layout = describeModel(model);
   const boundaries = chooseCuts(layerCosts(layout.layerBytes, layout.outputBytes), rule.cuts(model), options.stages);
   if (boundaries === undefined) throw new Error(`The model cannot be cut into ${options.stages}.`);
-  const shardDirectory = join(benchDirectory, 'shards');
-  await mkdir(shardDirectory, { recursive: true });
+  const cache = new ShardCache({ directory: join(benchDirectory, 'shards'), clock: systemClock });
   const stages: StageOptions[] = [];
   for (const [index, from] of boundaries.slice(0, -1).entries()) {
     const to = boundaries[index + 1] ?? layout.layerCount;
@@ -91,7 +90,7 @@ export async function openLocalRing(options: LocalRingOptions): Promise<LocalRin
       source:
         options.stages === 1
           ? wholeModelSource(model)
-          : await shardSource(model, [from, to], rule, { onGpu: false, shardDirectory }),
+          : (await shardSource(model, [from, to], rule, { onGpu: false, cache })).source,
       from,
       to,
       layerCount: layout.layerCount,

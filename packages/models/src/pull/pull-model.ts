@@ -1,10 +1,11 @@
-import { constants, copyFile, mkdir, rename, rm, statfs } from 'node:fs/promises';
+import { constants, copyFile, mkdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { formatBytes, type Clock, type Logger } from '@pippa/core';
 import { readGgufModel, splitPaths } from '@pippa/gguf';
 import { NotEnoughDiskError } from '../errors.ts';
 import { fileStamp } from '../library/file-stamp.ts';
 import { isProjectorPath, namesOfFile } from '../library/model-naming.ts';
+import { freeDiskBytes } from '../store/free-disk-bytes.ts';
 import { downloadFile } from './download-file.ts';
 import type { HttpClient } from './http-client.ts';
 import { PULL_LIMITS } from './limits.ts';
@@ -113,8 +114,7 @@ async function pullPlan(planned: PullPlan, client: HttpClient, options: PullOpti
 /** Throws `NotEnoughDiskError`. */
 export async function checkDisk(name: string, directory: string, neededBytes: number): Promise<void> {
   await mkdir(directory, { recursive: true });
-  const { bavail, bsize } = await statfs(directory);
-  const freeBytes = bavail * bsize;
+  const freeBytes = await freeDiskBytes(directory);
   if (freeBytes >= neededBytes + PULL_LIMITS.spareDiskBytes) return;
   throw new NotEnoughDiskError(
     `${name} needs ${formatBytes(neededBytes)} more on the disk of ${directory}, but ${formatBytes(freeBytes)} are free (${formatBytes(PULL_LIMITS.spareDiskBytes)} stay so).`,

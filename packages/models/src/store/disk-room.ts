@@ -1,9 +1,9 @@
-import { statfs } from 'node:fs/promises';
 import { errorMessage, formatBytes, MIB, type Logger, type Mesh, type ModelId } from '@pippa/core';
 import { NotEnoughDiskError } from '../errors.ts';
 import type { PieceFile } from '../pieces/piece-file.ts';
 import { askHave, holdersOf } from '../swarm/fetch-table.ts';
 import type { PartialModels } from './partial-models.ts';
+import { freeDiskBytes } from './free-disk-bytes.ts';
 import { planEviction, type EvictionCandidate } from './plan-eviction.ts';
 
 /** Room that is left on the disk for everybody else. */
@@ -35,7 +35,7 @@ export class DiskRoom {
 
   /** Throws `NotEnoughDiskError`, which says what stays and why. */
   async make(name: string, neededBytes: number, signal: AbortSignal): Promise<void> {
-    const { directory, partial, quotaBytes, logger, freeBytes = freeBytesOf } = this.#options;
+    const { directory, partial, quotaBytes, logger, freeBytes = freeDiskBytes } = this.#options;
     const files = partial.list().filter((file) => !this.#options.isPublished(file.id));
     const used = files.reduce((sum, file) => sum + file.presentBytes, 0);
     const free = await freeBytes(directory);
@@ -105,9 +105,4 @@ export class DiskRoom {
     }
     return missing.size === 0;
   }
-}
-
-async function freeBytesOf(directory: string): Promise<number> {
-  const { bavail, bsize } = await statfs(directory);
-  return bavail * bsize;
 }
