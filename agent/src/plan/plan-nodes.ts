@@ -69,8 +69,14 @@ async function thisMachine({ paths, version, interrupts }: CommandContext): Prom
 /** The card with what the model's own stages take given back. */
 function without(model: ModelId, card: NodeCard): NodeCard {
   const stages = card.stages.filter((stage) => stage.model !== model);
-  const taken = card.stages.filter((stage) => stage.model === model).reduce((sum, stage) => sum + stage.memoryBytes, 0);
-  return { ...card, stages, memory: { ...card.memory, freeBytes: card.memory.freeBytes + taken } };
+  // Spares count as free already.
+  const own = card.stages.filter((stage) => stage.model === model && stage.spare !== true);
+  const taken = own.reduce((sum, stage) => sum + stage.memoryBytes, 0);
+  return {
+    ...card,
+    stages,
+    memory: { ...card.memory, freeBytes: Math.min(card.memory.budgetBytes, card.memory.freeBytes + taken) },
+  };
 }
 
 function isAlive(peer: Peer): peer is Peer & { readonly card: NonNullable<Peer['card']> } {

@@ -71,6 +71,8 @@ it('a model that fits nowhere is refused before anything goes for it; one that f
       clock: systemClock,
       logger: silentLogger,
       rings: () => rings,
+      unconducted: () => new Set(),
+      untilChanged: async () => {},
       takeDown: async ({ card }) => {
         taken.push(card.ring);
         rings = rings.filter((ring) => ring.card !== card);
@@ -78,11 +80,39 @@ it('a model that fits nowhere is refused before anything goes for it; one that f
     });
   };
   const options = { onProgress: () => {}, signal: new AbortController().signal };
-  const asked = { manifest, wish, excluded: new Set<never>() };
+  const asked = { manifest, wish, excluded: new Set<never>(), lost: new Set<never>() };
   await expect(roomFor(() => false).place(asked, options)).rejects.toThrow(PlacementRefusedError);
   expect(taken).toEqual([]);
   await roomFor((gone) => gone.has('b')).place(asked, options);
   expect(taken).toEqual(['b']);
+});
+
+it('memory of a lost conductor is waited for, but not for ever, and nothing idle goes for it', async () => {
+  let nowMs = 0;
+  const taken: string[] = [];
+  const room = (freedMs: number): MakeRoom =>
+    new MakeRoom({
+      planner: {
+        place({ gone }: PlanRequest) {
+          if (nowMs < freedMs && gone?.has(ringId('lost')) !== true) throw new PlacementRefusedError('No room.');
+          return { stages: [], stageBytes: [], predictedTokensPerSecond: 1, reasons: [] };
+        },
+      } as unknown as RingPlanner,
+      manager: { rings: [] } as unknown as MakeRoomParts['manager'],
+      clock: { nowMs: () => nowMs, wallMs: () => nowMs, schedule: () => () => {} },
+      logger: silentLogger,
+      rings: () => [{ conductor: 'a', card: other('a') }] as unknown as KnownRing[],
+      unconducted: () => new Set(nowMs < freedMs ? [ringId('lost')] : []),
+      untilChanged: async () => void (nowMs += 250),
+      takeDown: async ({ card }) => void taken.push(card.ring),
+    });
+  const options = { onProgress: () => {}, signal: new AbortController().signal };
+  const asked = { manifest, wish, excluded: new Set<never>(), lost: new Set<never>() };
+  await room(2000).place(asked, options);
+  expect(nowMs).toBe(2000);
+  await expect(room(60_000).place(asked, options)).rejects.toThrow(PlacementRefusedError);
+  expect(nowMs).toBeLessThan(10_000);
+  expect(taken).toEqual([]);
 });
 
 it('when a ring was used last is told in whole minutes, and stays the same while nobody uses it', () => {

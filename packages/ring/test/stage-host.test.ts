@@ -100,6 +100,16 @@ describe('a host of stages', () => {
     await closed;
   });
 
+  it('counts as free what is being unloaded: whoever wants it waits for it', async () => {
+    const told: number[] = [];
+    await start(new SlowlyUnloading(), () => told.push(host.reclaimableBytes));
+    const stage = await opened(OPENING);
+    expect(told).toEqual([0]);
+    await stage.close();
+    await time.run(() => host.count === 0, 1000);
+    expect(told).toEqual([0, 4000, 0]);
+  });
+
   it('refuses what has no room beside what stays', async () => {
     await start(new SlowlyUnloading());
     await opened(OPENING);

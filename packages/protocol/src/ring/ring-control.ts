@@ -9,6 +9,8 @@ import { parseMessage } from './parse.ts';
  */
 export const RING_PROTOCOL = '/pippa/ring/1';
 
+/** Why stages are where they are, for people. */
+const reasonsField = z.array(messageField).max(RING_LIMITS.reasons);
 const placedStageField = z.object({ peer: peerField, from: layerField, to: layerField });
 
 const wishField = z.object({
@@ -38,6 +40,7 @@ const ringCommand = z.discriminatedUnion('kind', [
     wish: wishField,
     /** Where the wisher's planner puts the stages; the receiver holds the first. */
     placement: z.array(placedStageField).min(1).max(RING_LIMITS.stages),
+    reasons: reasonsField.exactOptional(),
   }),
   /** `forget`: it shall not come back by itself. */
   z.object({ kind: z.literal('down'), ring: ringField, forget: z.boolean() }),
@@ -50,8 +53,7 @@ const ringReport = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('up'),
     ring: ringField,
-    /** Why its stages are where they are, for people. */
-    reasons: z.array(messageField).max(RING_LIMITS.reasons).exactOptional(),
+    reasons: reasonsField.exactOptional(),
   }),
   z.object({ kind: z.literal('down') }),
   z.object({ kind: z.literal('refused'), code: codeField, message: messageField, hint: messageField.exactOptional() }),

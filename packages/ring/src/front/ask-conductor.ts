@@ -1,7 +1,7 @@
 import { PeerUnreachableError, PippaError, StreamLostError, nameOf, type Mesh, type PeerId, type RingId } from '@pippa/core';
-import { parseRingReport, RING_PROTOCOL, type RingCommand } from '@pippa/protocol';
+import { parseRingReport, RING_LIMITS, RING_PROTOCOL, type RingCommand, type RingWish } from '@pippa/protocol';
 import { StageRefusedError } from '../chain/stage-connection.ts';
-import { PlacementRefusedError } from '../ring/ring-planner.ts';
+import { PlacementRefusedError, type PlannedRing } from '../ring/ring-planner.ts';
 import { reviveError } from './wire-errors.ts';
 
 export interface AskOptions {
@@ -49,6 +49,11 @@ export async function askConductor(
     signal.removeEventListener('abort', onAbort);
     await stream.close().catch(() => {});
   }
+}
+
+/** Has the ring up where it was planned to be. */
+export function upCommand(wish: RingWish, { stages, reasons }: Pick<PlannedRing, 'stages' | 'reasons'>): RingCommand {
+  return { kind: 'up', wish, placement: [...stages], reasons: reasons.slice(0, RING_LIMITS.reasons) };
 }
 
 /** The node is gone. */

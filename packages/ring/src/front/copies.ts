@@ -1,5 +1,5 @@
 import { StoppedError, type Clock, type Logger, type Mesh, type ModelId, type RingId } from '@pippa/core';
-import { askConductor } from './ask-conductor.ts';
+import { askConductor, upCommand } from './ask-conductor.ts';
 import { planWithShape } from '../ring/choose-shape.ts';
 import type { Ring } from '../ring/ring.ts';
 import type { RingManager } from '../ring/ring-manager.ts';
@@ -93,7 +93,7 @@ export class Copies {
     const conductor = planned.stages[0]?.peer;
     if (conductor === undefined) throw new PlacementRefusedError(`No stages were planned for ${manifest.name}.`);
     logger.info({ model: manifest.name, nodes: planned.stages.map(({ peer }) => peer) }, 'requests wait: bringing up another copy');
-    await askConductor(mesh, conductor, { kind: 'up', wish, placement: [...planned.stages] }, { signal });
+    await askConductor(mesh, conductor, upCommand(wish, planned), { signal });
   }
 
   #othersOf(ring: Ring): KnownRing['card'][] {

@@ -13,6 +13,10 @@ export interface MakeRoomParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly rings: () => readonly KnownRing[];
+  /** Rings that nobody conducts any more, with stages that are still told of; `lost`: nodes that are certainly gone. */
+  readonly unconducted: (lost: ReadonlySet<PeerId>) => ReadonlySet<RingId>;
+  /** Settles when something may be otherwise. */
+  readonly untilChanged: (signal: AbortSignal) => Promise<void>;
   /** Settles when the ring is down and its memory free; throws when that cannot be had. */
   readonly takeDown: (ring: KnownRing, signal: AbortSignal) => Promise<void>;
 }
@@ -22,10 +26,17 @@ export interface RoomWish {
   readonly wish: RingWish;
   /** Nodes that must not hold stages. */
   readonly excluded: ReadonlySet<PeerId>;
+  /** Nodes that are gone, though their cards may be there still. */
+  readonly lost: ReadonlySet<PeerId>;
 }
+
+/** Nodes that hold stages of a lost conductor find out within this, and tell that their memory is free. */
+const FREED_WITHIN_MS = 5000;
 
 type NextStep =
   | { readonly kind: 'planned'; readonly planned: PlannedRing }
+  /** What nobody conducts any more will do. */
+  | { readonly kind: 'wait' }
   | { readonly kind: 'evict'; readonly going: readonly KnownRing[] };
 
 /** Plans a ring, and takes idle ones down (`planEviction`) where it does not fit beside them. */
@@ -38,15 +49,23 @@ export class MakeRoom {
 
   /** Throws `PlacementRefusedError` when it does not fit even so: nothing goes then. */
   async place(
-    { manifest, wish, excluded }: RoomWish,
+    { manifest, wish, excluded, lost }: RoomWish,
     { onProgress, signal }: { readonly onProgress: (progress: BringUpProgress) => void; readonly signal: AbortSignal },
   ): Promise<PlannedRing> {
-    const { planner, logger, takeDown } = this.#parts;
+    const { planner, clock, logger, takeDown, unconducted, untilChanged } = this.#parts;
+    const untilMs = clock.nowMs() + FREED_WITHIN_MS;
     const plan = (mayShrink: boolean, gone: ReadonlySet<RingId>): PlannedRing =>
       planWithShape(manifest, wish, (shape) => planner.place({ manifest, wish, shape, excluded, gone }), { mayShrink }).planned;
     for (;;) {
-      const next = this.#next(manifest.id, plan);
+      const freed = clock.nowMs() < untilMs ? unconducted(lost) : new Set<RingId>();
+      const next = this.#next(manifest.id, plan, freed);
       if (next.kind === 'planned') return next.planned;
+      if (next.kind === 'wait') {
+        onProgress({ fraction: 0, message: 'waiting for memory that is being freed' });
+        await untilChanged(signal);
+        signal.throwIfAborted();
+        continue;
+      }
       for (const idle of next.going) {
         logger.info({ model: idle.card.name, for: manifest.name }, 'taking an idle ring down to make room');
         onProgress({ fraction: 0, message: `making room: ${idle.card.name} goes` });
@@ -56,14 +75,22 @@ export class MakeRoom {
   }
 
   /** The plan, or what goes for one; an idle model is worth less than the context of the one that is wanted now. Throws as `place`. */
-  #next(model: ModelId, plan: (mayShrink: boolean, gone: ReadonlySet<RingId>) => PlannedRing): NextStep {
+  #next(
+    model: ModelId,
+    plan: (mayShrink: boolean, gone: ReadonlySet<RingId>) => PlannedRing,
+    freed: ReadonlySet<RingId>,
+  ): NextStep {
     const step = (mayShrink: boolean): NextStep | PlacementRefusedError => {
       const planned = planOrRefusal(() => plan(mayShrink, new Set()));
       if (!(planned instanceof PlacementRefusedError)) return { kind: 'planned', planned };
       const fits = (gone: ReadonlySet<RingId>): boolean =>
         !(planOrRefusal(() => plan(mayShrink, gone)) instanceof PlacementRefusedError);
+      if (freed.size > 0 && fits(freed)) return { kind: 'wait' };
       const going = this.#evictable(model, fits);
-      return going.length > 0 ? { kind: 'evict', going } : planned;
+      if (going.length > 0) return { kind: 'evict', going };
+      // Idle rings go when the rest is free.
+      const together = freed.size > 0 && this.#evictable(model, (gone) => fits(gone.union(freed))).length > 0;
+      return together ? { kind: 'wait' } : planned;
     };
     const whole = step(false);
     if (!(whole instanceof PlacementRefusedError)) return whole;

@@ -43,6 +43,16 @@ export class MeshRings {
     );
   }
 
+  /** Rings that nobody conducts any more, by whose stages living nodes still tell of; `lost`: nodes that are gone, whatever is known of them. */
+  unconducted(lost: ReadonlySet<PeerId>): ReadonlySet<RingId> {
+    const living = this.#mesh
+      .peers()
+      .flatMap(({ id, state, card }) => (state !== 'alive' || card === undefined || lost.has(id) ? [] : [card]));
+    const conducted = new Set(this.all.filter(({ conductor }) => !lost.has(conductor)).map(({ card }) => card.ring));
+    const held = [this.#mesh.card, ...living].flatMap(({ stages }) => stages.map(({ ring }) => ring));
+    return new Set(held.filter((ring) => !conducted.has(ring)));
+  }
+
   /** Some node conducts the ring, or has stages of it in memory. */
   holdStages(ring: RingId): boolean {
     const { card: own } = this.#mesh;

@@ -16,14 +16,13 @@ import {
   type TokenGenerator,
 } from '@pippa/core';
 import { chooseRing, type RingCandidate } from '@pippa/planner';
-import type { RingCommand, RingWish } from '@pippa/protocol';
+import type { RingWish } from '@pippa/protocol';
 import { StageRefusedError } from '../chain/stage-connection.ts';
-import { planWithShape } from '../ring/choose-shape.ts';
-import type { Ring } from '../ring/ring.ts';
 import type { RingManager } from '../ring/ring-manager.ts';
 import { PlacementRefusedError, type PlannedRing, type RingPlanner } from '../ring/ring-planner.ts';
-import { askConductor, isConductorsOwn, isLost } from './ask-conductor.ts';
+import { askConductor, isConductorsOwn, isLost, upCommand } from './ask-conductor.ts';
 import { DEFAULT_COPY_SETTINGS } from './copy-settings.ts';
+import { HandOver } from './hand-over.ts';
 import { MakeRoom } from './make-room.ts';
 import { MeshRings, type KnownRing } from './mesh-rings.ts';
 import { Outstanding } from './outstanding.ts';
@@ -61,6 +60,7 @@ export interface BringUpOptions {
 /** A node card reaches its peers within a second. */
 const SEEN_WITHIN_MS = 5000;
 const LOOK_AGAIN_MS = 20;
+const SEE_OWN_MS = 250;
 
 export interface RingRouterParts {
   readonly mesh: Mesh;
@@ -78,6 +78,7 @@ export class RingRouter {
   readonly #parts: RingRouterParts;
   readonly #rings: MeshRings;
   readonly #room: MakeRoom;
+  readonly #handOver: HandOver;
   readonly #comingUp = new Map<ModelId, ComingUp>();
   /** Of rings that other nodes conduct for this one. */
   readonly #reasons = new Map<RingId, readonly string[]>();
@@ -88,9 +89,17 @@ export class RingRouter {
   constructor(parts: RingRouterParts) {
     this.#parts = parts;
     this.#rings = new MeshRings(parts.mesh, parts.manager);
+    this.#handOver = new HandOver({ ...parts, rings: () => this.rings() });
     this.#room = new MakeRoom({
       ...parts,
       rings: () => this.rings(),
+      unconducted: (lost) => this.#rings.unconducted(lost),
+      untilChanged: (signal) =>
+        untilFirst(signal, [
+          (done) => parts.mesh.onPeersChanged(done),
+          // What changes on this node itself is told to nobody.
+          (done) => parts.clock.schedule(SEE_OWN_MS, done),
+        ]),
       takeDown: async (ring, signal) => {
         await this.takeDown(ring, { forget: false, signal });
         await this.#until(() => !this.#rings.holdStages(ring.card.ring), ring.conductor, signal);
@@ -200,25 +209,28 @@ export class RingRouter {
     const unfit = new Set<PeerId>();
     /** Whose ring, that was coming up, was waited for in vain. */
     const waitedFor = new Set<PeerId>();
+    /** Of those, the ones that went while they brought it up. */
+    const lost = new Set<PeerId>();
     let failure: unknown;
     for (;;) {
       const coming = this.#rings.comingUp(wish, waitedFor);
       try {
         if (coming !== undefined) {
           waitedFor.add(coming.conductor);
-          await this.#bringUpAt(coming.conductor, wish, coming.card.stages, signal, onProgress);
+          await this.#bringUpAt(coming.conductor, wish, { stages: coming.card.stages, reasons: [] }, signal, onProgress);
           return;
         }
-        const { stages } = await this.#room.place({ manifest, wish, excluded: unfit }, { onProgress, signal });
-        const conductor = stages[0]?.peer;
+        const planned = await this.#room.place({ manifest, wish, excluded: unfit, lost }, { onProgress, signal });
+        const conductor = planned.stages[0]?.peer;
         if (conductor === undefined) throw new PlacementRefusedError(`No stages were planned for ${manifest.name}.`);
         try {
-          await this.#bringUpAt(conductor, wish, stages, signal, onProgress);
+          await this.#bringUpAt(conductor, wish, planned, signal, onProgress);
           return;
         } catch (error) {
           if (!isConductorsOwn(error, conductor, mesh.self)) throw error;
           failure = isLost(error) ? undefined : error;
           unfit.add(conductor);
+          if (isLost(error)) lost.add(conductor);
           logger.warn({ err: error, conductor }, 'the node that should conduct does not');
         }
       } catch (error) {
@@ -231,7 +243,13 @@ export class RingRouter {
         const isRefused = error instanceof PlacementRefusedError || error instanceof StageRefusedError;
         if (isRefused && this.#rings.comingUp(wish, waitedFor) !== undefined) continue;
         // What was in the way of the last one says more than that nobody else has room.
-        throw error instanceof PlacementRefusedError ? (failure ?? error) : error;
+        throw error instanceof PlacementRefusedError
+          ? (failure ??
+              afterLoss(
+                error,
+                [...lost].map((peer) => nameOf(mesh, peer)),
+              ))
+          : error;
       }
       signal.throwIfAborted();
     }
@@ -240,18 +258,17 @@ export class RingRouter {
   async #bringUpAt(
     conductor: PeerId,
     wish: RingWish,
-    stages: PlannedRing['stages'],
+    planned: Pick<PlannedRing, 'stages' | 'reasons'>,
     signal: AbortSignal,
     onProgress: (progress: BringUpProgress) => void,
   ): Promise<void> {
     const { mesh, manager } = this.#parts;
     if (conductor === mesh.self) {
       const report = (fraction: number, message: string): void => onProgress({ fraction, message });
-      await manager.bringUp(wish, stages, { signal, onProgress: report });
+      await manager.bringUp(wish, planned.stages, { reasons: planned.reasons, signal, onProgress: report });
       return;
     }
-    const command: RingCommand = { kind: 'up', wish, placement: [...stages] };
-    const { ring, reasons } = await askConductor(mesh, conductor, command, { signal, onProgress });
+    const { ring, reasons } = await askConductor(mesh, conductor, upCommand(wish, planned), { signal, onProgress });
     if (ring !== undefined) this.#remember(ring, reasons);
     const isSeen = (): boolean =>
       this.rings().some(
@@ -264,39 +281,13 @@ export class RingRouter {
    * Before this node goes: conductors elsewhere have its stages taken over, and rings of its own that somebody uses come up on another
    * node. What nobody has room for goes with it; nothing is thrown but the signal's reason.
    */
-  async handOver(signal: AbortSignal): Promise<void> {
-    const { manager } = this.#parts;
-    const inUse = manager.rings.filter((ring) => ring.isInUse);
-    await this.#settle([...this.#vacating(signal), ...inUse.map((ring) => this.#bringUpElsewhere(ring, signal))], signal);
+  handOver(signal: AbortSignal): Promise<void> {
+    return this.#handOver.all(signal);
   }
 
   /** Has stages of this node taken over by others, as far as they have room, while it stays. Throws the signal's reason alone. */
-  async vacate(signal: AbortSignal): Promise<void> {
-    await this.#settle(this.#vacating(signal), signal);
-  }
-
-  /** Conductors elsewhere are asked to do without this node. */
-  #vacating(signal: AbortSignal): Promise<unknown>[] {
-    const { mesh } = this.#parts;
-    return this.rings()
-      .filter(({ conductor, card }) => conductor !== mesh.self && card.stages.some((stage) => stage.peer === mesh.self))
-      .map(({ conductor, card }) => askConductor(mesh, conductor, { kind: 'vacate', ring: card.ring }, { signal }));
-  }
-
-  async #settle(moves: readonly Promise<unknown>[], signal: AbortSignal): Promise<void> {
-    for (const moved of await Promise.allSettled(moves)) {
-      if (moved.status === 'rejected') this.#parts.logger.warn({ err: moved.reason }, 'something could not be handed over');
-    }
-    signal.throwIfAborted();
-  }
-
-  async #bringUpElsewhere({ manifest, wish }: Ring, signal: AbortSignal): Promise<void> {
-    const { mesh, planner } = this.#parts;
-    const excluded = new Set([mesh.self]);
-    const { planned } = planWithShape(manifest, wish, (shape) => planner.place({ manifest, wish, shape, excluded }));
-    const conductor = planned.stages[0]?.peer;
-    if (conductor === undefined) return;
-    await askConductor(mesh, conductor, { kind: 'up', wish, placement: [...planned.stages] }, { signal });
+  vacate(signal: AbortSignal): Promise<void> {
+    return this.#handOver.stages(signal);
   }
 
   /**
@@ -384,6 +375,12 @@ export class RingRouter {
       signal.throwIfAborted();
     }
   }
+}
+
+function afterLoss(error: PlacementRefusedError, names: readonly string[]): PlacementRefusedError {
+  if (names.length === 0) return error;
+  const message = `${names.join(' and ')} went while the model was loaded. ${error.message}`;
+  return new PlacementRefusedError(message, { cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) });
 }
 
 function isReady({ card }: KnownRing): boolean {

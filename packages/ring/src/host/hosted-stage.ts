@@ -23,6 +23,7 @@ import {
 import type { JournalSettings } from './journal/row-store.ts';
 import { LoadedStage } from './loaded-stage.ts';
 import type { Orphanage } from './orphanage.ts';
+import { bytesOf } from './runner-bytes.ts';
 import type { StageLoader } from './stage-loader.ts';
 
 export interface HostedStageParts {
@@ -51,6 +52,7 @@ export class HostedStage {
   #stage: LoadedStage | undefined;
   #closed = false;
   #releasing: Promise<void> | undefined;
+  #unloadingBytes = 0;
   /** Settles when it is loaded or is not going to be. */
   #opening: Promise<void> | undefined;
 
@@ -65,13 +67,12 @@ export class HostedStage {
   get card(): CardStage | undefined {
     const order = this.#order;
     if (order === undefined || this.#runner === undefined) return undefined;
-    const { weights, context, compute } = this.#runner.info.memoryBytes;
     return {
       ring: order.ring,
       model: order.model.id,
       from: order.from,
       to: order.to,
-      memoryBytes: weights + context + compute,
+      memoryBytes: bytesOf(this.#runner),
       ...(this.isSpare ? { spare: true } : {}),
     };
   }
@@ -110,6 +111,11 @@ export class HostedStage {
   /** Settles when it is unloaded; undefined while nobody wants that. */
   get unloading(): Promise<void> | undefined {
     return this.#releasing;
+  }
+
+  /** What it gives back once it is unloaded; 0 while nobody wants that, and afterwards. */
+  get unloadingBytes(): number {
+    return this.#unloadingBytes;
   }
 
   async close(): Promise<void> {
@@ -272,7 +278,11 @@ export class HostedStage {
     this.#closed = true;
     this.#loading.abort(new StageError('The conductor of the stage is gone.'));
     const runner = this.#runner;
+    const isLoading = this.#opening !== undefined && this.#stage === undefined;
+    // What loads has its memory taken, too, and stops as soon as it can.
+    this.#unloadingBytes = runner === undefined ? (isLoading ? (this.#order?.expectedBytes ?? 0) : 0) : bytesOf(runner);
     this.#runner = undefined;
+    if (this.#unloadingBytes > 0) this.#parts.onChange();
     try {
       await this.#stage?.close();
       await runner?.[Symbol.asyncDispose]();
@@ -280,6 +290,7 @@ export class HostedStage {
     } catch (error) {
       this.#parts.logger.warn({ err: error }, 'a stage was not unloaded in order');
     }
+    this.#unloadingBytes = 0;
     this.#parts.onClosed(this);
     this.#parts.onChange();
   }

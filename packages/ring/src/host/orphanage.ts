@@ -1,4 +1,5 @@
 import type { Clock, Logger, StageRunner } from '@pippa/core';
+import { bytesOf } from './runner-bytes.ts';
 import type { StageOrder } from './stage-loader.ts';
 
 interface Orphan {
@@ -14,6 +15,7 @@ interface Orphan {
 export class Orphanage {
   readonly #orphans: Orphan[] = [];
   readonly #unloading = new Set<Promise<void>>();
+  #unloadingBytes = 0;
   readonly #keepMs: number;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -29,6 +31,11 @@ export class Orphanage {
   /** Of those that are not among `runners` any more: settle when their memory is free. */
   get unloading(): readonly Promise<void>[] {
     return [...this.#unloading];
+  }
+
+  /** What they take, those that are being unloaded included. */
+  get bytes(): number {
+    return this.runners.reduce((sum, runner) => sum + bytesOf(runner), this.#unloadingBytes);
   }
 
   get runners(): readonly StageRunner[] {
@@ -56,7 +63,7 @@ export class Orphanage {
   /** Unloads all of them: something else wants their memory, or the node stops. */
   async clear(): Promise<void> {
     while (this.#orphans[0] !== undefined) this.#remove(this.#orphans[0]);
-    await Promise.all(this.#unloading);
+    await Promise.all(this.unloading);
   }
 
   #remove(orphan: Orphan): void {
@@ -72,9 +79,15 @@ export class Orphanage {
 
   async #unload(orphan: Orphan): Promise<void> {
     this.#logger.info({ from: orphan.runner.info.from, to: orphan.runner.info.to }, 'nobody came back for a stage: unloading it');
-    await orphan.runner[Symbol.asyncDispose]();
-    // Its memory is free from now on.
-    this.#onChange();
+    const bytes = bytesOf(orphan.runner);
+    this.#unloadingBytes += bytes;
+    try {
+      await orphan.runner[Symbol.asyncDispose]();
+    } finally {
+      // Its memory is free from now on.
+      this.#unloadingBytes -= bytes;
+      this.#onChange();
+    }
   }
 }
 

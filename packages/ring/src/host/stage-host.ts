@@ -72,13 +72,11 @@ export class StageHost implements Startable {
     return [...this.#stages].flatMap((stage) => stage.ways ?? []);
   }
 
-  /** What spares and stages of lost conductors take: they go when something else wants it. */
+  /** What spares and stages of lost conductors take, which go when something else wants it, and what is being unloaded anyway. */
   get reclaimableBytes(): number {
-    const spares = [...this.#stages].reduce((sum, stage) => sum + (stage.isSpare ? (stage.card?.memoryBytes ?? 0) : 0), 0);
-    return this.#orphanage.runners.reduce((sum, { info }) => {
-      const { weights, context, compute } = info.memoryBytes;
-      return sum + weights + context + compute;
-    }, spares);
+    const spare = (stage: HostedStage): number => (stage.isSpare ? (stage.card?.memoryBytes ?? 0) : 0);
+    const going = [...this.#stages].reduce((sum, stage) => sum + spare(stage) + stage.unloadingBytes, 0);
+    return going + this.#orphanage.bytes;
   }
 
   async start(): Promise<void> {

@@ -118,7 +118,7 @@ export class RingManager implements Startable {
       if (wish.desired === true) this.#parts.journal?.remember(there.wish);
       return there;
     }
-    const coming = this.#comingUp.get(wish.model.id) ?? (await this.#begin(wish, placement, control.signal));
+    const coming = this.#comingUp.get(wish.model.id) ?? (await this.#begin(wish, placement, control));
     const { onProgress, signal } = control;
     if (onProgress !== undefined) coming.listeners.add(onProgress);
     try {
@@ -153,7 +153,11 @@ export class RingManager implements Startable {
     return true;
   }
 
-  async #begin(wish: RingWish, placement: readonly PlacedStage[] | undefined, signal: AbortSignal): Promise<ComingUp> {
+  async #begin(
+    wish: RingWish,
+    placement: readonly PlacedStage[] | undefined,
+    { reasons, signal }: Pick<BringUpControl, 'reasons' | 'signal'>,
+  ): Promise<ComingUp> {
     const manifest = await this.#parts.manifestOf(wish.model, signal);
     const other = this.#comingUp.get(wish.model.id);
     if (other !== undefined) return other;
@@ -173,6 +177,7 @@ export class RingManager implements Startable {
     );
     const listeners: ComingUp['listeners'] = new Set();
     const done = ring.bringUp(placement, {
+      ...(reasons === undefined ? {} : { reasons }),
       signal: this.#stopped.signal,
       onProgress: (fraction, message) => {
         for (const listener of listeners) listener(fraction, message);
@@ -234,6 +239,7 @@ export class RingManager implements Startable {
       return;
     }
     const ring = await this.bringUp(command.wish, command.placement, {
+      ...(command.reasons === undefined ? {} : { reasons: command.reasons }),
       signal,
       onProgress: (fraction, message) => report({ kind: 'progress', fraction: Math.min(1, fraction), message }),
     });

@@ -52,6 +52,8 @@ export interface RingIdentity {
 }
 
 export interface BringUpControl {
+  /** Why a placement that is given is as it is, in words. */
+  readonly reasons?: readonly string[];
   readonly onProgress?: (fraction: number, message: string) => void;
   readonly signal: AbortSignal;
 }
@@ -200,7 +202,8 @@ export class Ring {
         this.#loadedFraction = fraction;
         control.onProgress?.(fraction, message);
       };
-      await this.#stages.open(placement, { onPlanned: () => this.#parts.onChange(), onProgress, signal });
+      const suggested = placement && { stages: placement, reasons: control.reasons ?? [] };
+      await this.#stages.open(suggested, { onPlanned: () => this.#parts.onChange(), onProgress, signal });
       await this.#start(signal);
     } catch (error) {
       this.#state = 'stopped';

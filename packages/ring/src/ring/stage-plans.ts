@@ -27,6 +27,12 @@ export type CommonOpening = Omit<
   'epoch' | 'from' | 'to' | 'index' | 'stageCount' | 'stagesHere' | 'expectedBytes' | 'spare'
 >;
 
+/** A placement that another node planned, and why it is so, where that was told. */
+export interface Suggestion {
+  readonly stages: readonly PlacedStage[];
+  readonly reasons: readonly string[];
+}
+
 /** Where the stages of a ring go, as its planner says, and in what size. */
 export class StagePlans {
   readonly #parts: StagePlansParts;
@@ -49,7 +55,7 @@ export class StagePlans {
    * For a ring that is not up yet, in the largest size that fits. `loaded`: stages that are there from an earlier try. Throws
    * `PlacementRefusedError`.
    */
-  first(suggested: readonly PlacedStage[] | undefined, loaded: readonly PlacedStage[], excluded: ReadonlySet<PeerId>): PlannedRing {
+  first(suggested: Suggestion | undefined, loaded: readonly PlacedStage[], excluded: ReadonlySet<PeerId>): PlannedRing {
     const { manifest, wish } = this.#parts;
     // A copy beside what it is a copy of would answer no more than that alone.
     const unfit = wish.isCopy === true ? new Set([...excluded, ...this.#holders()]) : excluded;
@@ -133,9 +139,12 @@ export class StagePlans {
   }
 
   /** What is loaded already stays where that can be: its memory is not free on anybody's card. */
-  #withLoaded(request: PlanRequest, suggested: readonly PlacedStage[] | undefined, loaded: readonly PlacedStage[]): PlannedRing {
+  #withLoaded(request: PlanRequest, suggested: Suggestion | undefined, loaded: readonly PlacedStage[]): PlannedRing {
     const { planner } = this.#parts;
-    if (suggested !== undefined) return this.#asSuggested(request, suggested);
+    if (suggested !== undefined) {
+      const planned = planner.repair({ ...request, kept: suggested.stages });
+      return suggested.reasons.length === 0 ? planned : { ...planned, reasons: suggested.reasons };
+    }
     if (loaded.length > 0 && request.shape.contextTokens === this.#shape?.contextTokens) {
       try {
         return planner.repair({ ...request, kept: loaded });
@@ -143,19 +152,8 @@ export class StagePlans {
         if (!(error instanceof PlacementRefusedError)) throw error;
       }
     }
-    return planner.place(request);
-  }
-
-  /** Where this node would put them there, too, it knows why. */
-  #asSuggested(request: PlanRequest, suggested: readonly PlacedStage[]): PlannedRing {
-    const { planner } = this.#parts;
-    try {
-      const own = planner.place(request);
-      if (isSame(own.stages, suggested)) return own;
-    } catch (error) {
-      if (!(error instanceof PlacementRefusedError)) throw error;
-    }
-    return planner.repair({ ...request, kept: suggested });
+    // Those of an earlier try that the new plan has no use for are closed before others are opened.
+    return planner.place({ ...request, gone: new Set([this.#parts.ring]) });
   }
 
   /** Nodes with stages of other rings of the model. */
@@ -176,14 +174,4 @@ export class StagePlans {
     if (this.#shape === undefined) throw new StageError('The ring was never planned.');
     return this.#shape;
   }
-}
-
-function isSame(some: readonly PlacedStage[], others: readonly PlacedStage[]): boolean {
-  return (
-    some.length === others.length &&
-    some.every(({ peer, from, to }, index) => {
-      const other = others[index];
-      return other !== undefined && other.peer === peer && other.from === from && other.to === to;
-    })
-  );
 }

@@ -1,13 +1,13 @@
-import type { PeerId, PippaError } from '@pippa/core';
+import { errorMessage, nameOf, PeerUnreachableError, StreamLostError, type PeerId, type PippaError } from '@pippa/core';
 import type { PlacedStage } from '@pippa/protocol';
 import type { CarriedOver } from '../carry-over.ts';
 import type { ChainLoss } from '../chain/ring-chain.ts';
 import type { StageConnection } from '../chain/stage-connection.ts';
 import { Linker, type Linked, type LinkerParts } from './linker.ts';
 import { closeAll, realise, type RealiseOutcome } from './realise.ts';
-import type { PlannedRing, RingShape } from './ring-planner.ts';
+import { PlacementRefusedError, type PlannedRing, type RingShape } from './ring-planner.ts';
 import { placedStage, Spares } from './spares.ts';
-import { StagePlans, type StagePlansParts } from './stage-plans.ts';
+import { StagePlans, type StagePlansParts, type Suggestion } from './stage-plans.ts';
 
 export interface StageSetParts extends StagePlansParts, LinkerParts {
   /** Other spares than before. */
@@ -21,6 +21,7 @@ export interface Replacement {
   discard(): void;
 }
 
+type Failures = Extract<RealiseOutcome, { kind: 'short' }>['failures'];
 type ReportProgress = (fraction: number, message: string) => void;
 
 /** The stages of a ring wherever they are: planned, opened, linked from epoch to epoch, and given up. */
@@ -60,7 +61,7 @@ export class StageSet {
    * node refused, or the signal's reason.
    */
   async open(
-    placement: readonly PlacedStage[] | undefined,
+    placement: Suggestion | undefined,
     {
       onPlanned,
       onProgress,
@@ -69,15 +70,34 @@ export class StageSet {
   ): Promise<void> {
     const excluded = new Set<PeerId>();
     let suggested = placement;
+    let failures: Failures = [];
     for (;;) {
-      const planned = this.#plans.first(suggested, this.#connections.map(placedStage), excluded);
+      const planned = this.#first(suggested, excluded, failures);
       suggested = undefined;
       onPlanned();
       const outcome = await this.#realise(planned, this.#connections, signal, onProgress);
       this.#connections = outcome.connections;
       if (outcome.kind === 'ready') return;
       this.#exclude(outcome, excluded);
+      ({ failures } = outcome);
     }
+  }
+
+  /** A refusal says what happened to the nodes of the plan before, too. */
+  #first(suggested: Suggestion | undefined, excluded: ReadonlySet<PeerId>, failures: Failures): PlannedRing {
+    try {
+      return this.#plans.first(suggested, this.#connections.map(placedStage), excluded);
+    } catch (error) {
+      if (!(error instanceof PlacementRefusedError) || failures.length === 0) throw error;
+      const message = [...failures.map((failure) => this.#tellFailure(failure)), error.message].join(' ');
+      const hint = error.hint === undefined ? {} : { hint: error.hint };
+      throw new PlacementRefusedError(message, { cause: failures[0]?.error, ...hint });
+    }
+  }
+
+  #tellFailure({ peer, error }: Failures[number]): string {
+    const isGone = error instanceof StreamLostError || error instanceof PeerUnreachableError;
+    return isGone ? `${nameOf(this.#parts.mesh, peer)} went before its layers were loaded.` : errorMessage(error);
   }
 
   /** Finds places for the layers that nobody holds any more; stages that are there stay where they are. Throws as `open`. */
