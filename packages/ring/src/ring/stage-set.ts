@@ -1,5 +1,4 @@
 import { errorMessage, nameOf, PeerUnreachableError, StreamLostError, type PeerId, type PippaError } from '@pippa/core';
-import type { PlacedStage } from '@pippa/protocol';
 import type { CarriedOver } from '../carry-over.ts';
 import type { ChainLoss } from '../chain/ring-chain.ts';
 import type { StageConnection } from '../chain/stage-connection.ts';
