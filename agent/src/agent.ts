@@ -14,6 +14,7 @@ import type { BrokenFile, Library, LibraryModel } from '@pippa/models';
 import type { BringUpOptions, ConductorSnapshot } from '@pippa/ring';
 import { withCommandKey } from './access/agent-keys.ts';
 import { LiveKeys } from './access/live-keys.ts';
+import { makePrivateFolder } from './control/private-folder.ts';
 import { createControlServer } from './control/server.ts';
 import type { RemovedShards } from './engine/shard-cache.ts';
 import { UnusableModelError, UsageError } from './errors.ts';
@@ -76,6 +77,8 @@ export interface RunningAgent {
 /** Starts everything in order; what was started is stopped again when something fails or `signal` is given. */
 export async function startAgent(settings: Settings, surroundings: AgentSurroundings): Promise<RunningAgent> {
   const { version, paths, logger, onProgress, signal } = surroundings;
+  // Before anything is read out of it, or said of what cannot be.
+  await makePrivateFolder(paths.state);
   const library = openLibrary(settings, surroundings);
   const asked = await askedModels(settings, library, signal);
   const metrics = new Metrics(readThisProcess);

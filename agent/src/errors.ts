@@ -125,7 +125,33 @@ export class UnsafeFolderError extends PippaError {
   readonly code = 'unsafe_folder';
 
   constructor(path: string, what: string) {
-    super(`The folder ${path} ${what}.`, { hint: `Take those rights away (chmod go-w), or name another folder with --state-dir.` });
+    super(`The folder ${path} ${what}.`, {
+      hint: `Make it yours alone (chmod 700 ${path}), or name another folder with --state-dir.`,
+    });
+  }
+}
+
+/** The agent's state cannot be kept where it would lie. */
+export class UnwritableFolderError extends PippaError {
+  readonly code = 'unwritable_folder';
+
+  constructor(path: string, why: string, cause?: unknown) {
+    super(`The agent cannot keep its state in ${path}: ${why}.`, {
+      hint: 'Put that right, or name another folder with --state-dir.',
+      cause,
+    });
+  }
+}
+
+/** Layers of a model cannot be kept as a file. */
+export class ShardFileError extends PippaError {
+  readonly code = 'shard_file';
+
+  constructor(directory: string, bytes: number, why: string, cause?: unknown) {
+    super(`Layers of a model, ${formatBytes(bytes)}, cannot be kept in ${directory}: ${why}.`, {
+      hint: 'Free some space there, or name another cache folder (XDG_CACHE_HOME on Linux).',
+      cause,
+    });
   }
 }
 

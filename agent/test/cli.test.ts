@@ -98,7 +98,7 @@ describe('the command line', () => {
       const ended = await outcome(['--model', 'none', '--port', String(port)]);
       expect(ended.code).toBe(1);
       expect(ended.error).toMatch(new RegExp(`^error: Port ${port} .*in use`));
-      expect(ended.error).toContain(`--port ${port + 1}`);
+      expect(ended.error).toContain(`--port ${port + 10}`);
     } finally {
       other.close();
     }

@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { callAgent } from '../src/control/client.ts';
 import { implement, operation, type OperationContract, type OperationHandler } from '../src/control/contract.ts';
+import { checkFolderCanBeMade, makePrivateFolder } from '../src/control/private-folder.ts';
 import { createControlServer } from '../src/control/server.ts';
 import { UsageError } from '../src/errors.ts';
 
@@ -216,5 +217,15 @@ describe("the control channel's socket", () => {
     await expect(serve()).rejects.toMatchObject({ name: 'UnsafeFolderError' });
     await writeFile(socketPath, '');
     await expect(callAgent(socketPath, square, { number: 1 })).rejects.toMatchObject({ name: 'UnsafeFolderError' });
+  });
+
+  it('says what to do where its folder cannot be made', async () => {
+    const file = join(directory, 'file');
+    await writeFile(file, '');
+    await expect(makePrivateFolder(join(file, 'state'))).rejects.toMatchObject({
+      name: 'UnwritableFolderError',
+      hint: expect.stringContaining('--state-dir'),
+    });
+    await expect(checkFolderCanBeMade(join(directory, 'new', 'state'))).resolves.toBeUndefined();
   });
 });

@@ -223,10 +223,25 @@ describe('the doctor', () => {
     ],
     [
       'an open state folder',
-      { ...healthy, stateFolder: { path: '/tmp/x', exists: true, trouble: 'The folder /tmp/x can be written by other users.' } },
+      {
+        ...healthy,
+        stateFolder: {
+          path: '/tmp/x',
+          exists: true,
+          trouble: 'The folder /tmp/x can be written by other users.',
+          hint: 'chmod 700 /tmp/x',
+        },
+      },
       'problem',
       /can be written by other users/,
       /chmod 700 \/tmp\/x/,
+    ],
+    [
+      'a state folder that cannot be made',
+      { ...healthy, stateFolder: { path: '/tmp/x', exists: false, trouble: 'The agent cannot keep its state in /tmp/x.' } },
+      'problem',
+      /cannot keep its state/,
+      /--state-dir/,
     ],
   ])('sees %s and says what to do', (_what, facts, level, message, advice) => {
     expect(worst(facts)).toEqual([

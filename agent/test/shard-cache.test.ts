@@ -100,6 +100,18 @@ it('is as small as a lower bound wants from the next start on, and leaves other 
   expect(removed).toEqual([{ files: 2, bytes: 2 * FILE_BYTES }]);
 });
 
+it('says where layers cannot be kept, and why', async () => {
+  const full = Object.assign(new Error('write'), { code: 'ENOSPC' });
+  await expect(cacheFor(1).take('a', FILE_BYTES, () => Promise.reject(full))).rejects.toMatchObject({
+    name: 'ShardFileError',
+    message: expect.stringMatching(/64\.0 KB.*the disk is full/),
+    hint: expect.stringContaining('Free some space'),
+  });
+  await writeFile(join(directory, 'file'), '');
+  const misplaced = cacheFor(1, { directory: join(directory, 'file', 'shards') });
+  await expect(misplaced.take('a', FILE_BYTES, write)).rejects.toMatchObject({ name: 'ShardFileError' });
+});
+
 it('holds nothing of what could not be written', async () => {
   const cache = cacheFor(1);
   await expect(cache.take('a', FILE_BYTES, () => Promise.reject(new Error('no space')))).rejects.toThrow('no space');

@@ -30,18 +30,11 @@ export function checkAgent({ agent, version }: DoctorFacts): readonly Finding[] 
   ];
 }
 
-export function checkStateFolder({ stateFolder: { path, exists, trouble } }: DoctorFacts): readonly Finding[] {
+export function checkStateFolder({ stateFolder: { path, exists, trouble, hint } }: DoctorFacts): readonly Finding[] {
   const check = 'state';
-  if (!exists) return [{ check, level: 'ok', message: `${path} will be made by the agent.` }];
-  if (trouble === undefined) return [{ check, level: 'ok', message: `${path} is this user's alone.` }];
-  return [
-    {
-      check,
-      level: 'problem',
-      message: trouble,
-      advice: `Make it yours alone (chmod 700 ${path}), or name another folder with --state-dir.`,
-    },
-  ];
+  if (trouble !== undefined)
+    return [{ check, level: 'problem', message: trouble, advice: hint ?? 'Name another folder with --state-dir.' }];
+  return [{ check, level: 'ok', message: exists ? `${path} is this user's alone.` : `${path} will be made by the agent.` }];
 }
 
 export function checkPorts({ ports }: DoctorFacts): readonly Finding[] {

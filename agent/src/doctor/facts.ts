@@ -40,7 +40,7 @@ export interface DoctorFacts {
   /** Of this command. */
   readonly version: string;
   readonly agent: AgentFact;
-  readonly stateFolder: { readonly path: string; readonly exists: boolean; readonly trouble?: string };
+  readonly stateFolder: { readonly path: string; readonly exists: boolean; readonly trouble?: string; readonly hint?: string };
   readonly interfaces: readonly InterfaceFact[];
   readonly multicast: readonly MulticastProbe[];
   /** Whether a program holds the port of mDNS for itself. */

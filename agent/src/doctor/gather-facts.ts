@@ -1,10 +1,11 @@
+import { lstat } from 'node:fs/promises';
 import { systemClock, PippaError, errorMessage, type Clock } from '@pippa/core';
 import { createInterfaceClassifier, systemReader, type MachineReader } from '@pippa/hardware';
 import type { CommandContext } from '../commands/context.ts';
 import { callAgent } from '../control/client.ts';
-import { checkPrivateFolder } from '../control/private-folder.ts';
+import { checkFolderCanBeMade, makePrivateFolder } from '../control/private-folder.ts';
 import { DEFAULT_MESH_PORT } from '../settings/schema.ts';
-import { AgentNotRunningError, UnsafeFolderError } from '../errors.ts';
+import { AgentNotRunningError } from '../errors.ts';
 import { clockOffsetsOperation, statusOperation } from '../operations/mesh-operations.ts';
 import type { AgentFact, DoctorFacts, InterfaceFact, PortFact } from './facts.ts';
 import { probeFirewalls } from './probe-firewalls.ts';
@@ -57,12 +58,17 @@ async function askAgent(socketPath: string, signal: AbortSignal): Promise<AgentF
   }
 }
 
-async function readFolder(path: string): Promise<{ readonly exists: boolean; readonly trouble?: string }> {
+async function readFolder(path: string): Promise<Omit<DoctorFacts['stateFolder'], 'path'>> {
+  const exists = await lstat(path).then(
+    () => true,
+    () => false,
+  );
   try {
-    await checkPrivateFolder(path);
-    return { exists: true };
+    await (exists ? makePrivateFolder(path) : checkFolderCanBeMade(path));
+    return { exists };
   } catch (error) {
-    return error instanceof UnsafeFolderError ? { exists: true, trouble: error.message } : { exists: false };
+    const hint = error instanceof PippaError ? error.hint : undefined;
+    return { exists, trouble: errorMessage(error), ...(hint === undefined ? {} : { hint }) };
   }
 }
 

@@ -2,6 +2,8 @@ import { access, mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@pippa/core';
 import { freeDiskBytes } from '@pippa/models';
+import { ShardFileError } from '../errors.ts';
+import { whyNotWritten } from '../why-not-written.ts';
 import { removeAbandonedParts } from './abandoned-parts.ts';
 
 const ENDING = '.gguf';
@@ -52,8 +54,8 @@ export class ShardCache {
   }
 
   /**
-   * The file of the shard with this key, written to a path by `write` if it is not there. `byteLength`: most that it takes. Throws what
-   * `write` throws.
+   * The file of the shard with this key, written to a path by `write` if it is not there. `byteLength`: most that it takes. Throws
+   * `ShardFileError` where the disk is in the way, and what else `write` throws.
    */
   async take(key: string, byteLength: number, write: (path: string) => Promise<void>): Promise<HeldShard> {
     const { directory, clock } = this.#options;
@@ -69,7 +71,8 @@ export class ShardCache {
       }
     } catch (error) {
       release();
-      throw error;
+      const why = whyNotWritten(error);
+      throw why === undefined ? error : new ShardFileError(directory, byteLength, why, error);
     }
     return {
       path,

@@ -1,9 +1,10 @@
-import { errorMessage, systemClock, type Clock, type Logger, type Mesh } from '@pippa/core';
+import { systemClock, type Clock, type Logger, type Mesh } from '@pippa/core';
 import type { MeshNode } from '@pippa/mesh';
 import { SoloMesh } from '@pippa/mesh/solo';
 import type { Machine } from '../machine.ts';
 import type { AgentPaths } from '../paths.ts';
 import type { Settings } from '../settings/schema.ts';
+import { writingTrouble } from '../why-not-written.ts';
 import type { AskStranger } from './enter-mesh.ts';
 import { firstCard, type CardContent } from './first-card.ts';
 import { keepCardFresh } from './keep-card-fresh.ts';
@@ -46,8 +47,9 @@ export async function makeMesh(settings: Settings, parts: MakeMeshParts): Promis
     return await networkMesh(settings, card, parts);
   } catch (error) {
     if (isAboutSettings(error)) throw error;
-    logger.warn({ scope: 'mesh', error: errorMessage(error) }, 'the mesh could not be made');
-    return aloneMesh('failed', errorMessage(error), card, parts);
+    const why = writingTrouble(error);
+    logger.warn({ scope: 'mesh', error: why }, 'the mesh could not be made');
+    return aloneMesh('failed', why, card, parts);
   }
 }
 

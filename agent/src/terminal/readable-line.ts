@@ -49,7 +49,8 @@ function failureOf(value: unknown): Failure | undefined {
   if (typeof value !== 'object') return { message: textOf(value), hint: undefined, stack: undefined };
   const { message, hint, stack } = value as Readonly<Record<string, unknown>>;
   return {
-    message: typeof message === 'string' ? message : JSON.stringify(value),
+    // With those of its causes behind it.
+    message: typeof message === 'string' ? message.replaceAll('.: ', ': ') : JSON.stringify(value),
     hint: typeof hint === 'string' ? hint : undefined,
     stack: typeof stack === 'string' ? stack : undefined,
   };

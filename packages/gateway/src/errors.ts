@@ -148,7 +148,7 @@ export class PortInUseError extends PippaError {
   constructor(host: string, port: number, cause: unknown) {
     super(`Port ${port} on ${host} is in use by another program.`, {
       cause,
-      hint: `Stop that program, or choose another port with --port (for example --port ${port < 65_535 ? port + 1 : 8080}).`,
+      hint: `Stop that program, or choose another port with --port (for example --port ${port < 65_526 ? port + 10 : 8080}).`,
     });
     this.port = port;
   }

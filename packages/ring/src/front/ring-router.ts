@@ -231,12 +231,12 @@ export class RingRouter {
           failure = isLost(error) ? undefined : error;
           unfit.add(conductor);
           if (isLost(error)) lost.add(conductor);
-          logger.warn({ err: error, conductor }, 'the node that should conduct does not');
+          logger.info({ err: error, node: nameOf(mesh, conductor) }, 'the node that should conduct does not');
         }
       } catch (error) {
         signal.throwIfAborted();
         if (coming !== undefined) {
-          logger.warn({ err: error, conductor: coming.conductor }, 'a ring that was coming up did not');
+          logger.info({ err: error, node: nameOf(mesh, coming.conductor) }, 'a ring that was coming up did not');
           continue;
         }
         // Another ring of the model may have taken the room: that one will do as well.
