@@ -8,9 +8,8 @@ import {
   readThisProcess,
   type ResponseStore,
 } from '@pippa/gateway';
-import { readGgufModel } from '@pippa/gguf';
 import { watchSleep } from '@pippa/hardware';
-import type { BrokenFile, Library, LibraryModel } from '@pippa/models';
+import type { Library, LibraryModel } from '@pippa/models';
 import type { BringUpOptions, ConductorSnapshot } from '@pippa/ring';
 import { withCommandKey } from './access/agent-keys.ts';
 import { LiveKeys } from './access/live-keys.ts';
@@ -21,6 +20,7 @@ import { UnusableModelError, UsageError } from './errors.ts';
 import { createModelPuller } from './library/model-puller.ts';
 import { openLibrary } from './library/open-library.ts';
 import { pullFunctions } from './library/pull-functions.ts';
+import { whyBroken } from './library/why-broken.ts';
 import { aborted } from './interrupts.ts';
 import type { Machine } from './machine.ts';
 import type { AskStranger } from './mesh/enter-mesh.ts';
@@ -255,17 +255,6 @@ async function askedModels(settings: Settings, library: Library, signal: AbortSi
   throw new UsageError(`Two of the models are named "${twice}".`, {
     hint: 'Rename one of the files: requests name a model by its file.',
   });
-}
-
-/** The library keeps a sentence of it; the error itself says what to do too. */
-async function whyBroken(entry: BrokenFile, signal: AbortSignal): Promise<UnusableModelError> {
-  const path = entry.paths[0] ?? entry.name;
-  try {
-    await readGgufModel(path, { signal });
-  } catch (error) {
-    return new UnusableModelError(path, error);
-  }
-  return new UnusableModelError(path, entry.error);
 }
 
 function countPeers(mesh: Mesh): Record<PeerState, number> {

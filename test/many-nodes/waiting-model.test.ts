@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { callAgent } from '../../agent/src/control/client.ts';
 import { inviteOperation, statusOperation } from '../../agent/src/operations/mesh-operations.ts';
 import { psOperation } from '../../agent/src/operations/ring-operations.ts';
-import { startCommand, type Started } from '../one-node/support/agent-process.ts';
+import { runCommand, startCommand, type Started } from '../one-node/support/agent-process.ts';
 
 const CONTEXT_TOKENS = 2048;
 const PARALLEL = 2;
@@ -66,5 +66,7 @@ describe('an agent that is started for a model larger than its machine', { timeo
     expect(answer.usage?.completion_tokens).toBeGreaterThan(0);
     const [ring] = await callAgent(socketOf('second'), psOperation, {});
     expect(ring?.stages).toHaveLength(2);
+    const shown = await runCommand(['show', 'elsewhere'], { environment: { PIPPA_STATE_DIR: join(directory, 'second') } });
+    expect(shown.stderr).toMatch(/^error: elsewhere is not on this machine; it is on first.*\n.*pippa-agent plan elsewhere/);
   });
 });

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeTinyModel } from '@pippa/testing';
@@ -116,6 +116,22 @@ describe('the serving agent', () => {
     expect(ended).toMatchObject({ code: 1, stdout: '' });
     expect(ended.stderr).toMatch(
       /^error: huge needs [\d.]+ GB .* has [\d.]+ GB free.*needs [\d.]+ GB more.*\n.*context of \d+ tokens/,
+    );
+  });
+
+  it('says what is wrong with a model that it cannot load, and what to do', async () => {
+    const whole = await readFile(babbler);
+    const cut = join(directory, 'cut.gguf');
+    await writeFile(cut, whole.subarray(0, whole.length / 2));
+    const foreign = join(directory, 'foreign.gguf');
+    await writeFile(foreign, whole.toString('latin1').replaceAll('llama', 'zlama'), 'latin1');
+    for (const words of [
+      ['show', cut],
+      ['--port', '0', '--model', cut],
+    ])
+      expect((await runCommand(words)).stderr).toMatch(/^error: .*cut\.gguf cannot be used: .*\nDownload the file again/);
+    expect((await runCommand(['--port', '0', '--model', foreign])).stderr).toMatch(
+      /^error: .* does not know its architecture, zlama\.\nUpdate pippa-agent/,
     );
   });
 

@@ -1,11 +1,12 @@
 import { formatBytes } from '@pippa/core';
 import { layerCount, memoryEstimate, readGgufModel, type GgufModel } from '@pippa/gguf';
-import { PLACE_LABELS, type LibraryModel } from '@pippa/models';
+import { findByName, looksLikePath, NoSuchModelError, PLACE_LABELS, type LibraryEntry, type LibraryModel } from '@pippa/models';
 import { UnusableModelError } from '../errors.ts';
+import { whyBroken } from '../library/why-broken.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { modelInHouse, type ModelInHouse } from '../library/model-in-house.ts';
 import { openLibrary } from '../library/open-library.ts';
-import { describeHolders } from '../library/peer-models.ts';
+import { describeHolders, peerModels } from '../library/peer-models.ts';
 import { columns } from '../terminal/columns.ts';
 import { printable } from '../terminal/printable.ts';
 import { formatCount } from '../terminal/format-count.ts';
@@ -27,9 +28,9 @@ interface ContextMemory {
 
 /** `pippa-agent show`: the sizing sheet of one model. */
 export async function show(context: CommandContext, name: string, options: { readonly json: boolean }): Promise<ExitCode> {
-  const { settings, terminal, environment, interrupts } = context;
-  const entry = await openLibrary(settings, context).resolve(name, { signal: interrupts.asked });
-  if (entry.kind === 'broken') throw new UnusableModelError(entry.paths[0] ?? entry.name, new Error(entry.error));
+  const { terminal, environment, interrupts } = context;
+  const entry = await resolveHere(name, context);
+  if (entry.kind === 'broken') throw await whyBroken(entry, interrupts.asked);
   const memory = memoryAtContexts(await read(entry), entry.manifest.contextLength);
   const house = await modelInHouse(entry.manifest, context);
   if (options.json) {
@@ -40,6 +41,26 @@ export async function show(context: CommandContext, name: string, options: { rea
     terminal.stdout.write(sheet(entry, memory, house, painter(terminal.stdout, environment)));
   }
   return EXIT.ok;
+}
+
+/** The model's file on this machine. Throws `NoSuchModelError`, which names those who have it where other nodes do. */
+async function resolveHere(name: string, context: CommandContext): Promise<LibraryEntry> {
+  const library = openLibrary(context.settings, context);
+  try {
+    return await library.resolve(name, { signal: context.interrupts.asked });
+  } catch (error) {
+    if (!(error instanceof NoSuchModelError) || looksLikePath(name)) throw error;
+    const others = await peerModels(new Set(library.models().map(({ id }) => id)), context);
+    const candidates = others.map((model) => ({ ...model, kind: 'model' as const, aliases: [] }));
+    const found = findByName(name, candidates);
+    if (found === undefined) throw error;
+    throw new NoSuchModelError(
+      `${printable(found.name)} is not on this machine; it is on ${printable(describeHolders(found.holders))}.`,
+      {
+        hint: `\`pippa-agent plan ${name}\` says where it would run; this command reads a file of this machine.`,
+      },
+    );
+  }
 }
 
 async function read(entry: LibraryModel): Promise<GgufModel> {
@@ -87,7 +108,10 @@ function sheet(entry: LibraryModel, memory: readonly ContextMemory[], house: Mod
     ],
     ['stages', manifest.cuts.length === 0 ? 'runs whole only' : `1 to ${manifest.cuts.length + 1}`],
     ...(entry.origin === undefined ? [] : [['from', entry.origin]]),
-    ['place', `${PLACE_LABELS[entry.place.kind]}: ${entry.paths.join(', ')}`],
+    [
+      'place',
+      entry.place.kind === 'folder' ? entry.paths.join(', ') : `${PLACE_LABELS[entry.place.kind]}: ${entry.paths.join(', ')}`,
+    ],
     ...(entry.projectorPath === undefined ? [] : [['projector', `${entry.projectorPath} (for images; pippa-agent answers text)`]]),
     ...(house === undefined ? [] : houseFacts(house)),
     ...(entry.aliases.length === 0 ? [] : [['also', entry.aliases.join(', ')]]),

@@ -43,8 +43,10 @@ export async function openFront(model: NamedModel, { files, generator, embedder,
     return { served, writes: false, [Symbol.asyncDispose]: () => Promise.resolve() };
   }
   // Loaded when there is a model to open: an agent without one does without the engine.
-  const { openTokenizer } = await import('@pippa/llama');
-  const tokenizer = await openTokenizer(header.path);
+  const { explainLoadFailure, openTokenizer } = await import('@pippa/llama');
+  const tokenizer = await openTokenizer(header.path).catch((error: unknown) => {
+    throw explainLoadFailure(error, layout.architecture);
+  });
   return {
     writes: true,
     served: createServedModel({

@@ -56,7 +56,7 @@ function describeModel(model: OpenedModelInfo): string {
 
 function howToTalk(url: string, needsKey: boolean, model: string | undefined, paint: Paint): string[] {
   if (model === undefined)
-    return [paint('dim', 'Start it with --model <path|name> to get answers: `pippa-agent models` lists those there are.')];
+    return [paint('dim', 'A request for a model loads it: `pippa-agent models` lists those of this machine and its mesh.')];
   const key = needsKey ? ' -H "authorization: Bearer $PIPPA_API_KEY"' : '';
   const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'What is pippa-agent?' }] });
   return [

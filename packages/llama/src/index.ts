@@ -1,5 +1,6 @@
 export { openEngine } from './engine.ts';
 export { DecodeError, LibraryError, LoadCancelledError, ModelLoadError, OutOfMemoryError, SlotStateError } from './errors.ts';
+export { explainLoadFailure } from './known-architecture.ts';
 export { hasCudaBackend, openInstalledLibraries, PINNED_LLAMA_VERSION, type Libraries } from './libraries.ts';
 export { computeDevices, type ComputeDevice } from './model-loader.ts';
 export { LocalChain, openLocalChain } from './local-chain.ts';

@@ -63,17 +63,23 @@ export function hasCudaBackend(directory: string = findLibraryDirectory()): bool
   return readdirSync(directory).some((name) => name.startsWith('libggml-cuda'));
 }
 
-/** Opens the shared libraries in this thread; the process holds one copy however many threads open them. */
-export function openLibraries(directory: string): Libraries {
+/** Name of the one whose name begins like that. Throws `LibraryError`. */
+export function libraryFile(directory: string, prefix: string): string {
   let files: string[];
   try {
     files = readdirSync(directory);
   } catch (cause) {
     throw new LibraryError(`The folder of llama.cpp libraries cannot be read: ${directory}`, { cause });
   }
+  const file = files.find((name) => name.startsWith(prefix) && /\.(so|dylib)$/.test(name));
+  if (file === undefined) throw new LibraryError(`The folder ${directory} holds no ${prefix}* library.`);
+  return file;
+}
+
+/** Opens the shared libraries in this thread; the process holds one copy however many threads open them. */
+export function openLibraries(directory: string): Libraries {
   const open = (prefix: string): LibraryHandle => {
-    const file = files.find((name) => name.startsWith(prefix) && /\.(so|dylib)$/.test(name));
-    if (file === undefined) throw new LibraryError(`The folder ${directory} holds no ${prefix}* library.`);
+    const file = libraryFile(directory, prefix);
     try {
       return koffi.load(join(directory, file));
     } catch (cause) {

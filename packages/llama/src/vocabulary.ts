@@ -31,7 +31,7 @@ export class Vocabulary implements Disposable {
     const model = this.#engine.loadModel(path, { ...this.#engine.modelDefaults(), vocab_only: true, n_gpu_layers: 0 });
     if (!model)
       throw new ModelLoadError(`llama.cpp could not read the vocabulary of ${path}.`, {
-        hint: 'Check the file, or update pippa-agent for newer tokenizers.',
+        hint: 'Check the file with its digest or download it again; with a newer tokenizer, update pippa-agent.',
       });
     this.#model = model;
     this.#vocabulary = this.#engine.vocabulary(model);
