@@ -31,6 +31,8 @@ export class MemoryNetwork {
   readonly #nodes = new Map<PeerId, MemoryMesh>();
   readonly #cut = new Set<string>();
   readonly #held = new Set<string>();
+  /** Rounds of the event loop that the next frame takes; left out: none. Frames of one stream stay in order, those of two need not. */
+  turns: (() => number) | undefined;
   /** The way between two nodes, where it is not a loopback. */
   readonly links = new Map<string, LinkFacts>();
 
@@ -109,6 +111,17 @@ export class MemoryNetwork {
     return this.links.get(pair(a, b)) ?? LINK;
   }
 
+  /** Calls back after what a frame takes on its way. */
+  readonly later = (callback: () => void): void => {
+    const wait = (turns: number): void => {
+      if (turns === 0) callback();
+      else setImmediate(wait, turns - 1);
+    };
+    const turns = this.turns?.() ?? 0;
+    if (turns === 0) queueMicrotask(callback);
+    else wait(turns);
+  };
+
   changed(id: PeerId): void {
     for (const node of this.nodes) if (node.self !== id) node.peerChanged(id);
   }
@@ -173,10 +186,16 @@ export class MemoryMesh implements Mesh {
       throw new PeerUnreachableError(`${peer} cannot be reached.`);
     const handler = target.#handlers.get(protocol);
     if (handler === undefined) throw new PeerUnreachableError(`${peer} does not speak ${protocol}.`);
-    const [near, far] = memoryStreamPair(this.self, peer, protocol, () => this.#network.isHeld(this.self, peer));
+    const { later } = this.#network;
+    const [near, far] = memoryStreamPair(this.self, peer, protocol, { isHeld: () => this.#network.isHeld(this.self, peer), later });
     this.#own(near);
     target.#own(far);
-    queueMicrotask(() => handler(far));
+    later(() => handler(far));
+    if (this.#network.turns === undefined) return near;
+    await new Promise<void>(later);
+    if (signal?.aborted === true) near.abort(new StreamLostError('The opener gave up.'));
+    signal?.throwIfAborted();
+    if (!near.isOpen) throw new PeerUnreachableError(`${peer} was lost while ${protocol} was opened.`);
     return near;
   }
 

@@ -3,12 +3,21 @@ import { StreamLostError, type PippaError, type Frame, type FrameStream, type Pe
 /** Frames under way before `send` makes its caller wait. */
 const WINDOW_FRAMES = 64;
 
+/** Calls back after what a frame takes on its way. */
+export type Later = (callback: () => void) => void;
+
+export interface MemoryWay {
+  readonly isHeld: () => boolean;
+  readonly later: Later;
+}
+
 /** One end of a stream through memory. Frames are copied, as a network does. */
 export class MemoryStream implements FrameStream {
   readonly peer: PeerId;
   readonly protocol: string;
   readonly closed: Promise<PippaError | undefined>;
   readonly #isHeld: () => boolean;
+  readonly #later: Later;
   /** Frames for this end that its consumer has not had. */
   readonly #incoming: Frame[] = [];
   readonly #waitingSenders: (() => void)[] = [];
@@ -20,10 +29,11 @@ export class MemoryStream implements FrameStream {
   #remoteSaidGoodbye = false;
   #settle: (error: PippaError | undefined) => void = () => {};
 
-  constructor(peer: PeerId, protocol: string, isHeld: () => boolean) {
+  constructor(peer: PeerId, protocol: string, { isHeld, later }: MemoryWay) {
     this.peer = peer;
     this.protocol = protocol;
     this.#isHeld = isHeld;
+    this.#later = later;
     this.closed = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -74,6 +84,10 @@ export class MemoryStream implements FrameStream {
     this.#endOther(reason);
   }
 
+  get isOpen(): boolean {
+    return !this.#ended;
+  }
+
   /** What a dead peer or a broken link looks like. */
   break(): void {
     this.#end(new StreamLostError(`The stream to ${this.peer} broke.`));
@@ -84,7 +98,7 @@ export class MemoryStream implements FrameStream {
   flush(): void {
     if (this.#delivering) return;
     this.#delivering = true;
-    queueMicrotask(() => {
+    this.#later(() => {
       this.#delivering = false;
       if (this.#ended || this.#isHeld()) return;
       if (this.#incoming.length === 0) {
@@ -126,10 +140,10 @@ export function memoryStreamPair(
   opener: PeerId,
   acceptor: PeerId,
   protocol: string,
-  isHeld: () => boolean,
+  way: MemoryWay,
 ): [near: MemoryStream, far: MemoryStream] {
-  const near = new MemoryStream(acceptor, protocol, isHeld);
-  const far = new MemoryStream(opener, protocol, isHeld);
+  const near = new MemoryStream(acceptor, protocol, way);
+  const far = new MemoryStream(opener, protocol, way);
   near.join(far);
   far.join(near);
   return [near, far];
