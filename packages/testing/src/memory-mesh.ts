@@ -111,6 +111,11 @@ export class MemoryNetwork {
     return this.links.get(pair(a, b)) ?? LINK;
   }
 
+  readonly noticed = (callback: () => void): void => {
+    if (this.turns === undefined) callback();
+    else this.later(callback);
+  };
+
   /** Calls back after what a frame takes on its way. */
   readonly later = (callback: () => void): void => {
     const wait = (turns: number): void => {
@@ -186,8 +191,9 @@ export class MemoryMesh implements Mesh {
       throw new PeerUnreachableError(`${peer} cannot be reached.`);
     const handler = target.#handlers.get(protocol);
     if (handler === undefined) throw new PeerUnreachableError(`${peer} does not speak ${protocol}.`);
-    const { later } = this.#network;
-    const [near, far] = memoryStreamPair(this.self, peer, protocol, { isHeld: () => this.#network.isHeld(this.self, peer), later });
+    const { later, noticed } = this.#network;
+    const isHeld = (): boolean => this.#network.isHeld(this.self, peer);
+    const [near, far] = memoryStreamPair(this.self, peer, protocol, { isHeld, later, noticed });
     this.#own(near);
     target.#own(far);
     later(() => handler(far));

@@ -9,6 +9,8 @@ export type Later = (callback: () => void) => void;
 export interface MemoryWay {
   readonly isHeld: () => boolean;
   readonly later: Later;
+  /** Calls back when an end of a stream comes to know of the other's, or of a broken link: at once where frames take no time. */
+  readonly noticed: Later;
 }
 
 /** One end of a stream through memory. Frames are copied, as a network does. */
@@ -18,6 +20,7 @@ export class MemoryStream implements FrameStream {
   readonly closed: Promise<PippaError | undefined>;
   readonly #isHeld: () => boolean;
   readonly #later: Later;
+  readonly #noticed: Later;
   /** Frames for this end that its consumer has not had. */
   readonly #incoming: Frame[] = [];
   readonly #waitingSenders: (() => void)[] = [];
@@ -29,11 +32,12 @@ export class MemoryStream implements FrameStream {
   #remoteSaidGoodbye = false;
   #settle: (error: PippaError | undefined) => void = () => {};
 
-  constructor(peer: PeerId, protocol: string, { isHeld, later }: MemoryWay) {
+  constructor(peer: PeerId, protocol: string, { isHeld, later, noticed }: MemoryWay) {
     this.peer = peer;
     this.protocol = protocol;
     this.#isHeld = isHeld;
     this.#later = later;
+    this.#noticed = noticed;
     this.closed = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -81,7 +85,7 @@ export class MemoryStream implements FrameStream {
   abort(reason: PippaError): void {
     if (this.#ended) return;
     this.#end(reason);
-    this.#endOther(reason);
+    this.#noticed(() => this.#endOther(reason));
   }
 
   get isOpen(): boolean {
@@ -90,8 +94,8 @@ export class MemoryStream implements FrameStream {
 
   /** What a dead peer or a broken link looks like. */
   break(): void {
-    this.#end(new StreamLostError(`The stream to ${this.peer} broke.`));
-    this.#endOther(new StreamLostError('The stream broke.'));
+    this.#noticed(() => this.#end(new StreamLostError(`The stream to ${this.peer} broke.`)));
+    this.#noticed(() => this.#endOther(new StreamLostError('The stream broke.')));
   }
 
   /** Hands over what may be handed over, each frame in a turn of its own. */
