@@ -61,16 +61,19 @@ export class SimulatedStage implements StageRunner {
   readonly #onDispose: () => void;
   #consumer: (output: StageRunnerOutput) => void = () => {};
   #disposed = false;
+  readonly #queue: { readonly work: () => void; turns: number }[] = [];
+  readonly #turns: () => number;
   readonly #stalled: StageRunnerOutput[] = [];
 
   constructor(
     order: StageOrder,
-    { faults, failures }: { readonly faults: StageFaults; readonly failures: StepFailure[] },
+    { faults, failures, turns }: Pick<SimulatedLoader, 'faults' | 'failures' | 'turns'>,
     onDispose: () => void,
   ) {
     this.#ring = order.ring;
     this.#faults = faults;
     this.#failures = failures;
+    this.#turns = turns;
     this.#onDispose = onDispose;
     this.info = {
       from: order.from,
@@ -88,17 +91,35 @@ export class SimulatedStage implements StageRunner {
   }
 
   submit(step: Step, hidden: Float32Array<ArrayBuffer> | undefined, timings: readonly StageTiming[]): void {
-    setImmediate(() => {
+    this.#inOrder(() => {
       if (!this.#disposed) this.#emit(this.#compute(step, hidden, timings));
     });
   }
 
   reset(): void {
     // In order with the steps, as in a real stage.
-    setImmediate(() => {
+    this.#inOrder(() => {
       this.#slots.clear();
       this.#seeds.clear();
     });
+  }
+
+  /** One thing after the other, each of which takes its time. */
+  #inOrder(work: () => void): void {
+    this.#queue.push({ work, turns: this.#turns() });
+    if (this.#queue.length === 1) setImmediate(() => this.#run());
+  }
+
+  #run(): void {
+    const [first] = this.#queue;
+    if (first === undefined) return;
+    if (first.turns > 0) {
+      first.turns -= 1;
+    } else {
+      this.#queue.shift();
+      first.work();
+    }
+    if (this.#queue.length > 0) setImmediate(() => this.#run());
   }
 
   async exportSlot(slot: Slot, from: number, to: number): Promise<Uint8Array<ArrayBuffer>> {
@@ -207,6 +228,8 @@ export class SimulatedLoader implements StageLoader {
   loaded = 0;
   loads = 0;
   readonly failures: StepFailure[] = [];
+  /** Rounds of the event loop that the next step takes. */
+  turns: () => number = () => 0;
   readonly #layers: number;
   #heldLayers = 0;
   /** All that were ever loaded. */

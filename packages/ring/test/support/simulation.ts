@@ -34,12 +34,14 @@ export async function simulateRound(seed: number): Promise<RoundReport> {
   const random = new Random(seed);
   const time = new SimulatedTime();
   const house = new House(time);
-  if (random.oneIn(2)) house.network.turns = latencyOf(random);
+  const isSlow = random.oneIn(2);
+  if (isSlow) house.network.turns = latencyOf(random);
   const everybody: Member[] = [];
   const options = optionsOf(random);
   const add = async (name: string): Promise<Member> => {
     const member = await house.add(name, options);
     everybody.push(member);
+    if (isSlow) member.loader.turns = latencyOf(random);
     return member;
   };
   const front = await add('front');
@@ -53,7 +55,7 @@ export async function simulateRound(seed: number): Promise<RoundReport> {
   // Otherwise the clients' own node conducts, which is never lost.
   if (random.oneIn(3)) await bringUpAt(house.members[1], time);
   // What comes up slowly may meet faults that leave no room for it, and a client that never had a token is told so.
-  else if (house.network.turns !== undefined) await bringUpAt(front, time);
+  else if (isSlow) await bringUpAt(front, time);
   const clients = Array.from({ length: CLIENTS }, async (_, index) => {
     const prompt = Array.from({ length: 10 + random.below(40) }, () => random.below(900));
     const count = 12 + random.below(30);
@@ -97,7 +99,7 @@ export async function simulateRound(seed: number): Promise<RoundReport> {
   return { seed, wrong, faults: faults.told, recoveries, tokens, simulatedMs };
 }
 
-/** Frames that take their time, and on two streams different ones: what was sent first may come last. */
+/** Steps and frames that take their time, and on two streams different ones: what was sent first may come last. */
 function latencyOf(random: Random): () => number {
   const most = 2 + random.below(15);
   return () => random.below(most);
