@@ -37,6 +37,8 @@ let asked: unknown[];
 /** The model's ring. */
 let ring: RingReport | undefined;
 let isKept: boolean;
+/** A ring of two stages loses a node while it is measured. */
+let isMoving: boolean;
 
 function ringOver(nodes: readonly string[]): RingReport {
   const size = 8 / nodes.length;
@@ -47,7 +49,7 @@ function ringOver(nodes: readonly string[]): RingReport {
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'pippa-bench-'));
-  [asked, ring, isKept] = [[], undefined, false];
+  [asked, ring, isKept, isMoving] = [[], undefined, false, false];
   const administration = new FakeAdministration();
   const operations = [
     ...meshOperations({ version: '0.1.0', url: () => undefined, mesh: () => ({ state: 'on', administration }) }),
@@ -67,6 +69,7 @@ beforeEach(async () => {
     implement(benchOperation, (_plan, { emit }) => {
       emit({ fraction: 0.5, message: 'decoding' });
       ring ??= ringOver([SELF]);
+      if (isMoving && ring.stages.length > 1) ring = ringOver([OTHER]);
       const decodeRate = ring.stages.length === 1 ? 16 : 12;
       return { figures: { ...figures, decodeRate }, ring, otherRings: 0 };
     }),
@@ -115,6 +118,14 @@ describe('pippa-agent bench', () => {
     expect(out).toMatch(/ben 0-3 +12 t\/s fair +0\.75x.*\nAnna's Mac Studio 4-7 +10 t\/s predicted/);
     expect(out).toContain('✗ 3 stages: 3 stages need 3 nodes; there are 2.\n  Ask for 2.');
     for (const line of out.split('\n').slice(0, 6)) expect(line.length).toBeLessThanOrEqual(90);
+  });
+
+  it('does not take the figures of one placement for those of another', async () => {
+    isMoving = true;
+    const { code, out } = await bench('--stages', '2,1');
+    expect(code).toBe(1);
+    expect(out).toMatch(/✗ 2 stages: .* it runs on ben 0-7 now\./);
+    expect(out).toMatch(/Anna's Mac Studio 0-7 +16 t\/s good/);
   });
 
   it('unloads nothing when a name or a number is wrong', async () => {

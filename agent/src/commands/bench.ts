@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';
+import { isDeepStrictEqual } from 'node:util';
 import { errorMessage, PippaError } from '@pippa/core';
 import type { z } from 'zod';
 import { askedPlacements, type AskedPlacement } from '../bench/asked-placements.ts';
@@ -11,7 +12,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { findNode } from '../mesh/find-node.ts';
 import { BENCH_LIMITS, benchOperation } from '../operations/bench-operation.ts';
 import { statusOperation } from '../operations/mesh-operations.ts';
-import { downOperation, upOperation } from '../operations/ring-operations.ts';
+import { downOperation, upOperation, type RingReport } from '../operations/ring-operations.ts';
 import type { BenchWords } from '../program-bench.ts';
 import { printable } from '../terminal/printable.ts';
 import { withProgress } from '../terminal/progress-line.ts';
@@ -75,8 +76,9 @@ async function measureEach(asked: readonly AskedPlacement[], plan: Plan, context
     const taken = await takeDown();
     before ??= taken;
     try {
-      await bringUp(model, `Loading over ${placement.label}`, { keep: false, ...askedOf(placement) }, context);
-      outcomes.push(await measure(plan, performance.now() - startedMs, context));
+      const { stages } = await bringUp(model, `Loading over ${placement.label}`, { keep: false, ...askedOf(placement) }, context);
+      const result = await measure(plan, performance.now() - startedMs, context);
+      outcomes.push(isDeepStrictEqual(placesOf(stages), placesOf(result.stages)) ? result : moved(placement, result));
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof PippaError) || asked.length === 1) throw error;
@@ -99,9 +101,9 @@ async function bringUp(
   label: string,
   change: Omit<z.input<typeof upOperation.input>, 'model'>,
   context: CommandContext,
-): Promise<void> {
+): Promise<RingReport> {
   const { paths, interrupts } = context;
-  await withProgress(printable(label), context, (onProgress) =>
+  return withProgress(printable(label), context, (onProgress) =>
     callAgent(
       paths.socket,
       upOperation,
@@ -130,6 +132,16 @@ async function measure(plan: Plan, swapMs: number | undefined, context: CommandC
     figures,
     otherRings,
   };
+}
+
+function placesOf(stages: RingReport['stages']): readonly string[] {
+  return stages.map(({ node, from, to }) => `${node} ${from}-${to - 1}`);
+}
+
+/** Its figures are of something else than what was asked for. */
+function moved({ label }: AskedPlacement, { placement }: BenchResult): BenchFailure {
+  const error = `A node went, or became slow, while it was measured: it runs on ${placement.join(', ')} now.`;
+  return { kind: 'failed', asked: label, error, hint: 'Measure it again when the nodes are up.' };
 }
 
 function failure({ label }: AskedPlacement, error: PippaError): BenchFailure {
