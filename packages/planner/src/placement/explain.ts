@@ -78,11 +78,16 @@ export function warn({ placed, stages, links, nodes, wish, costs, level }: Facts
     warnings.push(
       `${node?.name} is filled to the brim: ${formatBytes(stage.memory.total)} of ${formatBytes(node?.freeBytes ?? 0)} free.`,
     );
-  const reluctant = stages
-    .slice(1)
-    .some((stage, index) => links.way((stages[index] ?? stage).peer, stage.peer).tier >= POLICY.reluctantTier);
-  if (level.allowsReluctantHops && reluctant)
-    warnings.push('There is no other way than over Wi-Fi: a cable would make it faster and steadier.');
+  const reluctant = stages.slice(1).flatMap((stage, index) => {
+    const before = stages[index] ?? stage;
+    return links.way(before.peer, stage.peer).tier >= POLICY.reluctantTier ? [before.node, stage.node] : [];
+  });
+  if (level.allowsReluctantHops && reluctant.length > 0)
+    warnings.push(
+      reluctant.some(isOnWifi)
+        ? 'There is no other way than over Wi-Fi: a cable would make it faster and steadier.'
+        : 'There is no other way than over a network of unknown kind: if it is Wi-Fi, a cable would make it faster and steadier.',
+    );
   for (const { node } of stages) if (node.remark !== undefined) warnings.push(`${node.name} ${node.remark}.`);
   if (costs.manifest.contextLength > 0 && wish.contextTokens > costs.manifest.contextLength)
     warnings.push(`The model was trained for ${costs.manifest.contextLength} tokens; ${wish.contextTokens} are asked for.`);
@@ -119,5 +124,12 @@ function leftOut({ stages, nodes, links, level }: Facts): string[] {
   const peers = nodes.map((node) => node.peer);
   return nodes
     .filter((node) => !used.has(node.peer) && !level.allowsReluctantHops && links.tier(node.peer, peers) >= POLICY.reluctantTier)
-    .map((node) => `${node.name} is on Wi-Fi and holds no stage: memory does not force it.`);
+    .map(
+      (node) =>
+        `${node.name} is on ${isOnWifi(node) ? 'Wi-Fi' : 'a network of unknown kind'} and holds no stage: memory does not force it.`,
+    );
+}
+
+function isOnWifi({ link }: PlannerNode): boolean {
+  return link.interfaceType === 'wifi';
 }

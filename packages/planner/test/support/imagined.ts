@@ -20,7 +20,7 @@ export function imaginedNode(node: ImaginedNode): PlannerNode {
     freeBytes: freeGb * GIB,
     memoryBandwidth: bandwidth * 1e9,
     computeRate: bandwidth * 40e9,
-    link: { tier, interfaceType: 'unknown', roundTripMs: { p50: 0, p99: 0 }, throughput: 0 },
+    link: { tier, interfaceType: tier === 3 ? 'wifi' : 'unknown', roundTripMs: { p50: 0, p99: 0 }, throughput: 0 },
     power,
     load: 0,
     models: [],
