@@ -279,9 +279,9 @@ class RingConductor implements Conductor {
     const built = this.#roster.build(planned);
     this.#tally.steps += 1;
     this.#flight.submit(built.step, {
-      onResult: (result, elapsedMs) =>
+      onResult: (result, elapsedMs, isAlone) =>
         this.#turn(() => {
-          this.#statistics.addStep(built.entries, result.timings, elapsedMs);
+          this.#statistics.addStep(built.entries, result.timings, { elapsedMs, isAlone });
           this.#answers.take(built, result, elapsedMs);
         }),
       onError: (error) => this.#loseChain(error),

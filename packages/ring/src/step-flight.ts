@@ -1,9 +1,14 @@
 import type { Clock, StageChain, Step, StepResult } from '@pippa/core';
 
 export interface StepOutcome {
-  /** `elapsedMs`: from submission to result. */
-  readonly onResult: (result: StepResult, elapsedMs: number) => void;
+  /** `elapsedMs`: from submission to result. `isAlone`: no other step was under way meanwhile that it could have waited for. */
+  readonly onResult: (result: StepResult, elapsedMs: number, isAlone: boolean) => void;
   readonly onError: (error: unknown) => void;
+}
+
+interface UnderWay {
+  readonly submittedMs: number;
+  isAlone: boolean;
 }
 
 /** Steps under way through a chain. What comes back after `forget` or from an earlier chain is nobody's. */
@@ -12,8 +17,8 @@ export class StepFlight {
   #chain: StageChain;
   /** Which chain a step belongs to. */
   #number = 0;
-  /** When each step under way was submitted, oldest first. */
-  #submittedMs: number[] = [];
+  /** The steps under way, oldest first. */
+  #underWay: UnderWay[] = [];
 
   constructor(chain: StageChain, clock: Clock) {
     this.#chain = chain;
@@ -25,17 +30,17 @@ export class StepFlight {
   }
 
   get count(): number {
-    return this.#submittedMs.length;
+    return this.#underWay.length;
   }
 
   get oldestSinceMs(): number | undefined {
-    return this.#submittedMs[0];
+    return this.#underWay[0]?.submittedMs;
   }
 
   /** Steps under way are nobody's from here on. */
   forget(): void {
     this.#number += 1;
-    this.#submittedMs = [];
+    this.#underWay = [];
   }
 
   /** Later steps go through this chain. */
@@ -46,13 +51,14 @@ export class StepFlight {
 
   submit(step: Step, { onResult, onError }: StepOutcome): void {
     const number = this.#number;
-    const submittedMs = this.#clock.nowMs();
-    this.#submittedMs.push(submittedMs);
+    const submitted: UnderWay = { submittedMs: this.#clock.nowMs(), isAlone: true };
+    this.#underWay.push(submitted);
+    if (this.#underWay.length > 1) for (const each of this.#underWay) each.isAlone = false;
     this.#chain.submit(step).then(
       (result) => {
         if (number !== this.#number) return;
-        this.#submittedMs.shift();
-        onResult(result, this.#clock.nowMs() - submittedMs);
+        this.#underWay.shift();
+        onResult(result, this.#clock.nowMs() - submitted.submittedMs, submitted.isAlone);
       },
       (error: unknown) => {
         if (number === this.#number) onError(error);

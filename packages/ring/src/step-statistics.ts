@@ -15,7 +15,10 @@ export interface SpeedSnapshot {
   readonly tokensPerSecond: number;
   /** Prompt rows a second while prompts are computed, all stages busy; 0 before the first measurement. */
   readonly prefillTokensPerSecond: number;
-  /** From submission to result of steps that only decode, by how many rows they carried (up to the next power of two). */
+  /**
+   * From submission to result of steps that only decode, by how many rows they carried (up to the next power of two); of those that
+   * waited for other steps on their way only while there are no others.
+   */
   readonly decodeStepMs: readonly { readonly rows: number; readonly ms: number }[];
   /** What each stage took lately for a step of one token, medians in milliseconds; empty before the first such step. */
   readonly stageMs: readonly number[];
@@ -23,7 +26,7 @@ export interface SpeedSnapshot {
 
 /** Running averages over the steps that came back. */
 export class StepStatistics {
-  readonly #decodeStepMs = new Map<number, number>();
+  readonly #decodeStepMs = new Map<number, StepTime>();
   #prefillMsPerRow: number | undefined;
   #slowestStageMsPerRow: number | undefined;
   /** The last steps of one token, stage by stage. */
@@ -47,8 +50,12 @@ export class StepStatistics {
     return this.#ratedMs;
   }
 
-  /** `elapsedMs`: from submission to result. */
-  addStep(entries: readonly StepEntry[], timings: readonly StageTiming[], elapsedMs: number): void {
+  /** `elapsedMs`: from submission to result. `isAlone`: it waited for no other one on its way. */
+  addStep(
+    entries: readonly StepEntry[],
+    timings: readonly StageTiming[],
+    { elapsedMs, isAlone }: { readonly elapsedMs: number; readonly isAlone: boolean },
+  ): void {
     let promptRows = 0;
     let decodeRows = 0;
     for (const { isDecode, count } of entries) {
@@ -58,7 +65,7 @@ export class StepStatistics {
     if (promptRows === 0) {
       if (decodeRows === 1) this.#addStageTimes(timings);
       const bucket = 2 ** Math.ceil(Math.log2(decodeRows));
-      this.#decodeStepMs.set(bucket, average(this.#decodeStepMs.get(bucket), elapsedMs));
+      this.#decodeStepMs.set(bucket, timeOf(this.#decodeStepMs.get(bucket), { ms: elapsedMs, isAlone }));
     } else if (promptRows >= MIN_MEASURED_ROWS && timings.length > 0) {
       let total = 0;
       let slowest = 0;
@@ -73,6 +80,7 @@ export class StepStatistics {
 
   /** Other stages: what was measured of the old ones says nothing of them. */
   forgetStages(): void {
+    this.#decodeStepMs.clear();
     this.#stageTimes = [];
   }
 
@@ -98,7 +106,7 @@ export class StepStatistics {
     return {
       tokensPerSecond: this.#decayedRate(nowMs),
       prefillTokensPerSecond: perRow > 0 ? 1000 / perRow : 0,
-      decodeStepMs: [...this.#decodeStepMs].map(([rows, ms]) => ({ rows, ms })).sort((a, b) => a.rows - b.rows),
+      decodeStepMs: [...this.#decodeStepMs].map(([rows, { ms }]) => ({ rows, ms })).sort((a, b) => a.rows - b.rows),
       stageMs: this.#stageTimes.map(median),
     };
   }
@@ -106,6 +114,18 @@ export class StepStatistics {
   #decayedRate(nowMs: number): number {
     return this.#tokenRate * Math.exp(((this.#ratedMs ?? nowMs) - nowMs) / RATE_WINDOW_MS);
   }
+}
+
+interface StepTime {
+  readonly ms: number;
+  readonly isAlone: boolean;
+}
+
+/** What steps take that wait for others says more of the load than of the ring. */
+function timeOf(before: StepTime | undefined, newest: StepTime): StepTime {
+  if (before === undefined || (newest.isAlone && !before.isAlone)) return newest;
+  if (before.isAlone && !newest.isAlone) return before;
+  return { ...newest, ms: average(before.ms, newest.ms) };
 }
 
 function median(values: readonly number[]): number {
