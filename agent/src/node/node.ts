@@ -1,14 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import {
-  GIB,
   systemClock,
-  type ActivationFormat,
   type CardRing,
   type CardStage,
-  type Logger,
   type Mesh,
+  type ModelId,
   type ModelManifest,
-  type PeerId,
   type ServedModel,
   type Startable,
   type TokenGenerator,
@@ -17,7 +14,6 @@ import { openDirect } from '@pippa/direct';
 import {
   Copies,
   DEFAULT_COPY_SETTINGS,
-  DEFAULT_JOURNAL_SETTINGS,
   DEFAULT_RING_SETTINGS,
   RingManager,
   RingRouter,
@@ -25,81 +21,19 @@ import {
   StageHost,
   type BringUpOptions,
   type BringUpProgress,
-  type CopySettings,
-  type JournalSettings,
-  type RingSettings,
 } from '@pippa/ring';
-import type { StepObservation } from '@pippa/gateway';
-import { ShardCache, type RemovedShards } from '../engine/shard-cache.ts';
+import { ShardCache } from '../engine/shard-cache.ts';
 import { openFront, type Front } from './front.ts';
 import { MeshModel, type KnownFacts } from './mesh-model.ts';
 import { BringBack } from './bring-back.ts';
-import type { DesiredRings } from './desired-rings.ts';
+import { KeptModels } from './kept-models.ts';
 import { MeshRingPlanner } from './mesh-ring-planner.ts';
-import type { ModelFiles, NamedModel } from './model-files.ts';
+import type { NamedModel } from './model-files.ts';
 import { NodeEmbedders } from './node-embedders.ts';
+import { journalSettings, type NodeOptions, type WishChange } from './node-options.ts';
 import { NodeStageLoader } from './node-stage-loader.ts';
 import { ReliefWatch } from './relief.ts';
-import { openSpillFile } from './spill-file.ts';
 import { StageActivity } from './stage-activity.ts';
-
-/** How rings that this node asks for are to be. */
-export interface WishSettings {
-  /** Undefined: the model's own, at most 8192, or what fits. */
-  readonly contextTokens: number | undefined;
-  readonly parallelSequences: number;
-  readonly strategy: 'memory' | 'speed' | 'throughput';
-  readonly activations: ActivationFormat;
-  /** What is computed again after a loss comes out the same, bit for bit. */
-  readonly exactReplay: boolean;
-  /** Cut every model into so many stages, all on this node. */
-  readonly localStages: number | undefined;
-}
-
-/** What is asked otherwise than the settings say. */
-export interface WishChange {
-  readonly strategy?: WishSettings['strategy'] | undefined;
-  readonly activations?: ActivationFormat | undefined;
-  readonly context?: number | undefined;
-  readonly stages?: number | undefined;
-  readonly only?: readonly PeerId[];
-  /** It stays up until it is taken down. */
-  readonly keep?: boolean;
-  /** It comes back after a restart. */
-  readonly desired?: boolean;
-}
-
-export interface NodeOptions {
-  readonly mesh: Mesh;
-  readonly files: ModelFiles;
-  readonly budgetBytes: number;
-  /** CPU threads for the stages of a ring together; `atMost`: as many as they have work for. */
-  readonly threads: number | { readonly atMost: number };
-  /** Where layer ranges for CPU backends are kept as files. */
-  readonly shardDirectory: string;
-  /** Most bytes that these may take; left out: what the disk has. */
-  readonly shardQuotaBytes?: number;
-  /** Told of those that made room for others. */
-  readonly onShardsRemoved?: (removed: RemovedShards) => void;
-  /** Where stages put what they sent on and have no memory for; left out: nowhere. */
-  readonly spillDirectory?: string;
-  /** What each stage keeps of it in memory, in bytes; left out: what `JournalSettings` say. */
-  readonly journalMemoryBytes?: number;
-  readonly wishes: WishSettings;
-  /** Left out: rings do not come back after a restart. */
-  readonly journal?: DesiredRings;
-  /** How long a model that a request brought up stays loaded after its last answer. */
-  readonly keepAliveMs: number;
-  /** What becomes of models that one ring cannot answer all requests for; what is left out is as usual. */
-  readonly copies?: Partial<CopySettings>;
-  readonly logger: Logger;
-  readonly ring?: Partial<RingSettings>;
-  /** Told what every step of a ring that this node conducts took. */
-  readonly onStep?: (step: StepObservation) => void;
-}
-
-/** Most that a stage keeps on disk of what it sent on: 30,000 positions of the widest models in use. */
-const MAX_SPILL_BYTES = GIB;
 
 /** How long a generation that lost its ring is offered to others before its client is told. */
 const REPLACE_MS = 60_000;
@@ -123,6 +57,7 @@ export class Node implements Startable {
   readonly #fronts = new Map<string, Promise<Front>>();
   readonly #models = new Map<string, MeshModel>();
   readonly #bringBack: BringBack;
+  readonly #kept: KeptModels;
   #cancelCard: (() => void) | undefined;
   readonly #relief: ReliefWatch;
   #toldRings = '';
@@ -193,6 +128,14 @@ export class Node implements Startable {
     const rings = () => this.router.rings();
     this.#copies = new Copies({ mesh, clock, manager: this.manager, planner, logger, rings, settings });
     this.#bringBack = new BringBack({ mesh, router: this.router, clock, logger });
+    this.#kept = new KeptModels({
+      mesh,
+      router: this.router,
+      bringBack: (wish) => this.#bringBack.begin(wish),
+      clock,
+      random: Math.random,
+      logger,
+    });
     this.#relief = new ReliefWatch({ mesh, host: this.host, router: this.router, clock, logger });
   }
 
@@ -207,7 +150,8 @@ export class Node implements Startable {
     await this.manager.start();
     this.#tellStages([]);
     this.#refreshCardLater();
-    for (const wish of (await this.#options.journal?.load()) ?? []) void this.#bringBack.begin(wish);
+    for (const wish of (await this.#options.journal?.load()) ?? [])
+      void this.#bringBack.begin(wish).then(() => this.#kept.keep(wish));
   }
 
   /** Before `stop`, with others about: has what this node holds for answers under way taken over, as far as others have room for it. */
@@ -224,6 +168,7 @@ export class Node implements Startable {
   async stop(): Promise<void> {
     this.#cancelCard?.();
     this.#cancelCard = undefined;
+    this.#bringBack.stop();
     this.router.stop();
     this.#copies.stop();
     await this.embedders.stop();
@@ -304,11 +249,19 @@ export class Node implements Startable {
     await this.router.find(wish, options);
     // A request may have brought it up, which lets it go again.
     if (isUp && (wish.keep === true || wish.desired === true)) await this.router.keep(wish, options);
+    if (wish.keep === true) this.#kept.keep(wish);
+  }
+
+  /** The model is to stay down once it is taken down. */
+  forget(model: ModelId): void {
+    this.#kept.forget(model);
   }
 
   /** Has a ring of the model up as soon as the mesh has room for it; settles then, never when the node stops before. */
-  bringUpLater(model: NamedModel): Promise<void> {
-    return this.#bringBack.begin(this.wishFor(model, { keep: true }));
+  async bringUpLater(model: NamedModel): Promise<void> {
+    const wish = this.wishFor(model, { keep: true });
+    await this.#bringBack.begin(wish);
+    this.#kept.keep(wish);
   }
 
   #openFront(model: NamedModel, signal: AbortSignal): Promise<Front> {
@@ -386,16 +339,10 @@ export class Node implements Startable {
       void this.#retireDuplicates();
       this.#copies.look();
       void this.#relief.look();
+      this.#kept.look();
       this.#refreshCardLater();
     });
   }
-}
-
-function journalSettings({ spillDirectory, journalMemoryBytes }: NodeOptions): JournalSettings {
-  const { memoryBytes, ...settings } = DEFAULT_JOURNAL_SETTINGS;
-  const inMemory = { ...settings, memoryBytes: journalMemoryBytes ?? memoryBytes };
-  if (spillDirectory === undefined) return inMemory;
-  return { ...inMemory, fileBytes: MAX_SPILL_BYTES, openFile: () => openSpillFile(spillDirectory) };
 }
 
 /** Two digits: the rest is noise, and every change costs the mesh a message. */

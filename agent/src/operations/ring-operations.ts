@@ -6,7 +6,8 @@ import { AlreadyUpError } from '../errors.ts';
 import { findNode } from '../mesh/find-node.ts';
 import type { NamedNode } from '../mesh/mesh-administration.ts';
 import type { KnownModels } from '../node/known-models.ts';
-import type { Node, WishChange } from '../node/node.ts';
+import type { Node } from '../node/node.ts';
+import type { WishChange } from '../node/node-options.ts';
 import { ACTIVATIONS, STRATEGIES } from '../settings/schema.ts';
 
 const name = z.string().min(1).max(512);
@@ -101,6 +102,7 @@ export function ringOperations({ node, models }: RingOperationParts): readonly O
     implement(downOperation, async ({ model, forget }, { signal }) => {
       const id = model === undefined ? undefined : models.find(model).id;
       const rings = node.router.rings().filter(({ card }) => id === undefined || card.model === id);
+      if (forget) for (const { card } of rings) node.forget(card.model);
       await Promise.all(rings.map((ring) => node.router.takeDown(ring, { forget, signal })));
       return rings.map(({ card }) => ({ ring: card.ring, model: card.name, isKept: card.isKept === true }));
     }),
