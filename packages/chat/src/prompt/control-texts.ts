@@ -1,22 +1,18 @@
 import type { Tokenizer } from '@pippa/core';
+import { addText, emptyTrie, type TrieNode } from '../text/trie.ts';
 import { pieceText } from './marker-tokens.ts';
-
-interface TrieNode {
-  readonly next: Map<string, TrieNode>;
-  end: boolean;
-}
 
 /** The texts of a vocabulary's control tokens, such as `<|im_start|>`, for finding them in other text. */
 export class ControlTexts {
-  readonly #root: TrieNode = { next: new Map(), end: false };
-  readonly #reversed: TrieNode = { next: new Map(), end: false };
+  readonly #root: TrieNode = emptyTrie();
+  readonly #reversed: TrieNode = emptyTrie();
 
   constructor(texts: Iterable<string>) {
     for (const text of texts) {
       // A control token of one letter would make ordinary text suspicious everywhere.
       if (text.length < 2 || text.includes('\uFFFD')) continue;
-      insert(this.#root, text);
-      insert(this.#reversed, Array.from(text).toReversed().join(''));
+      addText(this.#root, text);
+      addText(this.#reversed, Array.from(text).toReversed().join(''));
     }
   }
 
@@ -57,19 +53,6 @@ export class ControlTexts {
     }
     return false;
   }
-}
-
-function insert(root: TrieNode, text: string): void {
-  let node = root;
-  for (const letter of text) {
-    let next = node.next.get(letter);
-    if (next === undefined) {
-      next = { next: new Map(), end: false };
-      node.next.set(letter, next);
-    }
-    node = next;
-  }
-  node.end = true;
 }
 
 function* endsFrom(root: TrieNode, text: string, from: number): Generator<number> {

@@ -1,11 +1,7 @@
+import { addText, emptyTrie, type TrieNode } from '../text/trie.ts';
 import { characterClass, joined, literal } from './gbnf.ts';
 import type { GrammarBuilder } from './grammar-builder.ts';
 import type { JsonRules } from './json-rules.ts';
-
-interface KeyNode {
-  readonly next: Map<string, KeyNode>;
-  end: boolean;
-}
 
 /** Characters that a key written by this rule never has: they would need an escape, and an escape could spell a declared key. */
 const NEEDS_ESCAPE: readonly (readonly [number, number])[] = [
@@ -17,25 +13,14 @@ const NEEDS_ESCAPE: readonly (readonly [number, number])[] = [
 
 /** Name of a rule for a quoted key that is none of `keys`. */
 export function otherKey(builder: GrammarBuilder, rules: JsonRules, keys: readonly string[]): string {
-  const root: KeyNode = { next: new Map(), end: false };
-  for (const key of keys) {
-    let node = root;
-    for (const letter of key) {
-      let next = node.next.get(letter);
-      if (next === undefined) {
-        next = { next: new Map(), end: false };
-        node.next.set(letter, next);
-      }
-      node = next;
-    }
-    node.end = true;
-  }
+  const root = emptyTrie();
+  for (const key of keys) addText(root, key);
   const rest = builder.add('key-rest', `${rules.plainCharacter()}*`);
   return builder.add('other-key', `"\\"" ${differing(builder, root, rest)} "\\""`);
 }
 
 /** What may follow where the keys' beginnings are alike up to `node`. */
-function differing(builder: GrammarBuilder, node: KeyNode, rest: string): string {
+function differing(builder: GrammarBuilder, node: TrieNode, rest: string): string {
   const letters = [...node.next.keys()];
   const excluded = letters.map((letter): [number, number] => [letter.codePointAt(0) as number, letter.codePointAt(0) as number]);
   const followed = [...node.next]

@@ -6,16 +6,13 @@ import {
   MAX_STOP_CHARS,
   MAX_STOP_STRINGS,
   MAX_TEMPERATURE,
-  MAX_TEXT_CHARS,
   MAX_TOKENS,
   MAX_TOOL_DESCRIPTION_CHARS,
   MAX_TOOLS,
 } from '../openai/schemas/bounds.ts';
 import { toolName } from '../openai/schemas/chat.ts';
 import { jsonObject } from '../openai/schemas/json-object.ts';
-
-const text = z.string().max(MAX_TEXT_CHARS);
-const name = z.string().max(MAX_NAME_CHARS);
+import { name, text } from '../openai/schemas/texts.ts';
 
 const textPart = z
   .object({ type: name, text: text.nullish(), source: z.unknown().optional() })

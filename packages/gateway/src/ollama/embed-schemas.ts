@@ -1,9 +1,9 @@
 import { z } from '@hono/zod-openapi';
 import { MAX_EMBEDDING_INPUTS } from '../embedding/schemas.ts';
-import { MAX_NAME_CHARS, MAX_TEXT_CHARS } from '../openai/schemas/bounds.ts';
+import { MAX_NAME_CHARS } from '../openai/schemas/bounds.ts';
+import { text } from '../openai/schemas/texts.ts';
 
 const model = z.string().min(1).max(MAX_NAME_CHARS);
-const text = z.string().max(MAX_TEXT_CHARS);
 
 /** Body of `POST /api/embed`. */
 export const ollamaEmbedRequest = z

@@ -5,7 +5,6 @@ import {
   MAX_STOP_CHARS,
   MAX_STOP_STRINGS,
   MAX_TEMPERATURE,
-  MAX_TEXT_CHARS,
   MAX_TOKENS,
   MAX_TOOL_CALLS,
   MAX_TOOL_DESCRIPTION_CHARS,
@@ -14,9 +13,8 @@ import {
 } from '../openai/schemas/bounds.ts';
 import { toolName } from '../openai/schemas/chat.ts';
 import { jsonObject } from '../openai/schemas/json-object.ts';
+import { name, text } from '../openai/schemas/texts.ts';
 
-const text = z.string().max(MAX_TEXT_CHARS);
-const name = z.string().max(MAX_NAME_CHARS);
 const images = z
   .array(z.unknown())
   .max(MAX_MESSAGES)

@@ -4,7 +4,6 @@ import {
   MAX_MESSAGES,
   MAX_NAME_CHARS,
   MAX_TEMPERATURE,
-  MAX_TEXT_CHARS,
   MAX_TOKENS,
   MAX_TOOL_DESCRIPTION_CHARS,
   MAX_TOOLS,
@@ -13,9 +12,7 @@ import {
 import { toolName } from '../openai/schemas/chat.ts';
 import { jsonObject } from '../openai/schemas/json-object.ts';
 import { tokenBound } from '../openai/schemas/request-fields.ts';
-
-const text = z.string().max(MAX_TEXT_CHARS);
-const name = z.string().max(MAX_NAME_CHARS);
+import { name, text } from '../openai/schemas/texts.ts';
 
 const contentPart = z.object({ type: name, text: text.nullish(), refusal: text.nullish() }).openapi('ResponseContentPart', {
   description: 'Of type `input_text`, `output_text`, `refusal`, `reasoning_text` or `summary_text`.',

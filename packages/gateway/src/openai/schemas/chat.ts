@@ -3,7 +3,6 @@ import {
   MAX_CONTENT_PARTS,
   MAX_MESSAGES,
   MAX_NAME_CHARS,
-  MAX_TEXT_CHARS,
   MAX_TOOL_CALLS,
   MAX_TOOL_DESCRIPTION_CHARS,
   MAX_TOOLS,
@@ -11,9 +10,7 @@ import {
 } from './bounds.ts';
 import { jsonObject } from './json-object.ts';
 import { sharedRequestFields, tokenBound } from './request-fields.ts';
-
-const text = z.string().max(MAX_TEXT_CHARS);
-const name = z.string().max(MAX_NAME_CHARS);
+import { name, text } from './texts.ts';
 
 const contentPart = z
   .object({ type: z.string().max(MAX_NAME_CHARS), text: text.nullish(), refusal: text.nullish() })
