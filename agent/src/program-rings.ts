@@ -35,6 +35,7 @@ export function addRingCommands(
 ): void {
   const up = program
     .command('up')
+    .alias('load')
     .description('load a model now, over as many nodes as it needs, and keep it until it is taken down')
     .argument('<model>', 'name of a model; `models` lists them')
     .addOption(new Option('--strategy <name>', 'what the placement is best at').choices(STRATEGIES))
@@ -57,6 +58,7 @@ export function addRingCommands(
 
   const down = program
     .command('down')
+    .alias('unload')
     .description('unload a model from all nodes; answers under way are finished first')
     .argument('[model]', 'name of a model; `ps` lists those that are loaded')
     .option('--all', 'all models of the mesh')

@@ -68,13 +68,13 @@ export function createProgram(version: string, actions: Actions): Command {
   program.action(() => {
     const [word] = program.args;
     if (word !== undefined) {
-      const names = program.commands.map((command) => command.name());
+      const names = program.commands.flatMap((command) => [command.name(), ...command.aliases()]);
       program.error(`error: there is no command "${word}".${didYouMean(word, names)}`, { code: 'commander.unknownCommand' });
     }
     return actions.serve(program.opts());
   });
 
-  const serve = program.command('serve').description('serve the models over HTTP (what happens without a command)');
+  const serve = program.command('serve').alias('start').description('serve the models over HTTP (what happens without a command)');
   addSettings(serve, SETTINGS).action(() => actions.serve(flagsOf(serve)));
 
   const run = program
@@ -84,7 +84,11 @@ export function createProgram(version: string, actions: Actions): Command {
     .argument('[prompt...]', 'what to ask');
   addSettings(run, pick(RUN_SETTINGS)).action(() => actions.run(flagsOf(run), run.args));
 
-  const models = program.command('models').description('list the models on this machine').option('--json', 'as JSON');
+  const models = program
+    .command('models')
+    .aliases(['list', 'ls'])
+    .description('list the models on this machine')
+    .option('--json', 'as JSON');
   addSettings(models, pick(MODELS_SETTINGS)).action(() =>
     actions.models(flagsOf(models), { json: models.opts()['json'] === true }),
   );

@@ -155,6 +155,8 @@ describe('the command line', () => {
 describe('pippa-agent models', () => {
   it('lists what it finds in a folder, with what is wrong with the rest', async () => {
     const { code, out } = await outcome(['models', '--model-dir', join(directory, 'models')]);
+    // As other tools call it.
+    expect(await outcome(['list', '--model-dir', join(directory, 'models')])).toMatchObject({ code, out });
     expect(code).toBe(0);
     expect(out).toMatch(/Nonsense:Q8_0 +\S+ [KM]B +\S+ +llama +\d+K +8 +2048 +1 to 8 +\S+Nonsense-Q8_0\.gguf/);
     expect(out).toMatch(/letter +The file is not a GGUF model/);
