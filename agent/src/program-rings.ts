@@ -8,6 +8,7 @@ export interface UpWords {
   readonly context?: string;
   readonly stages?: string;
   readonly nodes?: string;
+  readonly copies?: string;
   readonly json: boolean;
 }
 
@@ -43,9 +44,10 @@ export function addRingCommands(
     .option('--context <tokens>', 'tokens that one conversation may hold')
     .option('--stages <number>', 'cut the model into so many stages')
     .option('--nodes <names>', 'only these nodes may hold a part: names with commas between')
+    .option('--copies <number>', 'load it so many times, each time on other nodes, for many answers at once')
     .option('--json', 'as JSON');
   withSettings(up).action(() => {
-    const { strategy, activations, context, stages, nodes, json } = up.opts<UpWords>();
+    const { strategy, activations, context, stages, nodes, copies, json } = up.opts<UpWords>();
     return actions.up(flagsOf(up), up.args[0] ?? '', {
       json,
       ...(strategy === undefined ? {} : { strategy }),
@@ -53,6 +55,7 @@ export function addRingCommands(
       ...(context === undefined ? {} : { context }),
       ...(stages === undefined ? {} : { stages }),
       ...(nodes === undefined ? {} : { nodes }),
+      ...(copies === undefined ? {} : { copies }),
     });
   });
 

@@ -33,7 +33,8 @@ export class BringBack {
     const { signal } = this.#stopped;
     for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(LAST_RETRY_MS, retryMs * 2)) {
       try {
-        await router.find(wish, { signal });
+        if (wish.isCopy === true) await router.bringUpCopy(wish, { signal });
+        else await router.find(wish, { signal });
         return;
       } catch (error) {
         signal.throwIfAborted();

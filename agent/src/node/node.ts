@@ -15,6 +15,7 @@ import {
   Copies,
   DEFAULT_COPY_SETTINGS,
   DEFAULT_RING_SETTINGS,
+  PlacementRefusedError,
   RingManager,
   RingRouter,
   RoutedGenerator,
@@ -255,6 +256,20 @@ export class Node implements Startable {
   /** The model is to stay down once it is taken down. */
   forget(model: ModelId): void {
     this.#kept.forget(model);
+  }
+
+  /** Has so many rings of the model up, on different nodes; the first is there. Throws `PlacementRefusedError` that tells how many there are. */
+  async bringUpCopies(model: NamedModel, count: number, options: BringUpOptions, change: WishChange): Promise<void> {
+    const wish = this.wishFor(model, change);
+    for (let up = await this.router.keep(wish, { signal: options.signal, count }); up < count; up += 1) {
+      try {
+        await this.router.bringUpCopy(wish, options);
+      } catch (error) {
+        if (!(error instanceof PlacementRefusedError)) throw error;
+        const message = `${model.name} is up ${up === 1 ? 'once' : `${up} times`}, not ${count} times. For another one: ${error.message}`;
+        throw new PlacementRefusedError(message, { cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) });
+      }
+    }
   }
 
   /** Has a ring of the model up as soon as the mesh has room for it; settles then, never when the node stops before. */

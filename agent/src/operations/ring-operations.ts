@@ -45,6 +45,9 @@ export const ringReportSchema = z.object({
 
 export type RingReport = z.output<typeof ringReportSchema>;
 
+/** More than anybody's machines can hold. */
+export const MAX_COPIES = 64;
+
 const upInput = z.strictObject({
   model: name,
   strategy: z.enum(STRATEGIES).optional(),
@@ -52,16 +55,21 @@ const upInput = z.strictObject({
   context: z.int().min(64).max(16_777_216).optional(),
   stages: z.int().min(1).max(64).optional(),
   nodes: z.array(name).min(1).max(64).optional(),
+  /** So many rings of it, on different nodes. */
+  copies: z.int().min(1).max(MAX_COPIES).optional(),
   /** False: it goes when nobody uses it, and does not come back after a restart. Left out: it stays. */
   keep: z.boolean().default(true),
 });
 const progress = z.object({ fraction: z.number(), message: z.string() });
 
 export const psOperation = operation('ps', z.strictObject({}), z.array(ringReportSchema));
-export const upOperation: OperationContract<typeof upInput, typeof ringReportSchema, typeof progress> = {
+/** With the other rings of the model. */
+const upReportSchema = ringReportSchema.extend({ copies: z.array(ringReportSchema).optional() });
+export type UpReport = z.output<typeof upReportSchema>;
+export const upOperation: OperationContract<typeof upInput, typeof upReportSchema, typeof progress> = {
   name: 'up',
   input: upInput,
-  result: ringReportSchema,
+  result: upReportSchema,
   event: progress,
 };
 /** What placing a model of the mesh needs to know of it, whoever has it. */
@@ -87,7 +95,7 @@ export function ringOperations({ node, models }: RingOperationParts): readonly O
   return [
     implement(psOperation, () => node.router.rings().map((ring) => ringReport(node, ring))),
     implement(manifestOperation, ({ model }, { signal }) => node.manifest(models.find(model), signal)),
-    implement(upOperation, async ({ model, nodes, keep, ...change }, { emit, signal }) => {
+    implement(upOperation, async ({ model, nodes, keep, copies = 1, ...change }, { emit, signal }) => {
       const only = nodes?.map((each) => findNode(each, namedNodes(node.mesh)).peer);
       const wish: WishChange = { ...change, keep, desired: keep, ...(only === undefined ? {} : { only }) };
       const named = models.find(model);
@@ -95,9 +103,16 @@ export function ringOperations({ node, models }: RingOperationParts): readonly O
       if (there !== undefined) refuseOther(node.mesh, there.card, { stages: change.stages, only });
       const onProgress = (step: BringUpProgress): void => emit(step);
       await node.bringUp(named, { signal, onProgress }, wish);
-      const up = node.router.rings().find(({ card }) => card.model === named.id);
+      if (copies > 1) await node.bringUpCopies(named, copies, { signal, onProgress }, wish);
+      const rings = node.router.rings().filter(({ card }) => card.model === named.id);
+      const up = rings.find(({ card }) => card.isCopy !== true) ?? rings[0];
       if (up === undefined) throw new StoppedError(`${model} went down again at once.`);
-      return { ...ringReport(node, up), ...(there === undefined ? {} : { wasUp: true }) };
+      const others = rings.filter((ring) => ring !== up).map((ring) => ringReport(node, ring));
+      return {
+        ...ringReport(node, up),
+        ...(there === undefined ? {} : { wasUp: true }),
+        ...(others.length === 0 ? {} : { copies: others }),
+      };
     }),
     implement(downOperation, async ({ model, forget }, { signal }) => {
       const id = model === undefined ? undefined : models.find(model).id;

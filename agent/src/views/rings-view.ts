@@ -1,5 +1,5 @@
 import { formatBytes } from '@pippa/core';
-import type { RingReport } from '../operations/ring-operations.ts';
+import type { RingReport, UpReport } from '../operations/ring-operations.ts';
 import { printable } from '../terminal/printable.ts';
 import { table } from '../terminal/table.ts';
 import type { Paint } from '../terminal/terminal.ts';
@@ -39,13 +39,16 @@ export interface AskedRing {
 }
 
 /** What `pippa-agent up` prints: where the layers are and why. */
-export function ringView(ring: RingReport, asked: AskedRing, paint: Paint): string {
+export function ringView(ring: UpReport, asked: AskedRing, paint: Paint): string {
   const stages = ring.stages.map((stage) => `  ${printable(stage.node)}: ${layers(stage)}, ${formatBytes(stage.memoryBytes)}`);
   const reasons = (ring.reasons ?? []).map((reason) => paint('dim', `  ${printable(reason)}`));
   const speed = ring.predictedTokensPerSecond > 0 ? `, about ${rate(ring.predictedTokensPerSecond)} expected` : '';
   const head = `${paint('bold', printable(ring.model))} ${ring.wasUp === true ? 'was up already' : 'is up'}${speed}.`;
+  const copies = (ring.copies ?? []).map(
+    (copy) => `  a copy on ${copy.stages.map((stage) => `${printable(stage.node)}: ${layers(stage)}`).join(', ')}`,
+  );
   const context = `  ${ring.parallelSequences} x ${ring.contextTokens} tokens of context`;
-  return `${[head, ...stages, context, ...reasons, ...notes(ring, asked, paint)].join('\n')}\n`;
+  return `${[head, ...stages, context, ...reasons, ...copies, ...notes(ring, asked, paint)].join('\n')}\n`;
 }
 
 /** What was asked for and is otherwise. */

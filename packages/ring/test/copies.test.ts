@@ -107,3 +107,26 @@ it('a copy does not lean on the nodes of what it is a copy of when one of its ow
   await expect(c.manager.bringUp(copy, placed('c', 'd'), { signal })).rejects.toThrow(PlacementRefusedError);
   expect([c, d].map(({ mesh }) => mesh.card.stages)).toEqual([[], []]);
 });
+
+it('copies that somebody asked for come up at once, on nodes of their own, and stay', async () => {
+  let nowMs = 0;
+  house = new House({ nowMs: () => nowMs, wallMs: () => nowMs, schedule: () => () => {} });
+  const [a, b, c] = [
+    await house.add('a', { perNode: 12 }),
+    await house.add('b', { perNode: 12 }),
+    await house.add('c', { perNode: 12 }),
+  ];
+  const kept = { ...wish, keep: true };
+  await expect(b.router.bringUpCopy(kept, { signal })).rejects.toThrow(PlacementRefusedError);
+  await a.manager.bringUp(kept, undefined, { signal });
+  expect(await b.router.keep(kept, { signal, count: 3 })).toBe(1);
+  await b.router.bringUpCopy(kept, { signal });
+  await b.router.bringUpCopy(kept, { signal });
+  const stages = house.members.map(({ manager }) => manager.rings.flatMap((ring) => ring.stages.map(({ peer }) => peer)));
+  expect(stages).toEqual([['a'], ['b'], ['c']]);
+  await expect(b.router.bringUpCopy(kept, { signal })).rejects.toThrow(PlacementRefusedError);
+  nowMs += 600_000;
+  for (const member of [a, b, c]) await member.router.retireDuplicates(signal);
+  expect(house.members.map(({ manager }) => manager.rings.length)).toEqual([1, 1, 1]);
+  expect(await c.router.keep(kept, { signal, count: 3 })).toBe(3);
+});

@@ -1,9 +1,10 @@
-import { StoppedError, type Clock, type Logger, type Mesh, type ModelId, type RingId } from '@pippa/core';
-import { askConductor, upCommand } from './ask-conductor.ts';
+import { StoppedError, type Clock, type Logger, type Mesh, type ModelId, type PeerId, type RingId } from '@pippa/core';
+import type { RingWish } from '@pippa/protocol';
 import { planWithShape } from '../ring/choose-shape.ts';
 import type { Ring } from '../ring/ring.ts';
 import type { RingManager } from '../ring/ring-manager.ts';
-import { PlacementRefusedError, type RingPlanner } from '../ring/ring-planner.ts';
+import type { PlannedRing, RingPlanner } from '../ring/ring-planner.ts';
+import { bringUpCopy } from './bring-up-copy.ts';
 import type { CopySettings } from './copy-settings.ts';
 import { surplus, wantsCopy } from './plan-copy.ts';
 import type { KnownRing } from './mesh-rings.ts';
@@ -82,18 +83,21 @@ export class Copies {
       .finally(() => this.#copying.delete(model));
   }
 
-  /** On nodes that hold nothing of the model yet. Throws `PlacementRefusedError`, or why the node that should conduct did not bring it up. */
+  /** Where there is room beside all that is loaded. Throws as `bringUpCopy`. */
   async #copy(ring: Ring, signal: AbortSignal): Promise<void> {
-    const { mesh, planner, logger } = this.#parts;
+    const { mesh, planner, logger, rings } = this.#parts;
     const { manifest } = ring;
-    const taken = this.#parts.rings().filter(({ card }) => card.model === manifest.id);
-    const excluded = new Set([mesh.self, ...taken.flatMap(({ card }) => card.stages.map(({ peer }) => peer))]);
-    const wish = { ...ring.wish, contextTokens: ring.contextTokens, keep: false, desired: false, isCopy: true };
-    const { planned } = planWithShape(manifest, wish, (shape) => planner.place({ manifest, wish, shape, excluded }));
-    const conductor = planned.stages[0]?.peer;
-    if (conductor === undefined) throw new PlacementRefusedError(`No stages were planned for ${manifest.name}.`);
-    logger.info({ model: manifest.name, nodes: planned.stages.map(({ peer }) => peer) }, 'requests wait: bringing up another copy');
-    await askConductor(mesh, conductor, upCommand(wish, planned), { signal });
+    const place = (wish: RingWish, excluded: ReadonlySet<PeerId>): PlannedRing =>
+      planWithShape(manifest, wish, (shape) => planner.place({ manifest, wish, shape, excluded })).planned;
+    await bringUpCopy(
+      { mesh, rings, place },
+      { manifest, wish: { ...ring.wish, keep: false, desired: false } },
+      {
+        signal,
+        onPlanned: ({ stages }) =>
+          logger.info({ model: manifest.name, nodes: stages.map(({ peer }) => peer) }, 'requests wait: bringing up another copy'),
+      },
+    );
   }
 
   #othersOf(ring: Ring): KnownRing['card'][] {

@@ -20,6 +20,8 @@ export interface RetirementCircumstances {
  * that both sides choose the same. Undefined: it stays. Pure.
  */
 export function planRetirement({ own, idleMs, others, copyIdleMs }: RetirementCircumstances): CardRing | undefined {
+  // Somebody wants more than one.
+  if (own.isCopy === true && own.isKept === true) return undefined;
   if (own.isFixed === true || own.state !== 'ready' || own.running + own.waiting > 0) return undefined;
   if (idleMs < (own.isCopy === true ? copyIdleMs : IDLE_MS)) return undefined;
   return others.find(

@@ -20,6 +20,7 @@ import type { RingWish } from '@pippa/protocol';
 import { StageRefusedError } from '../chain/stage-connection.ts';
 import type { RingManager } from '../ring/ring-manager.ts';
 import { PlacementRefusedError, type PlannedRing, type RingPlanner } from '../ring/ring-planner.ts';
+import { bringUpCopy } from './bring-up-copy.ts';
 import { askConductor, isConductorsOwn, isLost, upCommand } from './ask-conductor.ts';
 import { DEFAULT_COPY_SETTINGS } from './copy-settings.ts';
 import { HandOver } from './hand-over.ts';
@@ -176,15 +177,32 @@ export class RingRouter {
     }
   }
 
-  /** Has the ring of the model that is up stay, as the wish says. Throws when the node that conducts it cannot be reached. */
-  async keep(wish: RingWish, { signal }: { readonly signal: AbortSignal }): Promise<void> {
+  /**
+   * Has rings of the model that are up stay, as the wish says: the one that is no copy first, `count` in all. Tells how many there are.
+   * Throws when a node that conducts one cannot be reached.
+   */
+  async keep(wish: RingWish, { signal, count = 1 }: { readonly signal: AbortSignal; readonly count?: number }): Promise<number> {
     const { mesh, manager } = this.#parts;
     const up = this.rings().filter(({ card }) => card.model === wish.model.id && card.state !== 'loading');
-    const ring = up.find(({ card }) => card.isCopy !== true) ?? up[0];
-    if (ring === undefined) return;
-    const { conductor, card } = ring;
-    if (conductor === mesh.self) await manager.bringUp(wish, card.stages, { signal });
-    else await askConductor(mesh, conductor, { kind: 'up', wish, placement: [...card.stages] }, { signal });
+    const kept = up.toSorted((a, b) => Number(a.card.isCopy === true) - Number(b.card.isCopy === true)).slice(0, count);
+    for (const { conductor, card } of kept) {
+      if (conductor === mesh.self) await manager.bringUp(wish, card.stages, { signal });
+      else await askConductor(mesh, conductor, { kind: 'up', wish, placement: [...card.stages] }, { signal });
+    }
+    return kept.length;
+  }
+
+  /** Has one more ring of the model come up, beside those there are; idle ones of other models go for it. Throws as `bringUpCopy`. */
+  async bringUpCopy(wish: RingWish, { onProgress = () => {}, signal }: BringUpOptions): Promise<void> {
+    const { mesh, manifestOf } = this.#parts;
+    const manifest = await manifestOf(wish.model, signal);
+    const before = this.rings().filter(({ card }) => card.model === manifest.id).length;
+    const place = (copy: RingWish, excluded: ReadonlySet<PeerId>): Promise<PlannedRing> =>
+      this.#room.place({ manifest, wish: copy, excluded, lost: new Set() }, { onProgress, signal });
+    await bringUpCopy({ mesh, rings: () => this.rings(), place }, { manifest, wish }, { onProgress, signal });
+    // Whoever asks for another one looks where this one is.
+    const isSeen = (): boolean => this.rings().filter(({ card }) => card.model === manifest.id).length > before;
+    await this.#until(isSeen, mesh.self, signal);
   }
 
   #begin(wish: RingWish): ComingUp {

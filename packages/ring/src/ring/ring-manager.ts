@@ -115,7 +115,7 @@ export class RingManager implements Startable {
     const there = this.find(wish.model.id);
     if (there !== undefined) {
       there.isKept ||= wish.keep ?? false;
-      if (wish.desired === true) this.#parts.journal?.remember(there.wish);
+      if (wish.desired === true) this.#parts.journal?.remember({ ...there.wish, keep: true, desired: true });
       return there;
     }
     const coming = this.#comingUp.get(wish.model.id) ?? (await this.#begin(wish, placement, control));
