@@ -30,7 +30,8 @@ export async function bench(context: CommandContext, model: string, words: Bench
   const plan = planOf(model, words);
   const asked = askedPlacements(words.stages, words.nodes ?? []);
   await checkNodes(asked, context);
-  const outcomes = asked.length === 0 ? [await measure(plan, undefined, context)] : await measureEach(asked, plan, context);
+  const outcomes =
+    asked.length === 0 ? [await measure(plan, 'Measuring', undefined, context)] : await measureEach(asked, plan, context);
   const name = measuredOf(outcomes)[0]?.model ?? model;
   if (words.svg !== undefined) await draw(words.svg, benchPlot(name, measuredOf(outcomes)));
   terminal.stdout.write(
@@ -77,7 +78,7 @@ async function measureEach(asked: readonly AskedPlacement[], plan: Plan, context
     before ??= taken;
     try {
       const { stages } = await bringUp(model, `Loading over ${placement.label}`, { keep: false, ...askedOf(placement) }, context);
-      const result = await measure(plan, performance.now() - startedMs, context);
+      const result = await measure(plan, `Measuring over ${placement.label}`, performance.now() - startedMs, context);
       outcomes.push(isDeepStrictEqual(placesOf(stages), placesOf(result.stages)) ? result : moved(placement, result));
     } catch (error) {
       signal.throwIfAborted();
@@ -113,9 +114,9 @@ async function bringUp(
   );
 }
 
-async function measure(plan: Plan, swapMs: number | undefined, context: CommandContext): Promise<BenchResult> {
+async function measure(plan: Plan, label: string, swapMs: number | undefined, context: CommandContext): Promise<BenchResult> {
   const { paths, interrupts } = context;
-  const { figures, ring, otherRings } = await withProgress('Measuring', context, (onProgress) =>
+  const { figures, ring, otherRings } = await withProgress(printable(label), context, (onProgress) =>
     callAgent(paths.socket, benchOperation, plan, {
       onEvent: ({ fraction, message }) => onProgress(fraction, message),
       signal: interrupts.asked,

@@ -50,6 +50,11 @@ const who = (placed: Placed): string[] => placed.stages.map((stage) => stage.pee
 const whole = (wish = {}): number =>
   new ModelCosts(imaginedModel({ layers: 40, gigabytes: 40 }), wishOf(wish)).memoryBytes(0, 40) / GIB;
 
+test('what is loaded there is told where it is why a model fills a node beyond 0.8', () => {
+  const [reason] = placedOf({ nodes: [{ name: 'studio', budgetGb: 200, freeGb: whole() + 1 }] }).reasons;
+  expect(reason).toMatch(/takes \S+ GB, 2\d% of what studio gives models, (99|100)% with what is loaded there: more than 80%/);
+});
+
 test('a model that takes up to 0.8 of a node runs there alone, on the fastest such node', () => {
   const enough = whole() / POLICY.soloShare + 0.01;
   const nodes = [

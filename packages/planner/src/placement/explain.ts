@@ -37,7 +37,10 @@ export function explain(facts: Facts): string[] {
     const fit = `${costs.manifest.name} takes ${formatBytes(stage.memory.total)}, ${share} of what ${first.node.name} gives models`;
     if (facts.level.soloShare === POLICY.soloShare)
       return [`${fit}: up to ${percent(POLICY.soloShare)} it runs on one node alone.`, ...whyThisOne(facts)];
-    return [`${fit}: more than ${percent(POLICY.soloShare)}, but no better split is possible.`];
+    const { budgetBytes, freeBytes } = first.node;
+    const loaded = Math.max(0, budgetBytes - freeBytes);
+    const together = loaded > 0 ? `, ${percent((loaded + stage.memory.total) / budgetBytes)} with what is loaded there` : '';
+    return [`${fit}${together}: more than ${percent(POLICY.soloShare)}, but no better split is possible.`];
   }
   const count = stages.length;
   return [
