@@ -11,13 +11,15 @@ const [self, anna, ben] = ['self', 'anna', 'ben'].map(peerId) as [PeerId, PeerId
 const state = {
   nowMs: 0,
   conductor: undefined as PeerId | undefined,
+  isKept: true,
   peers: new Map<PeerId, PeerState>(),
   brought: 0,
   isUp: Promise.withResolvers<void>(),
+  signal: undefined as AbortSignal | undefined,
 };
 let kept: KeptModels;
 beforeEach(() => {
-  Object.assign(state, { nowMs: 0, conductor: anna, brought: 0, isUp: Promise.withResolvers<void>() });
+  Object.assign(state, { nowMs: 0, conductor: anna, isKept: true, brought: 0, isUp: Promise.withResolvers<void>() });
   state.peers = new Map([anna, ben].map((peer) => [peer, 'alive']));
   kept = new KeptModels({
     mesh: {
@@ -25,9 +27,13 @@ beforeEach(() => {
       peer: (id) => ({ id, state: state.peers.get(id) }) as ReturnType<ConstructorParameters<typeof KeptModels>[0]['mesh']['peer']>,
     },
     router: {
-      rings: () => (state.conductor === undefined ? [] : [{ conductor: state.conductor, card: { model: MODEL } } as KnownRing]),
+      rings: () =>
+        state.conductor === undefined
+          ? []
+          : [{ conductor: state.conductor, card: { model: MODEL, isKept: state.isKept } } as KnownRing],
     },
-    bringBack: () => {
+    bringBack: (_wish, signal) => {
+      state.signal = signal;
       state.brought += 1;
       return state.isUp.promise;
     },
@@ -83,6 +89,35 @@ describe('a model that is to stay up', () => {
     lose(anna);
     look(60);
     expect(state.brought).toBe(0);
+  });
+
+  it('is on its conductor to bring up again where room was missing, and on everybody else when that one goes, too', () => {
+    state.conductor = undefined;
+    look(60);
+    state.conductor = anna;
+    look(3);
+    lose(anna);
+    look(10);
+    expect(state.brought).toBe(1);
+  });
+
+  it('is not what a request brought up after it was taken down', () => {
+    state.conductor = undefined;
+    look(15);
+    Object.assign(state, { conductor: ben, isKept: false });
+    look(3);
+    lose(ben);
+    look(60);
+    expect(state.brought).toBe(0);
+  });
+
+  it('comes up again here at once, as soon as there is room, when its ring could not be mended', () => {
+    kept.bringBack(wish);
+    kept.bringBack(wish);
+    expect(state.brought).toBe(1);
+    expect(state.signal?.aborted).toBe(false);
+    kept.forget(MODEL);
+    expect(state.signal?.aborted).toBe(true);
   });
 
   it('goes over to another conductor in between two cards', () => {

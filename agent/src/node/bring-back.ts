@@ -15,11 +15,12 @@ export class BringBack {
     this.#parts = parts;
   }
 
-  /** Settles when there is a ring; never after `stop`. */
-  begin(wish: RingWish): Promise<void> {
+  /** Settles when there is a ring; never after `stop`, or when `signal` was given. */
+  begin(wish: RingWish, signal?: AbortSignal): Promise<void> {
+    const until = signal === undefined ? this.#stopped.signal : AbortSignal.any([signal, this.#stopped.signal]);
     return new Promise((settle) => {
-      this.#bringBack(wish).then(settle, (error: unknown) => {
-        if (!this.#stopped.signal.aborted) this.#parts.logger.error({ scope: 'rings', err: error }, 'a ring will not come up');
+      this.#bringBack(wish, until).then(settle, (error: unknown) => {
+        if (!until.aborted) this.#parts.logger.error({ scope: 'rings', err: error }, 'a ring will not come up');
       });
     });
   }
@@ -28,9 +29,8 @@ export class BringBack {
     this.#stopped.abort(new StoppedError('The agent stops.'));
   }
 
-  async #bringBack(wish: RingWish): Promise<void> {
+  async #bringBack(wish: RingWish, signal: AbortSignal): Promise<void> {
     const { router, logger } = this.#parts;
-    const { signal } = this.#stopped;
     for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(LAST_RETRY_MS, retryMs * 2)) {
       try {
         if (wish.isCopy === true) await router.bringUpCopy(wish, { signal });
@@ -39,15 +39,15 @@ export class BringBack {
       } catch (error) {
         signal.throwIfAborted();
         logger.info({ scope: 'rings', model: wish.model.name, error: errorMessage(error) }, 'a ring cannot come up yet');
-        await this.#untilSomebodyCame(retryMs);
+        await this.#untilSomebodyCame(retryMs, signal);
       }
     }
   }
 
-  async #untilSomebodyCame(atMostMs: number): Promise<void> {
+  async #untilSomebodyCame(atMostMs: number, signal: AbortSignal): Promise<void> {
     const { mesh, clock } = this.#parts;
     const known = new Set(mesh.peers().map((peer) => `${peer.id} ${peer.state}`));
-    await untilFirst(this.#stopped.signal, [
+    await untilFirst(signal, [
       (done) =>
         mesh.onPeersChanged((peer) => {
           if (peer.state === 'alive' && !known.has(`${peer.id} alive`)) done();

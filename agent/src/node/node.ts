@@ -113,6 +113,7 @@ export class Node implements Startable {
       newRingId: () => randomUUID(),
       door: { open: openDirect },
       onRingsChanged: (rings) => this.#tellRings(rings),
+      onGivenUp: (wish) => this.#kept.bringBack(wish),
       ...(options.journal === undefined ? {} : { journal: options.journal }),
       ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
     });
@@ -132,7 +133,7 @@ export class Node implements Startable {
     this.#kept = new KeptModels({
       mesh,
       router: this.router,
-      bringBack: (wish) => this.#bringBack.begin(wish),
+      bringBack: (wish, signal) => this.#bringBack.begin(wish, signal),
       clock,
       random: Math.random,
       logger,
@@ -253,8 +254,8 @@ export class Node implements Startable {
     if (wish.keep === true) this.#kept.keep(wish);
   }
 
-  /** The model is to stay down once it is taken down. */
-  forget(model: ModelId): void {
+  /** The model, or all of them, is to stay down once it is taken down. */
+  forget(model?: ModelId): void {
     this.#kept.forget(model);
   }
 

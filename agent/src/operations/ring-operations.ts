@@ -117,7 +117,7 @@ export function ringOperations({ node, models }: RingOperationParts): readonly O
     implement(downOperation, async ({ model, forget }, { signal }) => {
       const id = model === undefined ? undefined : models.find(model).id;
       const rings = node.router.rings().filter(({ card }) => id === undefined || card.model === id);
-      if (forget) for (const { card } of rings) node.forget(card.model);
+      if (forget) node.forget(id);
       await Promise.all(rings.map((ring) => node.router.takeDown(ring, { forget, signal })));
       return rings.map(({ card }) => ({ ring: card.ring, model: card.name, isKept: card.isKept === true }));
     }),

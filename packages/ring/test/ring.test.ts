@@ -258,7 +258,8 @@ describe('a ring that loses a node', () => {
     const members: Member[] = [];
     for (const name of ['a', 'b', 'c']) members.push(await house.add(name, { settings: { recoverMs: 30 } }));
     const tokens: number[] = [];
-    const stream = at(members, 0).manager.bringUp(wish, undefined, { signal: new AbortController().signal });
+    const kept = { ...wish, keep: true };
+    const stream = at(members, 0).manager.bringUp(kept, undefined, { signal: new AbortController().signal });
     const ring = await stream;
     await expect(
       (async () => {
@@ -269,6 +270,7 @@ describe('a ring that loses a node', () => {
       })(),
     ).rejects.toMatchObject({ name: 'StageError', message: expect.stringContaining('No room for layer 8') });
     expect(tokens).toEqual(expectedTokens(PROMPT, 60).slice(0, tokens.length));
+    expect(members.map(({ givenUp }) => givenUp)).toEqual([[kept], [], []]);
     await house.add('c2');
     const again = await collect(at(members, 0).generator.generate(request(PROMPT, 30)));
     expect(again.tokens).toEqual(expectedTokens(PROMPT, 30));

@@ -41,6 +41,8 @@ export interface RingManagerParts {
   readonly newRingId: () => string;
   /** The rings of this node changed: for the node card. */
   readonly onRingsChanged: (rings: readonly CardRing[]) => void;
+  /** A ring that somebody wants to stay ended because it could not be mended. */
+  readonly onGivenUp?: (wish: RingWish) => void;
   /** Remembers the rings that shall come back after a restart. */
   readonly journal?: RingJournal;
   /** Told what every step took. */
@@ -172,6 +174,9 @@ export class RingManager implements Startable {
         settings,
         door: this.#parts.door,
         onChange: () => this.#onChange(ring),
+        onGivenUp: () => {
+          if (ring.isKept) this.#parts.onGivenUp?.({ ...ring.wish, keep: true });
+        },
         ...(onStep === undefined ? {} : { onStep }),
       },
     );

@@ -38,6 +38,8 @@ export interface RingParts {
   readonly settings: RingSettings;
   /** Its state, place or load changed: for the node card. */
   readonly onChange: () => void;
+  /** It ended because it could not be mended. */
+  readonly onGivenUp?: () => void;
   readonly onStep?: (step: RingStep) => void;
   /** Takes results of stages on other nodes past the mesh; left out: they come over its streams. */
   readonly door?: DirectDoor | undefined;
@@ -290,6 +292,7 @@ export class Ring {
         }),
       );
       this.#end();
+      this.#parts.onGivenUp?.();
     });
   }
 

@@ -107,6 +107,8 @@ export class Member {
   readonly wish: RingWish;
   /** All rings that it conducted. */
   readonly everyRing = new Set<Ring>();
+  /** What was wanted of those that it gave up and that were to stay. */
+  readonly givenUp: RingWish[] = [];
   #rings = 0;
 
   constructor(
@@ -146,6 +148,7 @@ export class Member {
         ...settings,
       },
       newRingId: () => `${mesh.self}-${(this.#rings += 1)}`,
+      onGivenUp: (given) => void this.givenUp.push(given),
       onRingsChanged: (rings) => {
         for (const ring of this.manager.rings) this.everyRing.add(ring);
         mesh.updateCard({ rings });
