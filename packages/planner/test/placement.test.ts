@@ -282,7 +282,7 @@ test('a refusal says what is missing and what would change it', () => {
     ],
   });
   const text = [...refused.reasons, ...refused.suggestions].join('\n');
-  expect(text).toMatch(/It needs \d+\.\d GB more\./);
+  expect(text).toMatch(/It needs \d+\.\d GB more\b/);
   expect(text).toContain('Free 20.0 GB on studio: other models take it.');
   expect(text).toMatch(/Use Q\d\S* instead of Q4_K_M \(about \d+\.\d GB\)\./);
   expect(refused.missingBytes).toBeGreaterThan(5 * GIB);

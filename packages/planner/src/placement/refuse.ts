@@ -44,7 +44,10 @@ export function refuse(context: PlacementContext): Refused {
       : `${nodes.length} nodes have ${formatBytes(free)} free together`;
   const reasons = [
     `${manifest.name} needs ${formatBytes(whole)} (weights ${formatBytes(costs.memory(0, costs.layerCount).weights)}, the rest for ${wish.parallelSequences} x ${wish.contextTokens} tokens of context and working space); ${where}.`,
-    `It needs ${formatBytes(missing)} more.`,
+    // People subtract: what they get is less than what is missing where every stage takes working space.
+    missing > (whole - free) * 1.01 && nodes.length > 1
+      ? `It needs ${formatBytes(missing)} more on one of them: each that holds a part takes working space of its own, and layers go whole.`
+      : `It needs ${formatBytes(missing)} more.`,
     ...(costs.boundaries.length === 2 ? [`A ${manifest.architecture} model is not split: it runs on one node or not at all.`] : []),
     ...nodes.filter((node) => node.remark !== undefined).map((node) => `${node.name} ${node.remark}.`),
   ];
