@@ -4,7 +4,7 @@ import { simulateRound } from './support/simulation.ts';
 
 /** `PIPPA_SIMULATION_SEED=17 PIPPA_SIMULATION_ROUNDS=1` plays one round again; more than these are for hours in which nobody waits. */
 const first = Number(process.env['PIPPA_SIMULATION_SEED'] ?? 1);
-const count = Number(process.env['PIPPA_SIMULATION_ROUNDS'] ?? 600);
+const count = Number(process.env['PIPPA_SIMULATION_ROUNDS'] ?? 400);
 const isDefault = process.env['PIPPA_SIMULATION_SEED'] === undefined && process.env['PIPPA_SIMULATION_ROUNDS'] === undefined;
 
 describe('recovery, simulated', () => {
