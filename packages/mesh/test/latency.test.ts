@@ -1,9 +1,11 @@
+import type { PeerState } from '@pippa/core';
 import { seededRandom } from '@pippa/testing/hostile-frames';
-import { expect, it } from 'vitest';
-import type { MeshNode } from '../src/index.ts';
+import { expect, it, vi } from 'vitest';
+import { foundMesh, memoryMeshState, type MeshNode } from '../src/index.ts';
 import { connected, TestNodes, untilPeer } from './support/nodes.ts';
 import { slowSockets } from './support/slow-sockets.ts';
 
+const WAIT = { timeout: 8_000, interval: 10 };
 const ROUNDS = 6;
 const MESSAGES = 15;
 const LARGE_BYTES = 300_000;
@@ -76,4 +78,31 @@ it('nothing is lost over a network that takes its time, whichever of two connect
     (round % 2 === 0 ? far : near).wake();
     await Promise.all(lost);
   }
+});
+
+it('a goodbye arrives before the connection ends', async () => {
+  using _slow = slowSockets(20, seededRandom(6));
+  await using nodes = new TestNodes();
+  const near = await nodes.start('near', { settings: SETTINGS });
+  const far = await nodes.start('far', { settings: SETTINGS });
+  await connected(near, far);
+  const states: PeerState[] = [];
+  near.onPeersChanged(({ state }) => states.push(state));
+  await far.stop();
+  await untilPeer(near, far.self, ({ state }) => state === 'dead');
+  expect(states).not.toContain('suspect');
+});
+
+it('a refusal arrives before the connection ends', async () => {
+  using _slow = slowSockets(20, seededRandom(7));
+  await using nodes = new TestNodes();
+  const near = await nodes.start('near', { settings: SETTINGS });
+  const stranger = await nodes.start('stranger', { state: await memoryMeshState() });
+  const asking = stranger.askToJoin();
+  asking.catch(() => {});
+  await vi.waitFor(() => expect(near.pendingJoins).toHaveLength(1), WAIT);
+  near.deny('stranger');
+  await expect(asking).rejects.toMatchObject({ code: 'not_approved' });
+  const other = await nodes.start('other', { membership: foundMesh(), peers: near.addresses });
+  await vi.waitFor(() => expect(other.problems[0]?.code).toBe('wrong_key'), WAIT);
 });

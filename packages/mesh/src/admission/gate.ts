@@ -12,6 +12,7 @@ import { AdmissionError } from '../errors.ts';
 import type { MeshSettings } from '../settings.ts';
 import type { Membership } from '../state/membership.ts';
 import { PeerStream } from '../streams/peer-stream.ts';
+import { closeBehind } from '../transport/close-behind.ts';
 import { onIncomingStream, socketAddresses, trafficOf, type Traffic } from '../transport/corked-tcp.ts';
 import { Dialogue } from './dialogue.ts';
 import type { UsableKey } from './key-ring.ts';
@@ -156,6 +157,8 @@ export class Gate {
       this.#admit({ connection, peer, key, initiator: false });
     } catch (error) {
       await dialogue.stream.close().catch(() => {});
+      // The other side shall hear why.
+      if (entry?.key === undefined) await closeBehind(connection, reasonOf(error, peer));
       this.#refuse(connection, peer, error);
     }
   }
@@ -199,7 +202,7 @@ export class Gate {
     entry.cancelDeadline();
     try {
       if (await decide()) this.#armDeadline(connection, entry);
-      else connection.abort(new AdmissionError('Not let in.', 'not_approved'));
+      else await closeBehind(connection, new AdmissionError('Not let in.', 'not_approved'));
     } catch (error) {
       connection.abort(error instanceof PippaError ? error : new AdmissionError(errorMessage(error), 'failed', { cause: error }));
       throw error;
@@ -253,14 +256,16 @@ export class Gate {
   #refuse(connection: Connection, peer: PeerId, error: unknown): void {
     const entry = this.#entries.get(connection);
     entry?.settled.resolve(false);
-    const reason =
-      error instanceof PippaError
-        ? error
-        : new AdmissionError(`Admission of ${peer} failed: ${errorMessage(error)}`, 'failed', { cause: error });
+    const reason = reasonOf(error, peer);
     this.#parts.logger.debug({ peer, code: reason.code }, 'admission refused');
     this.#parts.onRefused(peer, reason);
     if (entry?.key === undefined) connection.abort(reason);
   }
+}
+
+function reasonOf(error: unknown, peer: PeerId): PippaError {
+  if (error instanceof PippaError) return error;
+  return new AdmissionError(`Admission of ${peer} failed: ${errorMessage(error)}`, 'failed', { cause: error });
 }
 
 function sum(a: Traffic, b: Traffic): Traffic {

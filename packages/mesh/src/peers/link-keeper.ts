@@ -1,6 +1,7 @@
 import { StreamLostError, type PeerId } from '@pippa/core';
 import type { LocalAddress } from '../discovery/interfaces.ts';
 import type { MeshSettings } from '../settings.ts';
+import { closeBehind } from '../transport/close-behind.ts';
 import { socketAddresses } from '../transport/corked-tcp.ts';
 import { betterAddresses } from './better-address.ts';
 import type { ClassifyInterface } from './classify.ts';
@@ -154,7 +155,6 @@ export class LinkKeeper {
 
   /** What was sent over it arrives: a stream of this side may have been begun just before it was retired, and have ended just now. */
   #close({ connection }: Link): void {
-    if (connection.status !== 'open') return;
-    connection.close().catch(() => connection.abort(new StreamLostError('Another connection took over.')));
+    if (connection.status === 'open') void closeBehind(connection, new StreamLostError('Another connection took over.'));
   }
 }

@@ -38,6 +38,8 @@ export class Link {
   retiring = false;
   /** The other side has no stream over it and opens none any more: said by it, or said to it. */
   released = false;
+  /** This side says goodbye over it and ends it then. */
+  leaving = false;
   /** The process at the other end, hexadecimal, as soon as it said hello. */
   instance: string | undefined;
   readonly #clock: Clock;

@@ -9,6 +9,7 @@ import { Liveness } from '../liveness/liveness.ts';
 import type { MeshSettings } from '../settings.ts';
 import type { PeerStream } from '../streams/peer-stream.ts';
 import type { StreamService } from '../streams/stream-service.ts';
+import { closeBehind } from '../transport/close-behind.ts';
 import { socketAddresses } from '../transport/corked-tcp.ts';
 import { interfaceOf, type ClassifyInterface } from './classify.ts';
 import { ControlListener } from './control-listener.ts';
@@ -169,9 +170,13 @@ export class PeerManager {
     const links = [...this.#parts.table.records].flatMap((record) => [...record.links]);
     await Promise.allSettled(
       links.map(async (link) => {
-        await link.control.send({ kind: 'leaving', reason } satisfies ControlMessage);
-        await link.control.close();
-        await link.connection.close();
+        link.leaving = true;
+        try {
+          await link.control.send({ kind: 'leaving', reason } satisfies ControlMessage);
+          await link.control.close();
+        } finally {
+          await closeBehind(link.connection, new StreamLostError('The goodbye did not get through.'));
+        }
       }),
     );
   }
@@ -205,7 +210,7 @@ export class PeerManager {
 
   #removeLink(record: PeerRecord, link: Link): void {
     if (!record.links.delete(link)) return;
-    if (link.connection.status === 'open') link.connection.abort(new StreamLostError('The control stream ended.'));
+    if (link.connection.status === 'open' && !link.leaving) link.connection.abort(new StreamLostError('The control stream ended.'));
     if (this.#stopped) return;
     if (record.links.size === 0) {
       record.wantsCards = false;

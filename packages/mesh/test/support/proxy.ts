@@ -5,6 +5,8 @@ import { once } from 'node:events';
 export class Proxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  /** Their other ends are gone, which they don't know yet. */
+  readonly #widowed = new Set<Socket>();
   #held = false;
 
   private constructor(server: Server) {
@@ -32,7 +34,7 @@ export class Proxy implements AsyncDisposable {
     return `/ip4/127.0.0.1/tcp/${bound.port}`;
   }
 
-  /** Nothing gets through any more, and nobody is told. */
+  /** Nothing gets through any more, not even that the other side is gone. */
   hold(): void {
     this.#held = true;
     for (const socket of this.#sockets) socket.pause();
@@ -40,10 +42,12 @@ export class Proxy implements AsyncDisposable {
 
   release(): void {
     this.#held = false;
+    for (const socket of this.#widowed) socket.destroy();
     for (const socket of this.#sockets) socket.resume();
   }
 
   cut(): void {
+    this.#held = false;
     for (const socket of this.#sockets) socket.destroy();
   }
 
@@ -60,7 +64,9 @@ export class Proxy implements AsyncDisposable {
     from.on('error', () => {});
     from.on('close', () => {
       this.#sockets.delete(from);
-      to.destroy();
+      this.#widowed.delete(from);
+      if (this.#held && !to.destroyed) this.#widowed.add(to);
+      else to.destroy();
     });
     if (this.#held) from.pause();
   }
