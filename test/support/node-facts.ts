@@ -1,3 +1,4 @@
+import { computeDevices } from '@pippa/llama';
 import { liveHeapBytes } from '../../packages/testing/src/collect-garbage.ts';
 import type { Node } from '../../agent/src/node/node.ts';
 import type { NodeFacts } from './mesh-node-messages.ts';
@@ -5,7 +6,11 @@ import { openFiles } from './open-files.ts';
 
 /** What a node of a test tells of itself. */
 export async function nodeFacts(node: Node, collect: boolean): Promise<NodeFacts> {
-  if (collect) liveHeapBytes();
+  if (collect) {
+    // Opens the engine, if that was not done yet: it is a part of every agent that computes, and not of a model.
+    computeDevices();
+    liveHeapBytes();
+  }
   const { user, system } = process.cpuUsage();
   const { heapUsed, heapTotal, external, rss } = process.memoryUsage();
   const known = node.mesh.peers().filter((peer) => peer.card !== undefined);

@@ -7,13 +7,17 @@ const FEED_FORWARD_BUFFERS = 4;
 const HIDDEN_BUFFERS = 2;
 /** Besides a row a sequence, the engine keeps one for the slot through which parts of others come and go. */
 const SCRATCH_ROWS = 1;
-/** The thread of a stage has a JavaScript heap of its own, and hidden states come and go in it: `npm run bench -- memory`. */
-const THREAD_BYTES = 12 * MIB;
+/**
+ * The thread of a stage has a JavaScript heap and stacks of its own, what C allocates in it lies apart, and hidden states come and go in it:
+ * `npm run bench -- memory`.
+ */
+const THREAD_BYTES = 32 * MIB;
 
 /** Most that a stage keeps in memory of what it sent on: 8000 positions of a model of 2048 values a position. */
 export const JOURNAL_MEMORY_BYTES = 64 * MIB;
 
 export interface StageWork {
+  readonly isFirst: boolean;
   readonly isLast: boolean;
   /** Rows of the largest step. */
   readonly maxRows: number;
@@ -41,15 +45,15 @@ export interface StageWorkingBytes {
 
 /** What a stage takes besides weights and cache. `buffer` is a bound: what the engine's log says is some per cent less. */
 export function stageWorkingParts(work: StageWork): StageWorkingBytes {
-  const { isLast, maxRows, contextCells, embeddingLength, vocabularySize } = work;
+  const { isFirst, isLast, maxRows, contextCells, embeddingLength, vocabularySize } = work;
   const row = FEED_FORWARD_BUFFERS * work.feedForwardLength + HIDDEN_BUFFERS * embeddingLength;
   const layers = F32_BYTES * maxRows * row + F16_BYTES * maxRows * contextCells * work.attentionMasks;
   const sampledRows = Math.min(maxRows, work.parallelSequences + SCRATCH_ROWS);
   const head = isLast ? F32_BYTES * sampledRows * (vocabularySize + HIDDEN_BUFFERS * embeddingLength) : 0;
   return {
     buffer: Math.max(layers, head),
-    // A first stage has the vocabulary and room for logits, too, of all rows of a step, and writes none.
-    logits: isLast ? F32_BYTES * sampledRows * vocabularySize : 0,
+    // A first stage has the vocabulary, too; all rows of a step count as sampled, or the engine would drop them before they are handed on.
+    logits: isLast || isFirst ? F32_BYTES * (isLast ? sampledRows : maxRows) * vocabularySize : 0,
     journal: isLast ? 0 : Math.min(JOURNAL_MEMORY_BYTES, F32_BYTES * contextCells * embeddingLength),
     thread: THREAD_BYTES,
   };

@@ -49,6 +49,7 @@ export function memoryEstimate(model: GgufModel, stage: StageShape): MemoryEstim
     context += perToken * cells + perSequence * sequences;
   }
   const compute = stageWorkingBytes({
+    isFirst,
     isLast,
     maxRows: stage.maxRows,
     contextCells: stage.contextCells,

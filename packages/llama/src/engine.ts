@@ -1,6 +1,6 @@
 import type { LibraryHandle, TypeObject } from 'koffi';
 import { checkAbi } from './abi-check.ts';
-import { keepNoFreedBlocks } from './heap-of-c.ts';
+import { keepNoFreedBlocks } from './libc.ts';
 import { findLibraryDirectory, openLibraries, type Libraries } from './libraries.ts';
 import {
   BatchStruct,

@@ -1,7 +1,5 @@
 import { readFileSync, realpathSync } from 'node:fs';
-import koffi from 'koffi';
-
-const MADV_DONTNEED = 4;
+import { madvise } from './libc.ts';
 
 export interface FileMapping {
   readonly start: number;
@@ -14,16 +12,11 @@ export interface FileMapping {
  */
 export function releaseFilePages(paths: readonly string[]): void {
   if (process.platform !== 'linux') return;
-  try {
-    const madvise = koffi.load('libc.so.6').func('int madvise(uintptr_t address, size_t length, int advice)');
-    const mappings = mappingsOf(
-      readFileSync('/proc/self/maps', 'utf8'),
-      paths.map((path) => realpathSync(path)),
-    );
-    for (const { start, byteLength } of mappings) madvise(start, byteLength, MADV_DONTNEED);
-  } catch {
-    // Another libc: the pages stay until the system wants them.
-  }
+  const mappings = mappingsOf(
+    readFileSync('/proc/self/maps', 'utf8'),
+    paths.map((path) => realpathSync(path)),
+  );
+  for (const { start, byteLength } of mappings) madvise(start, byteLength, 'dontNeed');
 }
 
 /** Where files are mapped for reading. `maps`: as /proc gives it. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { MIB } from '@pippa/core';
-import koffi from 'koffi';
+import { madvise, mincore } from './libc.ts';
 
 /** Smaller regions are not worth it. */
 const LEAST_BYTES = 16 * MIB;
@@ -8,7 +8,6 @@ export const HUGE_PAGE_BYTES = 2 * MIB;
 const PAGE_BYTES = 4096;
 /** Pages of a block that must be there: those that are not would be made. */
 const LEAST_PAGES = 500;
-const MADV_COLLAPSE = 25;
 
 export interface Region {
   readonly start: number;
@@ -58,22 +57,14 @@ export class HugePages {
   }
 }
 
-/** Undefined where there is no such thing: another system, another libc. */
 function linuxMemory(): MemorySystem | undefined {
   if (process.platform !== 'linux') return undefined;
-  try {
-    const libc = koffi.load('libc.so.6');
-    const madvise = libc.func('int madvise(uintptr_t address, size_t length, int advice)');
-    const mincore = libc.func('int mincore(uintptr_t address, size_t length, void *pages)');
-    const pages = new Uint8Array(HUGE_PAGE_BYTES / PAGE_BYTES);
-    return {
-      regions: () => largeRegions(readFileSync('/proc/self/smaps', 'utf8')),
-      pagesThere: (start) => (mincore(start, HUGE_PAGE_BYTES, pages) === 0 ? pages.reduce((sum, page) => sum + (page & 1), 0) : 0),
-      collapse: (start) => madvise(start, HUGE_PAGE_BYTES, MADV_COLLAPSE) === 0,
-    };
-  } catch {
-    return undefined;
-  }
+  const pages = new Uint8Array(HUGE_PAGE_BYTES / PAGE_BYTES);
+  return {
+    regions: () => largeRegions(readFileSync('/proc/self/smaps', 'utf8')),
+    pagesThere: (start) => (mincore(start, HUGE_PAGE_BYTES, pages) ? pages.reduce((sum, page) => sum + (page & 1), 0) : 0),
+    collapse: (start) => madvise(start, HUGE_PAGE_BYTES, 'collapse'),
+  };
 }
 
 /** Large private memory without a file behind it, at least half of it there, that is not on huge pages yet. `smaps`: as /proc gives it. */

@@ -1,6 +1,7 @@
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { StoppedError } from '@pippa/core';
 import { DirectWays } from './direct-ways.ts';
+import { DroppedBuffers } from './dropped-buffers.ts';
 import { HugePages } from './huge-pages.ts';
 import { Stage } from './stage.ts';
 import { StageCounters } from './stage-counters.ts';
@@ -33,6 +34,7 @@ const LOOK_MS = 5;
 /** Between two huge pages while steps follow each other. */
 const BUSY_MS = 200;
 let lastStepMs = 0;
+const dropped = new DroppedBuffers();
 
 let stage: Stage | undefined;
 let ways: DirectWays | undefined;
@@ -143,6 +145,7 @@ function compute({ step, hidden, timings, takingInMs = 0 }: Extract<StageInputFr
       emit({ kind: 'result', result: { id: step.id, epoch: step.epoch, samples, samplerFailures, timings: spent } });
     }
     counters.addStep(takingInMs + performance.now() - doneMs);
+    dropped.add(hidden?.byteLength ?? 0);
   } catch (error) {
     output?.postMessage({ kind: 'failure', stepId: step.id, failure: describeFailure(error) } satisfies StageOutputFrame);
   }

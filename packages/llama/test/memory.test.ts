@@ -93,6 +93,7 @@ test.each(splittableArchitectures)(
       const estimate = memoryEstimate(model, { from, to, ...SHAPE });
       const parts = stageWorkingParts({
         ...SHAPE,
+        isFirst: from === 0,
         isLast: to === LAYERS,
         embeddingLength: manifest.embeddingLength,
         feedForwardLength: Math.max(...manifest.layers.slice(from, to).map((layer) => layer.feedForwardLength)),

@@ -53,6 +53,7 @@ export class ModelCosts {
       between(this.#contextPerToken, from, to) * contextTokens * parallelSequences +
       between(this.#contextPerSequence, from, to) * parallelSequences;
     const compute = stageWorkingBytes({
+      isFirst,
       isLast,
       maxRows,
       contextCells: contextTokens * parallelSequences,
