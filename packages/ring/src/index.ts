@@ -24,12 +24,7 @@ export {
 export { DEFAULT_RING_SETTINGS, type RingSettings } from './ring/ring-settings.ts';
 export { Copies, type CopiesParts } from './front/copies.ts';
 export { DEFAULT_COPY_SETTINGS, type CopySettings } from './front/copy-settings.ts';
-export {
-  RingRouter,
-  type BringUpOptions,
-  type BringUpProgress,
-  type FindOptions,
-  type ModelComingUp,
-} from './front/ring-router.ts';
+export type { BringUpOptions, BringUpProgress, ModelComingUp } from './front/bring-ups.ts';
+export { RingRouter, type FindOptions } from './front/ring-router.ts';
 export type { KnownRing } from './front/mesh-rings.ts';
 export { RoutedGenerator, type GeneratorRoute } from './front/routed-generator.ts';

@@ -5,7 +5,7 @@ import type { RingManager } from '../ring/ring-manager.ts';
 import { PlacementRefusedError, type PlannedRing, type RingPlanner } from '../ring/ring-planner.ts';
 import { planEviction } from './plan-eviction.ts';
 import type { KnownRing } from './mesh-rings.ts';
-import type { BringUpProgress } from './ring-router.ts';
+import type { BringUpProgress } from './bring-ups.ts';
 
 export interface MakeRoomParts {
   readonly planner: RingPlanner;

@@ -2,7 +2,6 @@ import {
   StoppedError,
   StreamLostError,
   untilFirst,
-  untilSettledOrAborted,
   nameOf,
   type Clock,
   type GenerationRequest,
@@ -21,6 +20,7 @@ import { StageRefusedError } from '../chain/stage-connection.ts';
 import type { RingManager } from '../ring/ring-manager.ts';
 import { PlacementRefusedError, type PlannedRing, type RingPlanner } from '../ring/ring-planner.ts';
 import { bringUpCopy } from './bring-up-copy.ts';
+import { BringUps, type BringUpOptions, type BringUpProgress, type ModelComingUp } from './bring-ups.ts';
 import { askConductor, isConductorsOwn, isLost, upCommand } from './ask-conductor.ts';
 import { DEFAULT_COPY_SETTINGS } from './copy-settings.ts';
 import { HandOver } from './hand-over.ts';
@@ -31,31 +31,9 @@ import { planRetirement } from './plan-retirement.ts';
 import { PrefixMemory } from './prefix-memory.ts';
 import { RemoteGenerator } from './remote-generator.ts';
 
-export type BringUpProgress = Pick<LoadProgress, 'fraction' | 'message'>;
-
-interface ComingUp {
-  readonly name: string;
-  progress: BringUpProgress;
-  readonly startedMs: number;
-  readonly done: Promise<void>;
-  readonly listeners: Set<(progress: BringUpProgress) => void>;
-}
-
-/** A model that is being loaded somewhere. */
-export interface ModelComingUp {
-  readonly id: ModelId;
-  readonly name: string;
-  readonly progress: LoadProgress;
-}
-
 export interface FindOptions extends BringUpOptions {
   /** What it is for; left out: any ring will do. */
   readonly request?: GenerationRequest;
-}
-
-export interface BringUpOptions {
-  readonly onProgress?: ((progress: BringUpProgress) => void) | undefined;
-  readonly signal: AbortSignal;
 }
 
 /** A node card reaches its peers within a second. */
@@ -80,7 +58,7 @@ export class RingRouter {
   readonly #rings: MeshRings;
   readonly #room: MakeRoom;
   readonly #handOver: HandOver;
-  readonly #comingUp = new Map<ModelId, ComingUp>();
+  readonly #bringUps: BringUps;
   /** Of rings that other nodes conduct for this one. */
   readonly #reasons = new Map<RingId, readonly string[]>();
   readonly #prefixes = new PrefixMemory();
@@ -89,6 +67,7 @@ export class RingRouter {
 
   constructor(parts: RingRouterParts) {
     this.#parts = parts;
+    this.#bringUps = new BringUps(parts.clock);
     this.#rings = new MeshRings(parts.mesh, parts.manager);
     this.#handOver = new HandOver({ ...parts, rings: () => this.rings() });
     this.#room = new MakeRoom({
@@ -120,16 +99,10 @@ export class RingRouter {
 
   /** Models whose rings come up, here or elsewhere. */
   get comingUp(): readonly ModelComingUp[] {
-    const nowMs = this.#parts.clock.nowMs();
-    const own = [...this.#comingUp].map(([id, { name, progress, startedMs }]) => ({
-      id,
-      name,
-      progress: { ...progress, elapsedMs: nowMs - startedMs },
-    }));
     // Of what this node waits for it knows more than the cards say.
-    const others = this.#rings.loading.filter(({ card }) => !this.#comingUp.has(card.model));
+    const others = this.#rings.loading.filter(({ card }) => !this.#bringUps.has(card.model));
     return [
-      ...own,
+      ...this.#bringUps.all,
       ...others.map(({ card: { model, name, loadedFraction = 0 } }) => ({
         id: model,
         name,
@@ -166,15 +139,9 @@ export class RingRouter {
   }
 
   /** Brings a ring up wherever the planner wants it. Leaving early does not take it down. Throws why it could not be had. */
-  async bringUp(wish: RingWish, { onProgress, signal }: BringUpOptions): Promise<void> {
-    signal.throwIfAborted();
-    const coming = this.#comingUp.get(wish.model.id) ?? this.#begin(wish);
-    if (onProgress !== undefined) coming.listeners.add(onProgress);
-    try {
-      await untilSettledOrAborted(coming.done, signal);
-    } finally {
-      if (onProgress !== undefined) coming.listeners.delete(onProgress);
-    }
+  async bringUp(wish: RingWish, options: BringUpOptions): Promise<void> {
+    options.signal.throwIfAborted();
+    await this.#bringUps.join(wish.model, (onProgress) => this.#bringUp(wish, this.#stopped.signal, onProgress), options);
   }
 
   /**
@@ -203,21 +170,6 @@ export class RingRouter {
     // Whoever asks for another one looks where this one is.
     const isSeen = (): boolean => this.rings().filter(({ card }) => card.model === manifest.id).length > before;
     await this.#until(isSeen, mesh.self, signal);
-  }
-
-  #begin(wish: RingWish): ComingUp {
-    const { id, name } = wish.model;
-    const listeners: ComingUp['listeners'] = new Set();
-    const done = this.#bringUp(wish, this.#stopped.signal, (progress) => {
-      coming.progress = progress;
-      for (const listener of listeners) listener(progress);
-    }).finally(() => this.#comingUp.delete(id));
-    done.catch(() => {});
-    const startedMs = this.#parts.clock.nowMs();
-    const progress = { fraction: 0, message: `looking for a place for ${name}` };
-    const coming: ComingUp = { name, progress, startedMs, done, listeners };
-    this.#comingUp.set(id, coming);
-    return coming;
   }
 
   async #bringUp(wish: RingWish, signal: AbortSignal, onProgress: (progress: BringUpProgress) => void): Promise<void> {
