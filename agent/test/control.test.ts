@@ -171,6 +171,19 @@ describe('the control channel', () => {
     await expect(callAgent(socketPath, wait, {})).rejects.toMatchObject({ name: 'AgentNotRunningError' });
   });
 
+  it('still tells all of a result when the agent stops right behind it', async () => {
+    const long = 'x'.repeat(4_000_000);
+    const tell = operation('tell', z.object({}), z.string());
+    let stopped: Promise<void> | undefined;
+    const handler = implement(tell, () => {
+      setImmediate(() => void (stopped = server.stop()));
+      return Promise.resolve(long);
+    });
+    const server = await serve(handler);
+    expect(await callAgent(socketPath, tell, {})).toBe(long);
+    await stopped;
+  });
+
   it('gives up on an agent that takes the call and never answers', async () => {
     await mkdir(join(directory, 'state'), { mode: 0o700 });
     const frozen = createServer().listen(socketPath);

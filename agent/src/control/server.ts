@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
+import { finished } from 'node:stream/promises';
 import { InvalidInputError, PippaError, StoppedError, type Logger, type Startable } from '@pippa/core';
 import { UnknownOperationError } from '../errors.ts';
 import { claimSocket } from './claim-socket.ts';
@@ -16,6 +17,9 @@ export interface ControlServerOptions {
   readonly version: string;
   readonly logger: Logger;
 }
+
+/** For so long a command that does not read its result holds up the agent's end. */
+const READ_WITHIN_MS = 1000;
 
 /**
  * Lets commands of this user talk to the running agent over a Unix domain socket. `start` throws `AgentAlreadyRunningError` when an
@@ -59,6 +63,7 @@ export function createControlServer({ socketPath, operations, version, logger }:
       line({ error: wireError(error) });
     }
     response.end();
+    await untilTold(response);
   }
 
   let started: Promise<void> | undefined;
@@ -71,13 +76,19 @@ export function createControlServer({ socketPath, operations, version, logger }:
       stopping.abort(new StoppedError('The agent stops.'));
       await started?.catch(() => undefined);
       if (!server.listening) return;
+      // Closing takes connections for idle whose answer is written and still on its way.
+      await Promise.all(running);
       const closed = once(server, 'close');
       server.close();
-      await Promise.all(running);
       server.closeAllConnections();
       await closed;
     },
   };
+}
+
+/** The agent may end right behind this call: until the system has all that was said, or the command does not read it. */
+async function untilTold(response: ServerResponse): Promise<void> {
+  await finished(response, { signal: AbortSignal.timeout(READ_WITHIN_MS) }).catch(() => {});
 }
 
 async function readInput(request: IncomingMessage): Promise<unknown> {
