@@ -27,7 +27,14 @@ export {
   type PlacementMeasurement,
   type PlacementPrediction,
 } from './calibrate.ts';
-export { chooseRing, type RequestFacts, type RingCandidate, type RingChoice, type SoloOption } from './router/choose-ring.ts';
+export {
+  chooseRing,
+  isOutrun,
+  type RequestFacts,
+  type RingCandidate,
+  type RingChoice,
+  type SoloOption,
+} from './router/choose-ring.ts';
 export { planSpares, type PlannedSpare, type SparesInput } from './spares/plan-spares.ts';
 export { planRebalance } from './rebalance/plan-rebalance.ts';
 export type { RebalanceDecision, RebalanceInput, RebalanceState } from './rebalance/types.ts';

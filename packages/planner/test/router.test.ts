@@ -1,6 +1,6 @@
 import { peerId, ringId } from '@pippa/core';
 import { expect, test } from 'vitest';
-import { chooseRing, type RingCandidate, type SoloOption } from '../src/index.ts';
+import { chooseRing, isOutrun, type RingCandidate, type SoloOption } from '../src/index.ts';
 
 function ring(name: string, facts: Partial<RingCandidate> = {}): RingCandidate {
   return {
@@ -67,22 +67,23 @@ test('a request longer than the context of every ring is refused with the number
   );
 });
 
-test('a ring measured below 0.6 of what a node alone would give is pinned to that node', () => {
-  const solo: SoloOption = { peer: peerId('studio'), name: 'studio', predictedTokensPerSecond: 50 };
-  const at = (measuredTokensPerSecond: number) => ring('split', { measuredTokensPerSecond, predictedTokensPerSecond: 90 });
-  expect(chooseRing(chat, [at(31)], [solo]).pinTo).toBeUndefined();
-  const pinned = chooseRing(chat, [at(29)], [solo]);
-  expect(pinned).toMatchObject({ ring: 'split', pinTo: 'studio' });
-  expect(pinned.reasons.join(' ')).toContain('29.0 tokens/s, less than 0.6 of the 50.0 that studio is predicted to give alone');
+test('a ring measured below 0.6 of what a node alone gives is outrun', () => {
+  const solo: SoloOption = { tokensPerSecond: 50 };
+  const at = (measuredTokensPerSecond: number) => ({ stageCount: 2, measuredTokensPerSecond });
+  expect(isOutrun(at(31), solo)).toBe(false);
+  expect(isOutrun(at(29), solo)).toBe(true);
   // Not measured yet: a prediction alone pins nothing.
-  expect(chooseRing(chat, [at(0)], [solo]).pinTo).toBeUndefined();
+  expect(isOutrun(at(0), solo)).toBe(false);
+  expect(isOutrun(at(29), undefined)).toBe(false);
+  // A slower copy on one node is as good as any while the fast one is busy.
+  expect(isOutrun({ ...at(29), stageCount: 1 }, solo)).toBe(false);
 });
 
-test('once the pinned node has the model, it is asked, however busy, and is itself never outrun', () => {
-  const solo: SoloOption = { peer: peerId('studio'), name: 'studio', predictedTokensPerSecond: 50 };
-  const alone = ring('alone', { conductor: solo.peer, stageCount: 1, predictedTokensPerSecond: 50, running: 3 });
-  const split = ring('split', { measuredTokensPerSecond: 10, cachedTokens: 1000 });
-  expect(chooseRing(chat, [split, alone], [solo])).toMatchObject({ ring: 'alone', pinTo: undefined });
-  const slow = { ...alone, measuredTokensPerSecond: 20 };
-  expect(chooseRing(chat, [slow], [solo])).toMatchObject({ ring: 'alone', pinTo: undefined });
+test('while a node alone outruns a ring and has a free slot, it is asked, whatever the ring has in its cache', () => {
+  const solo: SoloOption = { tokensPerSecond: 50 };
+  const alone = ring('alone', { stageCount: 1, predictedTokensPerSecond: 50, running: 3 });
+  const split = ring('split', { measuredTokensPerSecond: 25, cachedTokens: 100_000 });
+  expect(chooseRing({ ...chat, promptTokens: 100 }, [split, alone], [solo]).ring).toBe('alone');
+  expect(chooseRing({ ...chat, promptTokens: 100 }, [split, { ...alone, running: 4, waiting: 8 }], [solo]).ring).toBe('split');
+  expect(chooseRing(chat, [{ ...alone, measuredTokensPerSecond: 20 }], [solo]).ring).toBe('alone');
 });

@@ -3,7 +3,7 @@ import type { PlacedStage } from '@pippa/protocol';
 import { PlacementRefusedError } from '../src/index.ts';
 import { afterEach, describe, expect, it } from 'vitest';
 import { planRetirement } from '../src/front/plan-retirement.ts';
-import { surplus, wantsCopy } from '../src/front/plan-copy.ts';
+import { mayBeOutrun, surplus, wantsCopy } from '../src/front/plan-copy.ts';
 import { cardOf } from './support/card-of.ts';
 import { collect, expectedTokens, House, request, wish, type Member } from './support/house.ts';
 
@@ -51,6 +51,22 @@ describe('another copy', () => {
     expect(planRetirement({ own: copy, idleMs: 120_000, others: [original], copyIdleMs })).toBe(original);
     expect(planRetirement({ own: original, idleMs: 120_000, others: [{ ...copy, running: 1 }], copyIdleMs })).toBeUndefined();
     expect(planRetirement({ own: copy, idleMs: 120_000, others: [], copyIdleMs })).toBeUndefined();
+  });
+});
+
+describe('a node alone that would be faster', () => {
+  const stages = ['b', 'c'].map((name, index) => ({ peer: peerId(name), from: 6 * index, to: 6 * index + 6 }));
+  const own = cardOf('b', { stages, running: 1, measuredTokensPerSecond: 3 });
+  const circumstances = { own, others: [], settings: { most: 4, queuedMs: 3000 } };
+
+  it('is looked for while a ring of several nodes is in use, was measured, and no node has the model alone', () => {
+    expect(mayBeOutrun(circumstances)).toBe(true);
+    expect(mayBeOutrun({ ...circumstances, others: [cardOf('d', { stages })] })).toBe(true);
+    expect(mayBeOutrun({ ...circumstances, others: [cardOf('d')] })).toBe(false);
+    expect(mayBeOutrun({ ...circumstances, others: [cardOf('d', { stages, state: 'loading' })] })).toBe(false);
+    for (const change of [{ running: 0 }, { measuredTokensPerSecond: 0 }, { isFixed: true }, { stages: cardOf('b').stages }])
+      expect(mayBeOutrun({ ...circumstances, own: { ...own, ...change } })).toBe(false);
+    expect(mayBeOutrun({ ...circumstances, settings: { most: 1, queuedMs: 3000 } })).toBe(false);
   });
 });
 
@@ -129,4 +145,37 @@ it('copies that somebody asked for come up at once, on nodes of their own, and s
   for (const member of [a, b, c]) await member.router.retireDuplicates(signal);
   expect(house.members.map(({ manager }) => manager.rings.length)).toEqual([1, 1, 1]);
   expect(await c.router.keep(kept, { signal, count: 3 })).toBe(3);
+});
+
+it('a ring that is much slower than one node alone would be has the model brought up there, and that node is asked', async () => {
+  let nowMs = 0;
+  house = new House({ nowMs: () => nowMs, wallMs: () => nowMs, schedule: () => () => {} });
+  const [a, b, c] = [
+    await house.add('a', { perNode: 6 }),
+    await house.add('b', { perNode: 6 }),
+    await house.add('c', { perNode: 12 }),
+  ];
+  await a.manager.bringUp(wish, undefined, { signal });
+  expect(a.manager.rings[0]?.stages.map(({ peer }) => peer)).toEqual(['a', 'b']);
+  // The third machine has room for all of it.
+  a.planner.perNode = 12;
+  const tokensOf = ({ manager }: Member): number => manager.rings[0]?.snapshot()?.generatedTokens ?? 0;
+  const whole = async (prompt: number[]): Promise<void> => {
+    const { tokens } = await collect(b.generator.generate(request(prompt, 300)));
+    expect(tokens).toEqual(expectedTokens(prompt, 300));
+  };
+  let done = false;
+  const answered = whole([1, 2, 3]).finally(() => (done = true));
+  while (!done) {
+    nowMs += 1000;
+    for (const { copies } of house.members) copies.look();
+    for (const { mesh, manager } of house.members) mesh.updateCard({ rings: manager.rings.map((ring) => ring.card) });
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await answered;
+  expect(c.manager.rings.map((ring) => ring.stages)).toMatchObject([[{ peer: 'c', from: 0, to: 12 }]]);
+  const before = tokensOf(a);
+  await whole([4, 5, 6]);
+  expect(tokensOf(c)).toBe(300);
+  expect(tokensOf(a)).toBe(before);
 });

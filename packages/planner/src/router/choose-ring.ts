@@ -32,18 +32,15 @@ export interface RingCandidate {
   readonly isLocal: boolean;
 }
 
-/** A node that could hold the model alone, whether it does or not. */
+/** A node that has the model alone. */
 export interface SoloOption {
-  readonly peer: PeerId;
-  readonly name: string;
-  readonly predictedTokensPerSecond: number;
+  /** Measured, or predicted before there is a measurement. */
+  readonly tokensPerSecond: number;
 }
 
 export interface RingChoice {
   /** Undefined: nothing can answer now. */
   readonly ring: RingId | undefined;
-  /** Auto-pin: a node where the model should be brought up alone, because the chosen ring is much slower than it would be there. */
-  readonly pinTo: PeerId | undefined;
   readonly reasons: readonly string[];
 }
 
@@ -56,45 +53,44 @@ export function chooseRing(
   const needed = request.promptTokens + (request.maxTokens ?? 1);
   const up = candidates.filter((candidate) => candidate.state !== 'loading');
   const roomy = up.filter((candidate) => candidate.contextTokens >= needed);
-  if (roomy.length === 0) return { ring: undefined, pinTo: undefined, reasons: [whyNone(needed, candidates, up)] };
+  if (roomy.length === 0) return { ring: undefined, reasons: [whyNone(needed, candidates, up)] };
   const ready = roomy.filter((candidate) => candidate.state === 'ready');
   const pin = pinOf(ready.length > 0 ? ready : roomy, solos);
-  // Rings that a node alone outruns by far are not asked while that node, or another ring that is not outrun, is there.
+  // Rings that a node alone outruns by far are not asked while that node, or another ring that is not outrun, has a free slot.
   const unpinned = ready.filter((candidate) => !isOutrun(candidate, pin));
-  const pool = [unpinned, ready, roomy].find((group) => group.length > 0) ?? [];
+  const pool = [unpinned.some(hasFreeSlot) ? unpinned : [], ready, roomy].find((group) => group.length > 0) ?? [];
   const [best, second] = pool
     .map((candidate) => ({ candidate, ms: expectedMs(request, candidate) }))
     .toSorted(
       (a, b) => a.ms - b.ms || preference(a.candidate) - preference(b.candidate) || (a.candidate.ring < b.candidate.ring ? -1 : 1),
     );
-  if (best === undefined) return { ring: undefined, pinTo: undefined, reasons: [] };
+  if (best === undefined) return { ring: undefined, reasons: [] };
   const { candidate, ms } = best;
   const reasons = [
     `${candidate.ring} is expected to be done in ${seconds(ms)}${second === undefined ? '' : `, the next in ${seconds(second.ms)}`}.`,
   ];
   if (candidate.cachedTokens > 0)
     reasons.push(`It has ${candidate.cachedTokens} of ${request.promptTokens} prompt tokens in its cache.`);
-  if (pin === undefined || !isOutrun(candidate, pin)) return { ring: candidate.ring, pinTo: undefined, reasons };
-  return {
-    ring: candidate.ring,
-    pinTo: pin.peer,
-    reasons: [
-      ...reasons,
-      `It gives ${rateOf(candidate).toFixed(1)} tokens/s, less than ${POLICY.autoPin} of the ${pin.predictedTokensPerSecond.toFixed(1)} that ${pin.name} is predicted to give alone.`,
-    ],
-  };
+  return { ring: candidate.ring, reasons };
 }
 
 /** The fastest node alone, when a measured ring falls far behind it. */
 function pinOf(candidates: readonly RingCandidate[], solos: readonly SoloOption[]): SoloOption | undefined {
-  const fastest = solos.toSorted((a, b) => b.predictedTokensPerSecond - a.predictedTokensPerSecond)[0];
+  const fastest = solos.toSorted((a, b) => b.tokensPerSecond - a.tokensPerSecond)[0];
   return candidates.some((candidate) => isOutrun(candidate, fastest)) ? fastest : undefined;
 }
 
-function isOutrun(candidate: RingCandidate, solo: SoloOption | undefined): boolean {
-  if (solo === undefined || candidate.measuredTokensPerSecond <= 0) return false;
-  const isItself = candidate.stageCount === 1 && candidate.conductor === solo.peer;
-  return !isItself && candidate.measuredTokensPerSecond < POLICY.autoPin * solo.predictedTokensPerSecond;
+/** Auto-pin: a ring of several nodes that was measured at much less than one node alone gives, or is predicted to. */
+export function isOutrun(
+  ring: Pick<RingCandidate, 'stageCount' | 'measuredTokensPerSecond'>,
+  solo: SoloOption | undefined,
+): boolean {
+  if (solo === undefined || ring.stageCount === 1 || ring.measuredTokensPerSecond <= 0) return false;
+  return ring.measuredTokensPerSecond < POLICY.autoPin * solo.tokensPerSecond;
+}
+
+function hasFreeSlot({ running, waiting, parallelSequences }: RingCandidate): boolean {
+  return running + waiting < parallelSequences;
 }
 
 /** Waiting for a slot, computing what is not cached, writing the answer, and the way there. */

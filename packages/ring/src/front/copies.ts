@@ -1,12 +1,13 @@
 import { StoppedError, type Clock, type Logger, type Mesh, type ModelId, type PeerId, type RingId } from '@pippa/core';
+import { isOutrun } from '@pippa/planner';
 import type { RingWish } from '@pippa/protocol';
 import { planWithShape } from '../ring/choose-shape.ts';
 import type { Ring } from '../ring/ring.ts';
 import type { RingManager } from '../ring/ring-manager.ts';
-import type { PlannedRing, RingPlanner } from '../ring/ring-planner.ts';
+import { PlacementRefusedError, type PlannedRing, type RingPlanner } from '../ring/ring-planner.ts';
 import { bringUpCopy } from './bring-up-copy.ts';
 import type { CopySettings } from './copy-settings.ts';
-import { surplus, wantsCopy } from './plan-copy.ts';
+import { mayBeOutrun, surplus, wantsCopy } from './plan-copy.ts';
 import type { KnownRing } from './mesh-rings.ts';
 
 export interface CopiesParts {
@@ -19,15 +20,24 @@ export interface CopiesParts {
   readonly settings: CopySettings;
 }
 
+interface Beginning {
+  readonly why: string;
+  /** Throws `PlacementRefusedError`. */
+  readonly place: (wish: RingWish, excluded: ReadonlySet<PeerId>) => PlannedRing;
+  /** Where it is noted when there was no room: looking for one kind of copy must not keep the other from being looked for. */
+  readonly restUntilMs: Map<ModelId, number>;
+}
+
 /**
- * Brings further rings of a model up on nodes with room while requests wait for the ones there are, and has those that wait share them. They
- * go again when nobody uses them (`plan-retirement.ts`).
+ * Brings further rings of a model up on nodes with room while requests wait for the ones there are, and has those that wait share them; and
+ * one on a node alone that outruns a ring of several by far (auto-pin). They go again when nobody uses them (`plan-retirement.ts`).
  */
 export class Copies {
   readonly #parts: CopiesParts;
   readonly #queuedSinceMs = new Map<RingId, number>();
   readonly #sharedUntilMs = new Map<RingId, number>();
   readonly #restUntilMs = new Map<ModelId, number>();
+  readonly #restFromPinsUntilMs = new Map<ModelId, number>();
   readonly #copying = new Set<ModelId>();
   readonly #stopped = new AbortController();
 
@@ -47,14 +57,28 @@ export class Copies {
       for (const id of times.keys()) if (!manager.rings.some((ring) => ring.id === id)) times.delete(id);
     for (const ring of manager.rings) {
       const { card: own } = ring;
+      const others = this.#othersOf(ring);
+      if (mayBeOutrun({ own, others, settings })) {
+        const wish = { ...ring.wish, stageCount: 1 };
+        this.#begin(ring, {
+          why: 'one node alone is much faster: bringing the model up there',
+          place: (copy, excluded) =>
+            this.#outrunning(ring, { ...wish, contextTokens: copy.contextTokens ?? own.contextTokens }, excluded),
+          restUntilMs: this.#restFromPinsUntilMs,
+        });
+      }
       if (own.waiting === 0) {
         this.#queuedSinceMs.delete(ring.id);
         continue;
       }
       const sinceMs = this.#queuedSinceMs.get(ring.id) ?? nowMs;
       this.#queuedSinceMs.set(ring.id, sinceMs);
-      const others = this.#othersOf(ring);
-      if (wantsCopy({ own, queuedMs: nowMs - sinceMs, others, settings })) this.#begin(ring);
+      if (wantsCopy({ own, queuedMs: nowMs - sinceMs, others, settings }))
+        this.#begin(ring, {
+          why: 'requests wait: bringing up another copy',
+          place: (wish, excluded) => this.#place(ring, wish, excluded),
+          restUntilMs: this.#restUntilMs,
+        });
       else this.#share(ring);
     }
   }
@@ -70,34 +94,46 @@ export class Copies {
     ring.conductor.sendOn(count);
   }
 
-  #begin(ring: Ring): void {
+  #begin(ring: Ring, { why, place, restUntilMs }: Beginning): void {
     const { clock, logger, settings } = this.#parts;
     const model = ring.manifest.id;
-    if (this.#copying.has(model) || clock.nowMs() < (this.#restUntilMs.get(model) ?? 0)) return;
+    if (this.#copying.has(model) || clock.nowMs() < (restUntilMs.get(model) ?? 0)) return;
     this.#copying.add(model);
-    void this.#copy(ring, this.#stopped.signal)
+    void this.#copy(ring, { why, place, restUntilMs }, this.#stopped.signal)
       .catch((error: unknown) => {
-        this.#restUntilMs.set(model, clock.nowMs() + settings.restMs);
+        restUntilMs.set(model, clock.nowMs() + settings.restMs);
         logger.debug({ err: error, model: ring.manifest.name }, 'no other copy came up');
       })
       .finally(() => this.#copying.delete(model));
   }
 
-  /** Where there is room beside all that is loaded. Throws as `bringUpCopy`. */
-  async #copy(ring: Ring, signal: AbortSignal): Promise<void> {
-    const { mesh, planner, logger, rings } = this.#parts;
+  /** Throws as `bringUpCopy`. */
+  async #copy(ring: Ring, { why, place }: Beginning, signal: AbortSignal): Promise<void> {
+    const { mesh, logger, rings } = this.#parts;
     const { manifest } = ring;
-    const place = (wish: RingWish, excluded: ReadonlySet<PeerId>): PlannedRing =>
-      planWithShape(manifest, wish, (shape) => planner.place({ manifest, wish, shape, excluded })).planned;
     await bringUpCopy(
       { mesh, rings, place },
       { manifest, wish: { ...ring.wish, keep: false, desired: false } },
-      {
-        signal,
-        onPlanned: ({ stages }) =>
-          logger.info({ model: manifest.name, nodes: stages.map(({ peer }) => peer) }, 'requests wait: bringing up another copy'),
-      },
+      { signal, onPlanned: ({ stages }) => logger.info({ model: manifest.name, nodes: stages.map(({ peer }) => peer) }, why) },
     );
+  }
+
+  /** Where there is room beside all that is loaded. */
+  #place({ manifest }: Ring, wish: RingWish, excluded: ReadonlySet<PeerId>): PlannedRing {
+    const { planner } = this.#parts;
+    return planWithShape(manifest, wish, (shape) => planner.place({ manifest, wish, shape, excluded })).planned;
+  }
+
+  /** One node that is predicted to be much faster alone than the ring was measured. */
+  #outrunning(ring: Ring, wish: RingWish, excluded: ReadonlySet<PeerId>): PlannedRing {
+    const { measuredTokensPerSecond, stages } = ring.card;
+    const planned = this.#place(ring, wish, excluded);
+    const isFaster = isOutrun(
+      { stageCount: stages.length, measuredTokensPerSecond },
+      { tokensPerSecond: planned.predictedTokensPerSecond },
+    );
+    if (planned.stages.length === 1 && isFaster) return planned;
+    throw new PlacementRefusedError('No node alone is much faster.');
   }
 
   #othersOf(ring: Ring): KnownRing['card'][] {

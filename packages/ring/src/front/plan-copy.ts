@@ -21,6 +21,16 @@ export function wantsCopy({ own, queuedMs, others, settings }: CopyCircumstances
 }
 
 /**
+ * Whether it is worth a look where one node alone could have the model (auto-pin): a ring of several is in use, and no node has it alone yet.
+ * Pure.
+ */
+export function mayBeOutrun({ own, others, settings: { most } }: Pick<CopyCircumstances, 'own' | 'others' | 'settings'>): boolean {
+  if (own.state !== 'ready' || own.isFixed === true || own.stages.length === 1 || own.running === 0) return false;
+  if (own.measuredTokensPerSecond <= 0 || others.length + 1 >= most) return false;
+  return others.every((other) => other.state !== 'loading' && other.stages.length > 1);
+}
+
+/**
  * How many of those that wait for the ring had better ask again, now that others share the work: no more than there are slots free
  * elsewhere, nor so many that the ring has less than its part. Pure.
  */

@@ -14,7 +14,7 @@ import {
   type RingId,
   type TokenGenerator,
 } from '@pippa/core';
-import { chooseRing, type RingCandidate } from '@pippa/planner';
+import { chooseRing, type RingCandidate, type SoloOption } from '@pippa/planner';
 import type { RingWish } from '@pippa/protocol';
 import { StageRefusedError } from '../chain/stage-connection.ts';
 import type { RingManager } from '../ring/ring-manager.ts';
@@ -327,7 +327,10 @@ export class RingRouter {
       tier: conductor === mesh.self ? 0 : (mesh.peer(conductor)?.link.tier ?? 3),
       isLocal: conductor === mesh.self,
     }));
-    const { ring } = chooseRing({ lane: request.lane, promptTokens: request.prompt.length }, candidates);
+    const solos = candidates.flatMap(({ state, stageCount, measuredTokensPerSecond, predictedTokensPerSecond }): SoloOption[] =>
+      state === 'ready' && stageCount === 1 ? [{ tokensPerSecond: measuredTokensPerSecond || predictedTokensPerSecond }] : [],
+    );
+    const { ring } = chooseRing({ lane: request.lane, promptTokens: request.prompt.length }, candidates, solos);
     const chosen = known.find(({ card }) => card.ring === ring);
     return chosen ?? known.toSorted((a, b) => b.card.contextTokens - a.card.contextTokens)[0];
   }

@@ -12,11 +12,12 @@ import {
 /** Layers in equal parts over this node and its living peers, at most `perNode` on each; lost layers go whole to whoever has room. */
 export class EvenPlanner implements RingPlanner {
   readonly #mesh: Mesh;
-  readonly #perNode: number;
+  /** Layers that a node has room for. */
+  perNode: number;
 
   constructor(mesh: Mesh, perNode: number) {
     this.#mesh = mesh;
-    this.#perNode = perNode;
+    this.perNode = perNode;
   }
 
   place(request: PlanRequest): PlannedRing {
@@ -34,7 +35,7 @@ export class EvenPlanner implements RingPlanner {
     const nodes = this.#nodes(excluded);
     const free = this.#free(nodes, kept);
     const stages: PlacedStage[] = [];
-    const parts = wish.stageCount ?? Math.ceil(layers / this.#perNode);
+    const parts = wish.stageCount ?? Math.ceil(layers / this.perNode);
     let at = 0;
     while (at < layers) {
       const from = at;
@@ -97,7 +98,7 @@ export class EvenPlanner implements RingPlanner {
 
   /** Layers that each node may still hold. */
   #free(nodes: readonly PeerId[], held: readonly PlacedStage[]): Map<PeerId, number> {
-    const free = new Map(nodes.map((node) => [node, this.#perNode]));
+    const free = new Map(nodes.map((node) => [node, this.perNode]));
     for (const stage of held) free.set(stage.peer, (free.get(stage.peer) ?? 0) - (stage.to - stage.from));
     return free;
   }
