@@ -20,12 +20,17 @@ export interface CopiesParts {
   readonly settings: CopySettings;
 }
 
+/** After a node alone was tried: where its prediction was wrong, the model must not be loaded there again and again. */
+const PIN_REST_MS = 900_000;
+
 interface Beginning {
   readonly why: string;
   /** Throws `PlacementRefusedError`. */
   readonly place: (wish: RingWish, excluded: ReadonlySet<PeerId>) => PlannedRing;
   /** Where it is noted when there was no room: looking for one kind of copy must not keep the other from being looked for. */
   readonly restUntilMs: Map<ModelId, number>;
+  /** For how long it is not looked again after a copy came up. */
+  readonly restMs: number;
 }
 
 /**
@@ -61,6 +66,7 @@ export class Copies {
       if (mayBeOutrun({ own, others, settings })) {
         const wish = { ...ring.wish, stageCount: 1 };
         this.#begin(ring, {
+          restMs: PIN_REST_MS,
           why: 'one node alone is much faster: bringing the model up there',
           place: (copy, excluded) =>
             this.#outrunning(ring, { ...wish, contextTokens: copy.contextTokens ?? own.contextTokens }, excluded),
@@ -78,6 +84,7 @@ export class Copies {
           why: 'requests wait: bringing up another copy',
           place: (wish, excluded) => this.#place(ring, wish, excluded),
           restUntilMs: this.#restUntilMs,
+          restMs: 0,
         });
       else this.#share(ring);
     }
@@ -94,12 +101,14 @@ export class Copies {
     ring.conductor.sendOn(count);
   }
 
-  #begin(ring: Ring, { why, place, restUntilMs }: Beginning): void {
+  #begin(ring: Ring, beginning: Beginning): void {
+    const { restUntilMs, restMs } = beginning;
     const { clock, logger, settings } = this.#parts;
     const model = ring.manifest.id;
     if (this.#copying.has(model) || clock.nowMs() < (restUntilMs.get(model) ?? 0)) return;
     this.#copying.add(model);
-    void this.#copy(ring, { why, place, restUntilMs }, this.#stopped.signal)
+    void this.#copy(ring, beginning, this.#stopped.signal)
+      .then(() => void restUntilMs.set(model, clock.nowMs() + restMs))
       .catch((error: unknown) => {
         restUntilMs.set(model, clock.nowMs() + settings.restMs);
         logger.debug({ err: error, model: ring.manifest.name }, 'no other copy came up');
