@@ -22,17 +22,26 @@ export interface RoundsOrder {
   readonly first: number;
   readonly step: number;
   readonly end: number;
+  readonly hasLatency: boolean;
+}
+
+export interface RoundsToPlay {
+  /** The first seed. */
+  readonly first: number;
+  readonly count: number;
+  /** As for `simulateRound`. */
+  readonly hasLatency?: boolean;
 }
 
 /** Plays the rounds with these seeds, on all cores. */
-export async function playRounds({ first, count }: { readonly first: number; readonly count: number }): Promise<PlayedRounds> {
+export async function playRounds({ first, count, hasLatency = true }: RoundsToPlay): Promise<PlayedRounds> {
   const threads = Math.min(count, availableParallelism());
   const reports: RoundReport[] = [];
   const failed: RoundReport[] = [];
   const workers: Worker[] = [];
   const beganMs = performance.now();
   const done = Array.from({ length: threads }, async (_, index) => {
-    const order: RoundsOrder = { first: first + index, step: threads, end: first + count };
+    const order: RoundsOrder = { first: first + index, step: threads, end: first + count, hasLatency };
     const worker = new Worker(new URL('simulation-worker.ts', import.meta.url), { workerData: order });
     workers.push(worker);
     worker.on('message', (report: RoundReport) => {
