@@ -2,15 +2,18 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { memoryEstimate, readGgufModel } from '@pippa/gguf';
+import { readGgufModel } from '@pippa/gguf';
 import { foundMesh } from '@pippa/mesh';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openMeshNodes } from '../bench/harness/mesh-ring.ts';
 import type { RemoteNode } from '../support/remote-node.ts';
+import { roomForLayers } from '../support/room-for-layers.ts';
 import { TestNetwork, whyNoNetworks } from './support/network.ts';
 
 const DEMO_MODEL = fileURLToPath(new URL('../../agent/models/pippa-tiny.gguf', import.meta.url));
 const NODES = 4;
+/** Of eight. */
+const ROOM_LAYERS = 5;
 const SHAPE = { contextTokens: 2048, parallelSequences: 2 };
 const PROMPT = Array.from({ length: 40 }, (_, index) => 10 + ((index * 37) % 400));
 const TOKENS = 24;
@@ -28,14 +31,14 @@ describe.skipIf(reason !== undefined)('a mesh that falls into halves', () => {
     network = await TestNetwork.create(NODES, [{ interface: 'eth0', ipv4: '10.77.0' }]);
     const model = await readGgufModel(DEMO_MODEL);
     const cells = SHAPE.contextTokens * SHAPE.parallelSequences;
-    const whole = memoryEstimate(model, { from: 0, to: 8, contextCells: cells, parallelSequences: 2, maxRows: 256 });
+    const shape = { contextCells: cells, parallelSequences: SHAPE.parallelSequences, maxRows: 256 };
     nodes = await openMeshNodes({
       ...SHAPE,
       nodes: NODES,
       modelPath: DEMO_MODEL,
       shardDirectory: join(folder, 'shards'),
       membership: foundMesh(),
-      budgetBytes: Math.round((whole.weights + whole.context + whole.compute) * 0.85),
+      budgetBytes: roomForLayers(model, ROOM_LAYERS, shape),
       exactReplay: true,
       places: Array.from({ length: NODES }, (_, index) => network.place(index + 1)),
     });
