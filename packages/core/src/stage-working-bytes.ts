@@ -50,10 +50,11 @@ export function stageWorkingParts(work: StageWork): StageWorkingBytes {
   const layers = F32_BYTES * maxRows * row + F16_BYTES * maxRows * contextCells * work.attentionMasks;
   const sampledRows = Math.min(maxRows, work.parallelSequences + SCRATCH_ROWS);
   const head = isLast ? F32_BYTES * sampledRows * (vocabularySize + HIDDEN_BUFFERS * embeddingLength) : 0;
+  // A first stage has the vocabulary, too; all rows of a step count as sampled, or the engine would drop them before they are handed on.
+  const logitRows = isLast ? sampledRows : isFirst ? maxRows : 0;
   return {
     buffer: Math.max(layers, head),
-    // A first stage has the vocabulary, too; all rows of a step count as sampled, or the engine would drop them before they are handed on.
-    logits: isLast || isFirst ? F32_BYTES * (isLast ? sampledRows : maxRows) * vocabularySize : 0,
+    logits: F32_BYTES * logitRows * vocabularySize,
     journal: isLast ? 0 : Math.min(JOURNAL_MEMORY_BYTES, F32_BYTES * contextCells * embeddingLength),
     thread: THREAD_BYTES,
   };

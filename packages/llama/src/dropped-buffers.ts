@@ -1,9 +1,9 @@
-import { MIB } from '@pippa/core';
+import { KIB, MIB } from '@pippa/core';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /** Smaller ones go along with the objects that a step leaves behind. */
-const LARGE_BYTES = 128 * 1024;
+const LARGE_BYTES = 128 * KIB;
 /** So much may lie about before it is collected: some steps of a prompt. */
 const MOST_BYTES = 4 * MIB;
 

@@ -38,6 +38,18 @@ function addressOf(node: MeshNode): string {
   return node.addresses[0] ?? '';
 }
 
+/** What the insider is to prove the key over: it has begun, and `near` answered. */
+async function challenged(insider: Attacker, near: MeshNode, key: Uint8Array) {
+  const connection = await insider.connect(addressOf(near));
+  const dialogue = await insider.admission(connection);
+  const nonce = new Uint8Array(randomBytes(32));
+  await dialogue.say({ kind: 'prove', version: PROTOCOL_VERSION, nonce, keyTag: keyTag(key, nonce) });
+  const challenge = await dialogue.hear(admissionChallenge, 'a test', soon());
+  if (challenge.kind !== 'challenge') throw new Error('unreachable');
+  const transcript = { initiator: insider.peer, responder: near.self, initiatorNonce: nonce, responderNonce: challenge.nonce };
+  return { connection, dialogue, transcript };
+}
+
 describe('a stranger', () => {
   it('reaches no protocol but admission, and is cut off', async () => {
     await using nodes = new TestNodes();
@@ -117,13 +129,7 @@ describe('a stranger', () => {
     const [near] = await members(nodes);
     await using insider = await Attacker.create();
     const { key } = nodes.membership;
-    const connection = await insider.connect(addressOf(near));
-    const dialogue = await insider.admission(connection);
-    const nonce = new Uint8Array(randomBytes(32));
-    await dialogue.say({ kind: 'prove', version: PROTOCOL_VERSION, nonce, keyTag: keyTag(key, nonce) });
-    const challenge = await dialogue.hear(admissionChallenge, 'a test', soon());
-    if (challenge.kind !== 'challenge') throw new Error('unreachable');
-    const transcript = { initiator: insider.peer, responder: near.self, initiatorNonce: nonce, responderNonce: challenge.nonce };
+    const { dialogue, transcript } = await challenged(insider, near, key);
     await dialogue.say({ kind: 'proof', mac: proveKey(key, 'initiator', transcript) });
     const proof = await dialogue.hear(admissionProof, 'a test', soon());
     expect(proof).toEqual({ kind: 'proof', mac: Buffer.from(proveKey(key, 'responder', transcript)) });
@@ -136,13 +142,7 @@ describe('a stranger', () => {
       const [near, far] = await members(nodes);
       await using insider = await Attacker.create();
       const { key } = nodes.membership;
-      const connection = await insider.connect(addressOf(near));
-      const dialogue = await insider.admission(connection);
-      const nonce = new Uint8Array(randomBytes(32));
-      await dialogue.say({ kind: 'prove', version: PROTOCOL_VERSION, nonce, keyTag: keyTag(key, nonce) });
-      const challenge = await dialogue.hear(admissionChallenge, 'a test', soon());
-      if (challenge.kind !== 'challenge') throw new Error('unreachable');
-      const transcript = { initiator: insider.peer, responder: near.self, initiatorNonce: nonce, responderNonce: challenge.nonce };
+      const { connection, dialogue, transcript } = await challenged(insider, near, key);
       const proof = { kind: 'proof', mac: proveKey(key, 'initiator', transcript) };
       if (when === 'while it proves the key') {
         await near.kick(insider.peer);

@@ -64,12 +64,10 @@ export class Copies {
       const { card: own } = ring;
       const others = this.#othersOf(ring);
       if (mayBeOutrun({ own, others, settings })) {
-        const wish = { ...ring.wish, stageCount: 1 };
         this.#begin(ring, {
           restMs: PIN_REST_MS,
           why: 'one node alone is much faster: bringing the model up there',
-          place: (copy, excluded) =>
-            this.#outrunning(ring, { ...wish, contextTokens: copy.contextTokens ?? own.contextTokens }, excluded),
+          place: (wish, excluded) => this.#outrunning(ring, { ...wish, stageCount: 1 }, excluded),
           restUntilMs: this.#restFromPinsUntilMs,
         });
       }

@@ -81,8 +81,8 @@ export class RingRouter {
           (done) => parts.clock.schedule(SEE_OWN_MS, done),
         ]),
       takeDown: async (ring, signal) => {
-        await this.takeDown(ring, { forget: false, signal });
-        await this.#until(() => !this.#rings.holdStages(ring.card.ring), ring.conductor, signal);
+        await this.#askDown(ring, { forget: false, signal });
+        await this.#untilDown(ring, signal);
       },
     });
   }
@@ -288,19 +288,27 @@ export class RingRouter {
    * Takes a ring down, here or on the node that conducts it, and waits until cards tell so: whoever asks for the model next is not sent
    * there any more, and finds the room free. Throws when that node cannot be reached.
    */
-  async takeDown(
+  async takeDown(ring: KnownRing, options: { readonly forget: boolean; readonly signal: AbortSignal }): Promise<void> {
+    await this.#askDown(ring, options);
+    try {
+      await this.#untilDown(ring, options.signal);
+    } catch (error) {
+      options.signal.throwIfAborted();
+      this.#parts.logger.warn({ err: error, ring: ring.card.ring }, 'a ring is down, but somebody still tells of it');
+    }
+  }
+
+  async #askDown(
     { conductor, card }: KnownRing,
     { forget, signal }: { readonly forget: boolean; readonly signal: AbortSignal },
   ): Promise<void> {
-    const { mesh, manager, logger } = this.#parts;
+    const { mesh, manager } = this.#parts;
     if (conductor === mesh.self) await manager.takeDown(card.ring, { forget });
     else await askConductor(mesh, conductor, { kind: 'down', ring: card.ring, forget }, { signal });
-    try {
-      await this.#until(() => !this.#rings.holdStages(card.ring), conductor, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      logger.warn({ err: error, ring: card.ring }, 'a ring is down, but somebody still tells of it');
-    }
+  }
+
+  #untilDown({ conductor, card }: KnownRing, signal: AbortSignal): Promise<void> {
+    return this.#until(() => !this.#rings.holdStages(card.ring), conductor, signal);
   }
 
   #choose(model: ModelId, request: GenerationRequest | undefined): TokenGenerator | undefined {
